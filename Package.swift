@@ -1,0 +1,123 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// One row of the house: a target, what it may import of ours, and what of others.
+/// A target exists only to ban an import or to be a product; folders do the rest.
+struct Room {
+    var name: String
+    var uses: [String] = []
+    var packages: [Target.Dependency] = []
+}
+
+let collections: Target.Dependency = .product(name: "OrderedCollections", package: "swift-collections")
+let argumentParser: Target.Dependency = .product(
+    name: "ArgumentParser", package: "swift-argument-parser")
+
+let rooms: [Room] = [
+    // Vocabulary: values that producers and judges share.
+    Room(name: "LPUSupport"),
+    Room(name: "LPUNumerics", uses: ["LPUSupport"]),
+    Room(name: "LPUMachine", uses: ["LPUSupport", "LPUNumerics"]),
+    Room(name: "LPUModel", uses: ["LPUSupport"], packages: [collections]),
+    Room(name: "LPUDataflow", uses: ["LPUSupport", "LPUNumerics"]),
+    Room(name: "LPUSchedule", uses: ["LPUSupport", "LPUNumerics", "LPUMachine"]),
+    // Producers.
+    Room(name: "LPUPlanning", uses: ["LPUSupport", "LPUMachine", "LPUModel"]),
+    Room(
+        name: "LPULowering",
+        uses: ["LPUSupport", "LPUMachine", "LPUModel", "LPUPlanning", "LPUDataflow"]),
+    Room(
+        name: "LPUScheduler",
+        uses: ["LPUSupport", "LPUNumerics", "LPUMachine", "LPUDataflow", "LPUSchedule"]),
+    Room(
+        name: "LPULoading",
+        uses: [
+            "LPUSupport", "LPUNumerics", "LPUMachine", "LPUModel", "LPUDataflow", "LPUSchedule",
+        ]),
+    // Judges: never a producer.
+    Room(
+        name: "LPUVerifier",
+        uses: [
+            "LPUSupport", "LPUNumerics", "LPUMachine", "LPUModel", "LPUDataflow", "LPUSchedule",
+        ]),
+    Room(name: "LPUSimulator", uses: ["LPUSupport", "LPUNumerics", "LPUMachine", "LPUSchedule"]),
+    Room(name: "LPUReference", uses: ["LPUSupport", "LPUNumerics"]),
+    // Readers and products.
+    Room(
+        name: "LPURendering",
+        uses: [
+            "LPUSupport", "LPUMachine", "LPUPlanning", "LPUDataflow", "LPUSchedule", "CGraphviz",
+        ]),
+    Room(
+        name: "LPUCompiler",
+        uses: [
+            "LPUSupport", "LPUNumerics", "LPUMachine", "LPUModel", "LPUPlanning", "LPUDataflow",
+            "LPULowering", "LPUSchedule", "LPUScheduler", "LPULoading", "LPUVerifier",
+            "LPUSimulator",
+        ]),
+    Room(
+        name: "LPUTesting",
+        uses: [
+            "LPUSupport", "LPUMachine", "LPUDataflow", "LPUSchedule", "LPUVerifier", "LPUCompiler",
+        ]),
+]
+
+/// The rules that every target of ours is built by.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func dependencies(_ room: Room) -> [Target.Dependency] {
+    room.uses.map { .target(name: $0) } + room.packages
+}
+
+/// Test targets mirror the rooms; a test may use what its room uses, and the room.
+let tests: [Room] = [
+    Room(name: "LPUSupport"),
+    Room(name: "LPUNumerics", uses: ["LPUSupport"]),
+    Room(name: "LPUMachine", uses: ["LPUSupport", "LPUNumerics"]),
+    Room(name: "LPUModel", uses: ["LPUSupport"]),
+    Room(name: "LPUDataflow", uses: ["LPUSupport", "LPUNumerics"]),
+    Room(name: "LPUSchedule", uses: ["LPUSupport", "LPUNumerics", "LPUMachine"]),
+    Room(name: "LPUSimulator", uses: ["LPUSupport", "LPUNumerics", "LPUMachine", "LPUSchedule"]),
+    Room(
+        name: "LPUVerifier",
+        uses: ["LPUSupport", "LPUNumerics", "LPUMachine", "LPUDataflow", "LPUSchedule"]),
+    Room(
+        name: "LPUScheduler",
+        uses: [
+            "LPUSupport", "LPUNumerics", "LPUMachine", "LPUDataflow", "LPUSchedule", "LPULoading",
+            "LPUVerifier", "LPUSimulator",
+        ]),
+    Room(name: "LPUReference", uses: ["LPUSupport", "LPUNumerics"]),
+]
+
+let package = Package(
+    name: "lpuc",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "lpuc", targets: ["lpuc"]),
+        .library(name: "LPUCompiler", targets: ["LPUCompiler"]),
+        .library(name: "LPUTesting", targets: ["LPUTesting"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    ],
+    targets: rooms.map {
+        .target(name: $0.name, dependencies: dependencies($0), swiftSettings: strict)
+    } + [
+        .systemLibrary(
+            name: "CGraphviz", pkgConfig: "libgvc", providers: [.apt(["libgraphviz-dev"])]),
+        .executableTarget(
+            name: "lpuc",
+            dependencies: rooms.map { .target(name: $0.name) } + [argumentParser],
+            swiftSettings: strict),
+    ] + tests.map {
+        .testTarget(
+            name: $0.name + "Tests",
+            dependencies: [.target(name: $0.name)] + dependencies($0), swiftSettings: strict)
+    }
+)

@@ -1,0 +1,31 @@
+/// A positive rational number of cycles, such as a link's interval 246/25; kept in lowest terms.
+@frozen public struct Rational: Hashable, Comparable, Sendable, LosslessStringConvertible {
+    public let numerator: Int
+    public let denominator: Int
+
+    /// - Requires: both are positive.
+    public init(_ numerator: Int, _ denominator: Int = 1) {
+        precondition(numerator > 0 && denominator > 0, "a rational interval is positive")
+        var (a, b) = (numerator, denominator)
+        while b != 0 { (a, b) = (b, a % b) }
+        self.numerator = numerator / a
+        self.denominator = denominator / a
+    }
+
+    /// Parses `27/1`, `246/25` or `27`.
+    public init?(_ description: String) {
+        let parts = description.split(separator: "/", omittingEmptySubsequences: false)
+        guard (1...2).contains(parts.count), let a = Int32(parts[0]), a > 0,
+            let b = parts.count == 2 ? Int32(parts[1]) : 1, b > 0
+        else { return nil }
+        self.init(Int(a), Int(b))
+    }
+
+    public static func < (a: Rational, b: Rational) -> Bool {
+        a.numerator * b.denominator < b.numerator * a.denominator
+    }
+
+    public var description: String { "\(numerator)/\(denominator)" }
+    /// The value as a Double, for reports only.
+    public var value: Double { Double(numerator) / Double(denominator) }
+}
