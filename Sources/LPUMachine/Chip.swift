@@ -45,6 +45,8 @@ public struct Chip: Hashable, Sendable {
     /// A stream operand is what was at register 0 so much before the operation fires.
     public var vxmEntryLatency = 0
     public var aluLatency = 0
+    /// From a result to its appearing at register 0, seen beyond it.
+    public var vxmExitLatency = 0
     /// ALUs in a row of the mesh; ALU a is in row a / aluColumns.
     public var aluColumns = 0
     /// Stream groups that each row of ALUs takes and gives, row by row.
