@@ -1,0 +1,50 @@
+/// A side of the chip, seen from the VXM in the middle.
+@frozen public enum Hemisphere: UInt8, Hashable, Sendable, CaseIterable, Comparable {
+    case west, east
+
+    /// -1 for west, +1 for east: the sign of its registers.
+    @inlinable public var sign: Int { self == .west ? -1 : 1 }
+    /// `w` or `e`, as in `mem.e12`.
+    public var letter: String { self == .west ? "w" : "e" }
+    /// The direction that leaves the VXM for this side's edge.
+    @inlinable public var outward: Direction { self == .west ? .west : .east }
+    /// The direction that leaves this side's edge for the VXM.
+    @inlinable public var inward: Direction { self == .west ? .east : .west }
+    @inlinable public static func < (a: Hemisphere, b: Hemisphere) -> Bool {
+        a.rawValue < b.rawValue
+    }
+}
+
+/// Where a stream flows to.
+@frozen public enum Direction: UInt8, Hashable, Sendable, CaseIterable {
+    case west, east
+
+    /// Registers a value moves in one cycle: -1 or +1.
+    @inlinable public var sign: Int { self == .west ? -1 : 1 }
+}
+
+/// A stream: a direction and an id; prints as `s12e` (eastward) or `s3w`.
+@frozen public struct Stream: Hashable, Sendable, LosslessStringConvertible {
+    /// id in the low six bits, direction in bit 7.
+    public let raw: UInt8
+
+    /// - Requires: `id` is in 0..<64; the machine bounds it further.
+    @inlinable public init(_ direction: Direction, _ id: Int) {
+        raw = UInt8(id) | direction.rawValue << 7
+    }
+
+    @inlinable public var id: Int { Int(raw & 0x7f) }
+    @inlinable public var direction: Direction { raw >> 7 == 0 ? .west : .east }
+    /// The stream `k` further of the same direction.
+    @inlinable public func advanced(by k: Int) -> Stream { Stream(direction, id + k) }
+
+    public var description: String { "s\(id)\(direction == .west ? "w" : "e")" }
+
+    public init?(_ description: String) {
+        guard description.first == "s", let last = description.last, last == "w" || last == "e",
+            let id = UInt8(description.dropFirst().dropLast()), id < 64,
+            String(id).count == description.count - 2
+        else { return nil }
+        self.init(last == "w" ? .west : .east, Int(id))
+    }
+}
