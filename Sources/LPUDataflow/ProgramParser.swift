@@ -117,8 +117,8 @@ private struct ProgramParser {
 
     private mutating func readValue(_ line: inout LineScanner) throws(DiagnosticSet) {
         layouts = .none
+        let place = line.place
         let id = try line.entity(ValueID.self, id: syntax)
-        let place = Diagnostic.Place(file, line: line.line, column: line.words[0].column)
         guard !templates.isEmpty, instances.isEmpty else {
             throw line.error(syntax, "a value stands outside a template")
         }
