@@ -1,0 +1,46 @@
+import LPUDataflow
+import LPUNumerics
+
+extension DecoderLowering {
+    /// x + down(silu(gate(norm x)) * up(norm x)).
+    mutating func lowerFeedForward(_ x: [ValueID], layer: Int) -> [ValueID] {
+        let prefix = "model.layers.\(layer)."
+        let name = "layer\(layer)"
+        let norm = prefix + "post_attention_layernorm.weight"
+        let (activation, scale) = normalise(x, "\(name).ffn")
+        let half = builder.elementwise(.multiply, scale.at(), 0.5, name: "\(name).ffn.half")
+        let rows = (0..<feedForward.count).map { IndexMap.range(feedForward.range($0)) }
+        let gate = linear(
+            "\(name).gate", tensor: prefix + "mlp.gate_proj.weight", rows: rows,
+            columns: hiddenColumns, norm: norm)
+        let up = linear(
+            "\(name).up", tensor: prefix + "mlp.up_proj.weight", rows: rows,
+            columns: hiddenColumns, norm: norm)
+        var inner: [ValueID] = []
+        for n in 0..<feedForward.count {
+            inner.append(
+                chained { l -> ValueID in
+                    // silu(g) = g/2 * (1 + tanh(g/2)).
+                    let g = l.product(activation, gate, n)
+                    let u = l.product(activation, up, n)
+                    let halfGate = l.builder.elementwise(.multiply, g.at(), half.at())
+                    let tanh = l.builder.elementwise(.tanh, halfGate.at())
+                    let sum = l.builder.elementwise(.add, tanh.at(), 1)
+                    let silu = l.builder.elementwise(.multiply, sum.at(), halfGate.at())
+                    let value = l.builder.elementwise(.multiply, u.at(), scale.at())
+                    let product = l.builder.elementwise(.multiply, silu.at(), value.at())
+                    return l.builder.elementwise(
+                        .toFP16, product.at(), name: "\(name).inner\(n)")
+                })
+        }
+        let down = linear(
+            "\(name).down", tensor: prefix + "mlp.down_proj.weight", rows: hiddenColumns,
+            columns: rows)
+        return (0..<hidden.count).map { n in
+            chained { l in
+                let sum = l.product(inner, down, n)
+                return l.builder.elementwise(.add, sum.at(), x[n].at(), name: "\(name).x2.\(n)")
+            }
+        }
+    }
+}

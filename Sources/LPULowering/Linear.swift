@@ -1,0 +1,100 @@
+import LPUDataflow
+import LPUNumerics
+
+/// A linear layer's weights as tiles: output tile n, contraction tile k.
+struct LinearWeights {
+    var value: ValueID
+    /// Weight vectors of a tile, and of each output tile the same number of contraction tiles.
+    var rows: Int
+    var contractions: Int
+
+    func tile(_ n: Int, _ k: Int) -> Tile {
+        Tile([Use(value, start: (n * contractions + k) * rows)], count: rows)
+    }
+}
+
+/// Rows or columns of a weight matrix that a tile's weight vectors or lanes hold.
+struct IndexMap {
+    var base: Int
+    var count: Int
+    var digits: DigitSum
+
+    static func range(_ range: Range<Int>) -> IndexMap {
+        IndexMap(base: range.lowerBound, count: range.count, digits: .linear(1))
+    }
+}
+
+extension DecoderLowering {
+    /// The weights of `tensor` with the given rows a output tile and columns a contraction tile.
+    mutating func linear(
+        _ name: String, tensor: String, rows: [IndexMap], columns: [IndexMap],
+        factor: Float = 1, norm: String? = nil
+    ) -> LinearWeights {
+        let height = ((rows.map(\.count).max() ?? 0) + 15) / 16 * 16
+        var pieces: [Piece] = []
+        for (n, row) in rows.enumerated() {
+            for (k, column) in columns.enumerated() {
+                let start = (n * columns.count + k) * height
+                pieces.append(
+                    Piece(
+                        vectors: start..<start + row.count, lanes: 0..<column.count,
+                        base: [row.base, column.base], vector: [row.digits, .zero],
+                        lane: [.zero, column.digits]))
+            }
+        }
+        let value = builder.image(
+            name, type: plan.weightType, count: rows.count * columns.count * height,
+            .weights(
+                Layout(tensor: tensor, pieces: pieces), factor: factor, columnScale: norm))
+        return LinearWeights(value: value, rows: height, contractions: columns.count)
+    }
+
+    /// Output tile `n`: the sum over all contraction tiles, in their order.
+    mutating func product(
+        _ activations: [ValueID], _ weights: LinearWeights, _ n: Int, name: String? = nil
+    ) -> ValueID {
+        builder.matmul(
+            activations.enumerated().map { MatmulTerm($1.at(), weights.tile(n, $0)) }, count: 1,
+            name: name)
+    }
+
+    var hiddenColumns: [IndexMap] { (0..<hidden.count).map { .range(hidden.range($0)) } }
+
+    /// x in fp16 and 1/rms(x) in every lane.
+    ///
+    /// The norm's weight is folded into the layer after it and its scalar multiplies the outputs.
+    /// Squares of real residuals leave fp16, so that they are scaled by 2^-14 and summed as two
+    /// fp16 terms, the second 2^11 times what the first dropped.
+    mutating func normalise(_ x: [ValueID], _ name: String) -> (x: [ValueID], scale: ValueID) {
+        var activations: [ValueID] = []
+        var high: [ValueID] = []
+        var low: [ValueID] = []
+        for (tile, part) in x.enumerated() {
+            activations.append(
+                builder.elementwise(.toFP16, part.at(), name: "\(name).x\(tile)"))
+            let (a, b) = chained { l -> (ValueID, ValueID) in
+                let small = l.builder.elementwise(.multiply, part.at(), 0x1p-7)
+                let square = l.builder.elementwise(.multiply, small.at(), small.at())
+                let a = l.builder.elementwise(.toFP16, square.at())
+                let rest = l.builder.elementwise(.subtract, square.at(), a.at())
+                let scaled = l.builder.elementwise(.multiply, rest.at(), 0x1p11)
+                return (a, l.builder.elementwise(.toFP16, scaled.at()))
+            }
+            high.append(a)
+            low.append(b)
+        }
+        let ones = Tile([Use(shared.ones)], count: lanes)
+        let sums = [high, low].map { part in
+            builder.matmul(part.map { MatmulTerm($0.at(), ones) }, count: 1)
+        }
+        let scale = chained { l -> ValueID in
+            let rest = l.builder.elementwise(.multiply, sums[1].at(), 0x1p-11)
+            let sum = l.builder.elementwise(.add, sums[0].at(), rest.at())
+            let mean = l.builder.elementwise(
+                .multiply, sum.at(), 0x1p14 / Float(l.model.hiddenSize))
+            let safe = l.builder.elementwise(.add, mean.at(), Float(l.model.normEpsilon))
+            return l.builder.elementwise(.rsqrt, safe.at(), name: "\(name).scale")
+        }
+        return (activations, scale)
+    }
+}

@@ -1,0 +1,159 @@
+import LPUDataflow
+import LPUNumerics
+
+/// Once a token: constants, addresses, masks and rotary rows from the bytes that come in.
+extension DecoderLowering {
+    mutating func lowerPrologue() {
+        lowerConstants()
+        let ingress = builder.ingress(count: 1, name: "ingress")
+        let token = ingressWord(ingress, 0, "token")
+        let position = ingressWord(ingress, 1, "position")
+        shared.tokenAddress = address(token, "tokenAddress")
+        let positionAddress = address(position, "positionAddress")
+        shared.cosine = rotaryRow(positionAddress, isSine: false)
+        shared.sine = rotaryRow(positionAddress, isSine: true)
+        lowerBounds(position)
+        lowerCacheRows(position)
+    }
+
+    private mutating func lowerConstants() {
+        let one: UInt32 = 0x3c00
+        shared.ones = builder.image(
+            "ones", type: .fp16, count: lanes,
+            .constant(bits: one, vectors: 0..<lanes, lanes: 0..<lanes))
+        shared.identity = builder.image(
+            "identity", type: .fp16, count: heads.rows(0),
+            .diagonal(bits: one, offset: 0, period: lanes))
+        for g in 0..<heads.perSet {
+            let range = g * heads.dimension..<(g + 1) * heads.dimension
+            shared.headMasks.append(
+                constant("headMask\(g)", Float(1).bitPattern, type: .fp32, lanes: range))
+        }
+    }
+
+    /// Four bytes of every superlane as an int32 in every lane.
+    private mutating func ingressWord(_ ingress: ValueID, _ word: Int, _ name: String) -> ValueID {
+        var bytes: [Use] = []
+        for byte in 0..<4 {
+            let map = [Int16](repeating: Int16(4 * word + byte), count: chip.lanesPerSuperlane)
+            bytes.append(builder.distribute(map, ingress.at(), name: "\(name).byte\(byte)").at())
+        }
+        return builder.pack(bytes, as: .int32, name: name)
+    }
+
+    /// An int32 below 65536 as a gather address: low byte in lane 0, high byte in lane 1 of every
+    /// superlane.
+    mutating func address(_ value: ValueID, _ name: String) -> ValueID {
+        let shifts = addressShifts()
+        let bytes = builder.elementwise(
+            .shiftRight, value.at(), shifts.at(), name: "\(name).shifted")
+        return builder.byte(0, of: bytes.at(), name: name)
+    }
+
+    /// 8 in lane 1 of every superlane, else 0; a constant of its own for each user, so that reads
+    /// of it never meet.
+    private mutating func addressShifts() -> ValueID {
+        builder.image(
+            "addressShifts", type: .int32, count: 1,
+            .diagonal(bits: 8, offset: 1, period: chip.lanesPerSuperlane))
+    }
+
+    /// The row of cosines or signed sines of the token's position.
+    private mutating func rotaryRow(_ address: ValueID, isSine: Bool) -> ValueID {
+        let frequencies = model.rotary.inverseFrequencies().map(\.bitPattern)
+        let table = builder.image(
+            isSine ? "sines" : "cosines", type: .fp32, count: plan.context,
+            .rotary(
+                Rotary(
+                    inverseFrequencies: frequencies, isSine: isSine, positionStep: 1,
+                    heads: heads.perSet)))
+        return builder.gather(
+            table.at(), rows: plan.context, address: address.at(), count: 1,
+            name: isSine ? "sine" : "cosine")
+    }
+
+    var blockCount: Int { (plan.context + lanes - 1) / lanes }
+
+    /// Tokens n < position are in the cache: +60000 there, -60000 elsewhere.
+    private mutating func lowerBounds(_ position: ValueID) {
+        let real = builder.elementwise(.toFP32, position.at(), name: "position.fp32")
+        for block in 0..<blockCount {
+            let indices = (0..<lanes).map { Float(block * lanes + $0).bitPattern }
+            let lane = builder.image(
+                "tokens\(block)", type: .fp32, count: 1,
+                .table(bits: indices, stride: 0, run: 1))
+            let bound = chained { l in
+                let seen = l.builder.elementwise(.less, lane.at(), real.at())
+                let scaled = l.builder.elementwise(.multiply, seen.at(), 120_000)
+                return l.builder.elementwise(
+                    .subtract, scaled.at(), 60_000, name: "bound\(block)")
+            }
+            shared.bounds.append(bound)
+        }
+    }
+
+    /// Token n is row n / 16 of slice n mod 16: the row in that slice, the trash row in the others.
+    private mutating func lowerCacheRows(_ position: ValueID) {
+        let slices = chip.weightStreamsPerPlane
+        let block = chained { l in
+            // position / 320 = (position / 64) / 5, exact for positions below 2^20.
+            let sixty = l.builder.elementwise(.shiftRight, position.at(), integer: 6)
+            let product = l.builder.elementwise(.multiplyInt, sixty.at(), integer: 52_429)
+            return l.builder.elementwise(
+                .shiftRight, product.at(), integer: 18, name: "block")
+        }
+        shared.keyRows = (0..<slices).map {
+            candidateRow(position, slice: $0, trash: blockCount * lanes / slices, "keyRow\($0)")
+        }
+        let inBlock = chained { l in
+            let first = l.builder.elementwise(.multiplyInt, block.at(), integer: Int32(l.lanes))
+            return l.builder.elementwise(
+                .subtractInt, position.at(), first.at(), name: "inBlock")
+        }
+        shared.valueRows = (0..<slices).map {
+            candidateRow(inBlock, slice: $0, trash: lanes / slices, "valueRow\($0)")
+        }
+        let rows = builder.elementwise(
+            .multiplyInt, block.at(), integer: Int32(heads.rows(0) / slices), name: "blockRow.row")
+        shared.blockRow = address(rows, "blockRow")
+    }
+
+    private mutating func candidateRow(
+        _ token: ValueID, slice: Int, trash: Int, _ name: String
+    ) -> ValueID {
+        let slices = Int32(chip.weightStreamsPerPlane)
+        let row = builder.elementwise(.shiftRight, token.at(), integer: 4, name: "\(name).row")
+        let distance = chained { l in
+            l.builder.elementwise(.subtractInt, row.at(), integer: Int32(trash))
+        }
+        let chosen = chained { l in
+            let rest = l.builder.elementwise(.and, token.at(), integer: slices - 1)
+            let isMine = l.builder.elementwise(.equalInt, rest.at(), integer: Int32(slice))
+            let masked = l.builder.elementwise(.mask, distance.at(), isMine.at())
+            return l.builder.elementwise(.addInt, masked.at(), integer: Int32(trash))
+        }
+        return address(chosen, name)
+    }
+
+    /// The token's embedding row, in fp32.
+    mutating func lowerEmbedding() -> [ValueID] {
+        (0..<hidden.count).map { tile in
+            let range = hidden.range(tile)
+            let table = builder.image(
+                "embedding\(tile)", type: .fp16, count: model.vocabularySize,
+                .weights(
+                    Layout(
+                        tensor: "model.embed_tokens.weight",
+                        pieces: [
+                            Piece(
+                                vectors: 0..<model.vocabularySize, lanes: 0..<range.count,
+                                base: [0, range.lowerBound], vector: [.linear(1), .zero],
+                                lane: [.zero, .linear(1)])
+                        ]), factor: 1, columnScale: nil))
+            let row = builder.gather(
+                table.at(), rows: model.vocabularySize, address: shared.tokenAddress.at(),
+                count: 1, name: "embedded\(tile)")
+            return builder.elementwise(.copy, row.at(), name: "x.embedding.\(tile)")
+        }
+    }
+}

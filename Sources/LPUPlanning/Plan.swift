@@ -1,0 +1,14 @@
+public import LPUNumerics
+
+/// How a decode step is cut over the machine, and for whom it is made.
+public struct Plan: Hashable, Sendable {
+    /// Token positions that the KV cache holds.
+    public var context: Int
+    /// In which the weights rest and the linear layers run.
+    public var weightType: ElementType
+
+    public init(context: Int, weightType: ElementType = .fp16) {
+        self.context = context
+        self.weightType = weightType
+    }
+}
