@@ -88,6 +88,7 @@ exp = table(
            + [-87.33654, -103.5, 88.72], HARD_EXP, 8, 1))
 tanh = table(
     "tanh", mpmath.tanh, -20, 20,
-    inputs(list(range(-16, 5)) + [-126, -80, -40], [LN2 / 4, 3 * LN2 / 4, 9.01, 9.0109], HARD_TANH, 6, 2))
+    inputs(list(range(-16, 5)) + [-126, -80, -40], [LN2 / 4, 3 * LN2 / 4, 9.01, 9.0109],
+           HARD_TANH, 6, 2))
 with open("Tests/LPUNumericsTests/FunctionOracle.swift", "w") as file:
     file.write(HEADER + exp + "\n" + tanh + "}\n")
