@@ -203,7 +203,40 @@ enum FunctionOracle {
         bfddce9f 3fc6a09e376f3df0, c2aeac4e 3810000cbf99560a, c2aeac4f 38100004bf94f63e
         c2aeac50 380ffff97f292ce8, c2ceffff 3699a740b7224edd, c2cf0000 3699a733e3852834
         c2cf0001 3699a7270fee6b57, 42b170a3 47efe8b8fe584a4d, 42b170a4 47efe8c8f2b8c691
-        42b170a5 47efe8d8e7213d07
+        42b170a5 47efe8d8e7213d07, 337ffffd 3ff000000fffffd8, 337ffffe 3ff000000fffffe8
+        337fffff 3ff000000ffffff8, 33800000 3ff0000010000008, 33800001 3ff0000010000028
+        343fffff 3ff0000030000008, 34dffffd 3ff0000070000008, 356ffff9 3ff00000f0000008
+        35f7fff1 3ff00001f0000008, 367bffe1 3ff00003f0000008, 36fdffc1 3ff00007f0000007
+        377eff81 3ff0000ff0000003, 37fe7f03 3ff0001fd000001e, 37ff7f01 3ff0001fefffffde
+        383a3ef1 3ff0002e90000005, 38643e69 3ff0003910000016, 38ad9e29 3ff00056cffffff4
+        38e69cc1 3ff000734ffffffc, 39c6be5b 3ff0018d90000004, 39e5bb1d 3ff001cb90000007
+        3a3ffa00 3ff003002fffffdc, 3a4029f7 3ff00300efffffdb, 3a7af53d 3ff003ec50000021
+        3a7bcd08 3ff003efb000000f, 3b00ba9d 3ff0080dafffffdf, 3b18f346 3ff009920fffffef
+        3b8c972e 3ff0119c90000014, 3c608a0e 3ff038856ffffff0, 3c8442d2 3ff042aacfffffd9
+        3c971aaa 3ff04c40cffffff1, 3caffe2e 3ff058f2d0000010, 3cb8389b 3ff05d2770000032
+        3d1a274e 3ff09d174ffffffb, 3d7010de 3ff0f73d8fffffe6, 3dfb09d6 3ff216253000001a
+        3e777fec 3ff45fe3f0000022, 3f5bc24c 4002e02d6fffffee, 3fa1d683 400c539a7000002f
+        3fe67199 401834f4cffffff6, 4001b249 401e59a28ffffffa, 40315b33 402ff48f90000006
+        4034d02b 4030dd4a1000000e, 408b904b 4053974acfffffe0, 40a470e2 4065503df0000020
+        40dd70cb 408fa2b60fffffef, 4178966e 4155544610000015, 41cbf87b 423b8a17b000000c
+        41f77c01 42b8c54cafffffd0, 4283070f 45d6e2e6f0000016, 4288942b 4616f498affffff8
+        428a94c5 462f3c832fffffd7, b2fffffd 3feffffff0000034, b2fffffe 3feffffff0000024
+        b2ffffff 3feffffff0000014, b3000000 3feffffff0000004, b3000001 3fefffffefffffe4
+        b3c00000 3fefffffd0000024, b3c00001 3fefffffcfffffe4, b4200001 3fefffffafffffe4
+        b4b00002 3fefffff4fffffe4, b5d4000b 3feffffcafffffe4, b616000b 3feffffb4fffffe4
+        b6b50020 3feffff4afffffe4, b7c9c09f 3fefffcd8fffffee, b7f4c0ea 3fefffc2cfffffef
+        b9584db6 3feffe4f70000033, ba525799 3feff96df0000030, ba7242a6 3feff86ecfffffeb
+        badd0ab0 3feff23250000031, bae0e25c 3feff1f4effffffc, bb8d98f5 3fefdcad50000026
+        bb9af86a 3fefd95950000024, bb9cbb8e 3fefd8e910000023, bbb70ee8 3fefd25cf000000c
+        bbf0edf1 3fefc3fd10000002, bc2a461a 3fefab4dcffffff6, bcb8f40f 3fef491e70000010
+        bce017bb 3fef22f1d000001f, bdb393eb 3fed5047d0000018, bdf128eb 3fec71fd90000022
+        be5f667d 3fe9ba501000002e, be67b559 3fe985178fffffe1, bee0e6cd 3fe49fd8f000001b
+        beed01af 3fe4247b70000024, bf157c82 3fe1d8b13000002f, bf76fd92 3fd8633c4fffffeb
+        bf81eadf 3fd731b810000014, bfab7ce4 3fd0c32830000023, bfbfa14b 3fcca4b10fffffef
+        bffc842d 3fc1cd04efffffda, c03359cb 3faf0fbe6fffffd4, c0382e72 3faccda4d0000019
+        c0781533 3f9539970ffffff5, c13d6631 3ede51c66ffffff3, c159fa1e 3eb453cef0000019
+        c16912cd 3e9fa66350000001, c236e4b4 3bd0650ccfffffe2, c2ae7135 3811f5340fffffdc
+        c2b27dd9 37e2f7ee800000c1, c2b2e798 37dedb9b00000027, c2b43fb7 37cf838a00000323
         """)
 
     static let tanh = rows("""
@@ -303,6 +336,14 @@ enum FunctionOracle {
         3e317219 3fc5f619b8192e2d, 3f051591 3fde90dee580cdae, 3f051592 3fde90df16e7b4b1
         3f051593 3fde90df484e9b85, 411028f5 3fefffffeff88150, 411028f6 3fefffffeff88351
         411028f7 3fefffffeff88552, 41102ca4 3fefffffefffe111, 41102ca5 3fefffffefffe311
-        41102ca6 3fefffffefffe511
+        41102ca6 3fefffffefffe511, 39b89ba2 3f37137430000020, 39b89ba3 3f3713744fffffde
+        3ac37de2 3f586fbb10000005, 3adbc904 3f5b791ecfffffe1, 3bc8b605 3f7916ac1000001b
+        3c4e34b0 3f89c63cd0000034, 3c96ae2e 3f92d53a90000013, 3cd41b91 3f9a81edf000000d
+        3d7c3055 3faf7bdc10000012, 3dc95db7 3fb9170790000031, 3dee483b 3fbda6ceb0000034
+        3e150cd4 3fc28033cfffffd2, 3eee0566 3fdbc797cffffff7, 3ef6afee 3fdca6ffb000001f
+        3f172be6 3fe0f7ee10000028, 3f20b67f 3fe1cf0d50000018, 3f97fbc7 3fea8d688fffffe4
+        3fb3c82a 3fec5cd16fffffce, 3ff8bc7e 3feeb69bd0000019, 4013cd84 3fef5ff66fffffe6
+        40a6ef82 3fefff8490000015, 40acb4d0 3fefffa9f000000e, 40c5e8ca 3fefffee2fffffee
+        40c7b05f 3feffff00fffffdb
         """)
 }
