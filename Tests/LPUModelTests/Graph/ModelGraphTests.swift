@@ -143,7 +143,8 @@ import Testing
               input hidden.$layer [hidden 352]
               input position
               cache layers.$layer.past_keys [kv_head 2, context, channel 32] -> layers.$layer.keys
-              cache layers.$layer.past_values [kv_head 2, context, channel 32] -> layers.$layer.values
+              cache layers.$layer.past_values [kv_head 2, context, channel 32] -> \
+            layers.$layer.values
             """
         let text = ModelGraph(configuration).description
         #expect(text.hasPrefix(expected))
