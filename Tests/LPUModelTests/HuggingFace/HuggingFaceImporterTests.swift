@@ -47,22 +47,26 @@ import Testing
 
     @Test func valuesArriveWhereTheyBelong() throws {
         #expect(
-            try imported(.llama) == ModelConfiguration(
-                architecture: .llama, layerCount: 2, hiddenSize: 384, intermediateSize: 736,
-                vocabularySize: 1000, queryHeadCount: 6, keyValueHeadCount: 2, headDimension: 32,
-                maximumPositions: 1024, normEpsilon: 1e-5,
-                rotary: RotaryEmbedding(
-                    theta: 500_000, headDimension: 32,
-                    scaling: .llama3(
-                        factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4,
-                        originalMaximumPositions: 128))))
+            try imported(.llama)
+                == ModelConfiguration(
+                    architecture: .llama, layerCount: 2, hiddenSize: 384, intermediateSize: 736,
+                    vocabularySize: 1000, queryHeadCount: 6, keyValueHeadCount: 2,
+                    headDimension: 32,
+                    maximumPositions: 1024, normEpsilon: 1e-5,
+                    rotary: RotaryEmbedding(
+                        theta: 500_000, headDimension: 32,
+                        scaling: .llama3(
+                            factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4,
+                            originalMaximumPositions: 128))))
         #expect(
-            try imported(.qwen3) == ModelConfiguration(
-                architecture: .qwen3, layerCount: 2, hiddenSize: 352, intermediateSize: 736,
-                vocabularySize: 1000, queryHeadCount: 6, keyValueHeadCount: 2, headDimension: 32,
-                maximumPositions: 1024, normEpsilon: 1e-6,
-                rotary: RotaryEmbedding(theta: 1_000_000, headDimension: 32),
-                hasQueryKeyNorm: true, tiesEmbeddings: true))
+            try imported(.qwen3)
+                == ModelConfiguration(
+                    architecture: .qwen3, layerCount: 2, hiddenSize: 352, intermediateSize: 736,
+                    vocabularySize: 1000, queryHeadCount: 6, keyValueHeadCount: 2,
+                    headDimension: 32,
+                    maximumPositions: 1024, normEpsilon: 1e-6,
+                    rotary: RotaryEmbedding(theta: 1_000_000, headDimension: 32),
+                    hasQueryKeyNorm: true, tiesEmbeddings: true))
     }
 
     @Test func flagsArriveWhereTheyBelong() throws {
