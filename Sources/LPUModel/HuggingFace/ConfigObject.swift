@@ -130,6 +130,11 @@ struct ConfigObject {
         report("model-unsupported", at: valuePlace(key), "\(name(key)) is \(found): \(missing)")
     }
 
+    /// Reports the flag `key` if it is true.
+    mutating func refuse(_ key: String, _ missing: String) {
+        if flag(key) == true { unsupported(key, missing) }
+    }
+
     /// Takes over what the reader of a nested object found.
     mutating func merge(_ nested: ConfigObject) { diagnostics.formUnion(nested.diagnostics) }
 

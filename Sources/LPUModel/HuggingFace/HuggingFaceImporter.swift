@@ -51,13 +51,14 @@ private struct HuggingFaceImporter {
         let positions = config.integer("max_position_embeddings", in: Self.positions)
         let epsilon = config.real("rms_norm_eps", in: Self.epsilon)
         let attentionBias = config.flag("attention_bias")
-        let feedForwardBias = config.flag("mlp_bias")
+        var feedForwardBias: Bool? = false
+        switch architecture {
+        case .llama: feedForwardBias = config.flag("mlp_bias")
+        case .qwen3: config.refuse("mlp_bias", "qwen3 has no such biases")
+        }
         let tied = config.flag("tie_word_embeddings")
         let rotary = config.rotary(
             headDimension: headDimension, positions: positions ?? Self.positions.upperBound)
-        if architecture == .qwen3, feedForwardBias == true {
-            config.unsupported("mlp_bias", "qwen3 has no such biases")
-        }
         refuseOtherAttention(layers: layers)
         refuseOtherArithmetic()
         config.finish(harmless: HuggingFaceKeys.harmless)
@@ -156,16 +157,11 @@ private struct HuggingFaceImporter {
 
     private mutating func refuseOtherAttention(layers: Int?) {
         config.refusePartialRotation()
-        if config.flag("rope_interleaved") == true {
-            config.unsupported("rope_interleaved", "lane i turns with lane i + d/2")
-        }
-        let slides = config.flag("use_sliding_window")
-        if slides == true {
-            config.unsupported("use_sliding_window", "every layer attends to the whole context")
-        }
+        config.refuse("rope_interleaved", "lane i turns with lane i + d/2")
+        config.refuse("is_encoder_decoder", "decoders alone are built")
+        config.refuse("use_sliding_window", "every layer attends to the whole context")
         // Qwen files give a window and turn it off.
-        let window = config.value("sliding_window")
-        if window != nil, slides == false, !config.stands("use_sliding_window") {
+        if config.value("sliding_window") != nil, !config.stands("use_sliding_window") {
             config.unsupported("sliding_window", "every layer attends to the whole context")
         }
         guard let types = config.value("layer_types") else { return }

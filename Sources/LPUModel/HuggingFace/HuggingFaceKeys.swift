@@ -7,18 +7,27 @@ enum HuggingFaceKeys {
         "_name_or_path",  // where the file was saved
         "attention_dropout",  // training only
         "bos_token_id",  // the host puts it into the prompt
+        "chunk_size_feed_forward",  // how the Python code splits the same work
+        "do_sample",  // the host samples; a decode step takes the maximum
         "dtype",  // the type of the weight file; a plan chooses the type in SRAM
         "eos_token_id",  // the host decides when to stop
         "id2label",  // names of classes, for classifiers
         "initializer_range",  // training only
         "is_llama_config",  // a mark of a conversion tool
         "label2id",  // names of classes, for classifiers
+        "max_length",  // the host decides when to stop
         "max_window_layers",  // read only with use_sliding_window, which is refused
         "output_attentions",  // what the Python call returns
         "output_hidden_states",  // as above
         "pad_token_id",  // batches of the host, and its embedding row is a row like others
+        "problem_type",  // for classifiers
         "return_dict",  // what the Python call returns
+        "sep_token_id",  // the tokenizer's
         "task_specific_params",  // sampling, by the host
+        "temperature",  // as above
+        "tokenizer_class",  // the tokenizer's
+        "top_k",  // sampling, by the host
+        "top_p",  // as above
         "torch_dtype",  // the older name of dtype
         "transformers.js_config",  // for another runtime
         "transformers_version",  // which library wrote the file

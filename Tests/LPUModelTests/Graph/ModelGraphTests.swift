@@ -143,7 +143,8 @@ import Testing
               input hidden.$layer [hidden 352]
               input position
               cache layers.$layer.past_keys [kv_head 2, context, channel 32] -> layers.$layer.keys
-              cache layers.$layer.past_values [kv_head 2, context, channel 32] -> layers.$layer.values
+              cache layers.$layer.past_values [kv_head 2, context, channel 32] -> \
+            layers.$layer.values
             """
         let text = ModelGraph(configuration).description
         #expect(text.hasPrefix(expected))
@@ -170,6 +171,67 @@ import Testing
         ] {
             #expect(text.split(separator: "\n").contains(Substring(line)))
         }
+    }
+
+    /// The dataflow of `Qwen3DecoderLayer` in Hugging Face transformers, op for op.
+    @Test func layersAreWiredAsPublished() throws {
+        let layer = try #require(
+            ModelGraph(try GraphFiles.configuration("tiny-qwen3")).layerShapes.first)
+        func short(_ id: TensorID) -> Substring {
+            let name = layer[id].name
+            return name.hasPrefix("layers.") ? name.dropFirst("layers.$layer.".count) : name[...]
+        }
+        let wiring = layer.nodes.map { node in
+            "\(short(node.output)) = \(node.operation.onnxName) "
+                + node.inputs.map(short).joined(separator: " ")
+        }
+        #expect(
+            wiring == [
+                "attention_norm = RMSNormalization hidden.$layer",
+                "q = Gemm attention_norm",
+                "q_norm = RMSNormalization q",
+                "q_turned = RotaryEmbedding q_norm position",
+                "k = Gemm attention_norm",
+                "k_norm = RMSNormalization k",
+                "k_turned = RotaryEmbedding k_norm position",
+                "v = Gemm attention_norm",
+                "keys = TensorScatter past_keys k_turned position",
+                "values = TensorScatter past_values v position",
+                "scores = MatMul q_turned keys",
+                "scaled_scores = Mul scores",
+                "masked_scores = Where scaled_scores position",
+                "attention_weights = Softmax masked_scores",
+                "mixed = MatMul attention_weights values",
+                "o = Gemm mixed",
+                "attended = Add hidden.$layer o",
+                "feed_forward_norm = RMSNormalization attended",
+                "gate = Gemm feed_forward_norm",
+                "up = Gemm feed_forward_norm",
+                "activated = Swish gate",
+                "gated = Mul activated up",
+                "down = Gemm gated",
+                "hidden.$next = Add attended down",
+            ])
+    }
+
+    /// Every weight by its name alone would pass if two ops exchanged theirs.
+    @Test func weightsStandAtTheirOps() throws {
+        let graph = ModelGraph(try GraphFiles.configuration("tiny-qwen3"))
+        let layer = try #require(graph.layerShapes.first)
+        let pairs = layer.nodes.flatMap { node in
+            node.operation.weights.map { weight in
+                layer[node.output].name.split(separator: ".").last.map(String.init).map {
+                    "\($0) \(weight.name.split(separator: ".").dropLast().last ?? "")"
+                }
+            }
+        }
+        #expect(
+            pairs == [
+                "attention_norm input_layernorm", "q q_proj", "q_norm q_norm", "k k_proj",
+                "k_norm k_norm", "v v_proj", "o o_proj",
+                "feed_forward_norm post_attention_layernorm", "gate gate_proj", "up up_proj",
+                "down down_proj",
+            ])
     }
 
     @Test func cachesCountTheirElements() throws {

@@ -48,7 +48,8 @@ import Testing
         do throws(DiagnosticSet) {
             let graph = ModelGraph(try ModelConfiguration(huggingFace: bytes, file: "f"))
             #expect(graph.parameterCount > 0)
-            #expect(graph.configuration.rotary.inverseFrequencies().allSatisfy { $0 > 0 && $0 <= 1 })
+            let frequencies = graph.configuration.rotary.inverseFrequencies()
+            #expect(frequencies.allSatisfy { $0 > 0 && $0 <= 1 })
             return graph.description
         } catch {
             #expect(error.containsError && error.diagnostics.allSatisfy { $0.place.line > 0 })

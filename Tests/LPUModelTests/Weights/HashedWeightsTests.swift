@@ -35,6 +35,14 @@ import Testing
         }
     }
 
+    /// The bits another language makes (Python, integers and IEEE doubles).
+    @Test func elementsAreThoseOfOtherLanguages() {
+        let tensor = WeightTensor("model.layers.1.input_layernorm.weight", shape: [336])
+        var row: [Float] = []
+        HashedWeights([tensor]).readRow(0, of: tensor.name, into: &row)
+        #expect(row[335].bitPattern == 0x3f51_8190)
+    }
+
     @Test func scalesAreExactInDouble() {
         for spread in HashedWeights.spreads {
             // A 24-bit fraction times 28 bits of scale, added to an offset, fits 53 bits.
