@@ -1,5 +1,9 @@
 import LPUDataflow
+import LPUMachine
+import LPUModel
 import LPUNumerics
+import LPUPlanning
+import LPUSupport
 
 extension DecoderLowering {
     /// x + down(silu(gate(norm x)) * up(norm x)).

@@ -1,5 +1,9 @@
 import LPUDataflow
+import LPUMachine
+import LPUModel
 import LPUNumerics
+import LPUPlanning
+import LPUSupport
 
 extension DecoderLowering {
     /// Logits, their argmax, and the token on its way out.

@@ -1,5 +1,9 @@
 import LPUDataflow
+import LPUMachine
+import LPUModel
 import LPUNumerics
+import LPUPlanning
+import LPUSupport
 
 /// A linear layer's weights as tiles: output tile n, contraction tile k.
 struct LinearWeights {

@@ -1,5 +1,9 @@
 import LPUDataflow
+import LPUMachine
+import LPUModel
 import LPUNumerics
+import LPUPlanning
+import LPUSupport
 
 /// Once a token: constants, addresses, masks and rotary rows from the bytes that come in.
 extension DecoderLowering {

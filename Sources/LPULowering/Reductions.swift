@@ -1,5 +1,9 @@
 import LPUDataflow
+import LPUMachine
+import LPUModel
 import LPUNumerics
+import LPUPlanning
+import LPUSupport
 
 /// Reductions over lanes that the MXM cannot do.
 extension DecoderLowering {

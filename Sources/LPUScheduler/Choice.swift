@@ -10,12 +10,12 @@ struct Choice {
     var generator: SeededGenerator?
 
     static var list: Choice {
-        Choice(followsChains: true, searchWindow: 100_000, generator: nil)
+        Choice(followsChains: true, searchWindow: 20_000, generator: nil)
     }
 
     static func random(seed: UInt64) -> Choice {
         Choice(
-            followsChains: false, searchWindow: 100_000, generator: SeededGenerator(seed: seed))
+            followsChains: false, searchWindow: 20_000, generator: SeededGenerator(seed: seed))
     }
 
     /// The elements in the order in which they are to be tried.

@@ -92,6 +92,10 @@ extension Placer {
             }
             cycle += 1
         }
+        for source in tile.sources {
+            let region = root(source.value).index
+            lastRead[region] = max(lastRead[region], cycle)
+        }
         let matmulQueue = chip.queue(of: .matmul(plane.hemisphere, plane: plane.plane))
         let earliest = max(
             cycle - 1 + chip.installLatency, planes[place][p].lastMatmul + 1,

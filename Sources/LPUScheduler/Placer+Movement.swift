@@ -40,11 +40,15 @@ extension Placer {
         let place = template.values[value.index].chip
         let table = tables[place]
         let sign = stream.direction.sign
-        let sides = Hemisphere.allCases.filter {
-            ($0.sign * (chip.edge - 1) - register) * sign >= 0
+        // The planes of one copy rest in different slices of one side: they are read together.
+        let begun = plane > 0 ? copies[vectorBase[value.index] + vector].last?.planes ?? [] : []
+        let sides = Hemisphere.allCases.filter { side in
+            (side.sign * (chip.edge - 1) - register) * sign >= 0
+                && begun.allSatisfy { srams[place].hemisphere(of: $0.slice) == side }
         }
         for home in homes(of: value, vector, planes: 1, sides: sides) {
             let slice = home[0]
+            guard !begun.contains(where: { $0.slice == slice }) else { continue }
             let target = srams[place].register(of: slice)
             guard (target - register) * sign >= 0 else { continue }
             let arrival = cycle + (target - register) * sign
@@ -88,7 +92,7 @@ extension Placer {
             return
         }
         let result = template.ops[op].result
-        let block = try blockPlace(table.value, stripe: 0)
+        let block = try blockPlace(table.value)
         try ensureImage(address.value, address.vector(i))
         let type = template.values[address.value.index].type
         for plane in 0..<template.values[result.index].type.byteCount {
@@ -154,7 +158,7 @@ extension Placer {
         let op = bundle.ops[0]
         guard case .scatter(let region, let rows, let address, let data) = template.ops[op].kind
         else { return }
-        let block = try blockPlace(region.value, stripe: 0)
+        let block = try blockPlace(region.value)
         try ensureImage(address.value, address.vector(i))
         try ensureImage(data.value, data.vector(i))
         let addressType = template.values[address.value.index].type
@@ -166,7 +170,7 @@ extension Placer {
             let start = max(
                 earliestArrival(address.value, address.vector(i), type: addressType, at: register),
                 earliestArrival(data.value, data.vector(i), type: dataType, at: register),
-                lastRead[root(region.value).index] + 1)
+                lastRead[root(region.value).index] + 1, regionReady[region.value.index])
             let window = RowAddress(bank: block.bank, row: block.row + Int(region.start))
             let at = try firstCycle(from: start + choice.delay(), on: bundle.chip, op: op) {
                 cycle throws(Infeasibility) in

@@ -11,13 +11,7 @@ struct WeightRows {
 }
 
 extension Placer {
-    /// The value whose rows a scattered version shares.
-    func root(_ value: ValueID) -> ValueID {
-        guard case .op(let op) = template.values[value.index].origin,
-            case .scatter(let region, _, _, _) = template.ops[op.index].kind
-        else { return value }
-        return root(region.value)
-    }
+    func root(_ value: ValueID) -> ValueID { template.root(value) }
 
     /// Where the tile's weight vectors rest; an image gets its rows here.
     func weightRows(
@@ -46,7 +40,7 @@ extension Placer {
                         continue
                     }
                     let (value, vector) = tile.vector(n)
-                    let block = try blockPlace(value, stripe: n % tile.sources.count)
+                    let block = try blockPlace(value)
                     ready = max(ready, regionReady[value.index])
                     row.append(
                         Location(
@@ -120,15 +114,14 @@ extension Placer {
     // MARK: Tables and regions
 
     /// Rows of one slice a byte plane, for values that gather and scatter address by row.
-    /// `stripe` spreads the regions that one tile is made of over different slices.
-    func blockPlace(_ value: ValueID, stripe: Int) throws(Infeasibility) -> BlockPlace {
+    func blockPlace(_ value: ValueID) throws(Infeasibility) -> BlockPlace {
         let value = root(value)
         if let known = blockPlaces[value.index] { return known }
         let place = template.values[value.index].chip
         let planes = template.values[value.index].type.byteCount
         let rows = template.values[value.index].count
         let width = chip.weightStreamsPerPlane
-        let side: Hemisphere = blockSide(value)
+        let (side, stripe) = (blockHomes[value.index].side, blockHomes[value.index].stripe)
         var best: (bank: Int, row: Int, slices: [QueueID])?
         for set in weightSets(type: .fp16, plane: 0) {
             let slices = (0..<planes).map {
@@ -149,9 +142,43 @@ extension Placer {
         blockPlaces[value.index] = result
         return result
     }
+}
 
-    /// Regions alternate between the sides by their first letters' index: those of one tile share.
-    private func blockSide(_ value: ValueID) -> Hemisphere {
-        regionSides[value.index] ?? .west
+/// Which side and which of the slices that feed a plane a table or region rests in.
+struct BlockHome {
+    var side: Hemisphere
+    var stripe: Int
+}
+
+extension ProgramTemplate {
+    /// The value whose rows a scattered version shares.
+    func root(_ value: ValueID) -> ValueID {
+        guard case .op(let op) = values[value.index].origin,
+            case .scatter(let region, _, _, _) = ops[op.index].kind
+        else { return value }
+        return root(region.value)
+    }
+
+    /// The regions of one tile in different slices of one side; tables and tiles in turn.
+    func blockHomes(stripes: Int) -> [BlockHome] {
+        var homes = values.indices.map {
+            BlockHome(side: $0 % 2 == 0 ? .west : .east, stripe: $0 / 2 % stripes)
+        }
+        var isPlaced = values.map { _ in false }
+        var turn = 0
+        for op in ops {
+            guard case .matmul(let terms) = op.kind else { continue }
+            for term in terms where term.tile.sources.count > 1 {
+                let roots = term.tile.sources.map { root($0.value).index }
+                guard !isPlaced[roots[0]] else { continue }
+                let side: Hemisphere = turn % 2 == 0 ? .west : .east
+                turn += 1
+                for (s, region) in roots.enumerated() {
+                    homes[region] = BlockHome(side: side, stripe: s)
+                    isPlaced[region] = true
+                }
+            }
+        }
+        return homes
     }
 }

@@ -51,8 +51,8 @@ final class Placer {
     var lastRead: [Int]
     /// Cycles of the host port's instructions, by chip.
     var hostHistory: [[Int]]
-    /// The side on which a table or region rests.
-    var regionSides: [Hemisphere?]
+    /// Where tables and regions rest: those that one tile is loaded from in 16 slices of a side.
+    let blockHomes: [BlockHome]
 
     init(machine: Machine, template: ProgramTemplate, chips: [ChipID], choice: Choice) {
         self.machine = machine
@@ -79,7 +79,7 @@ final class Placer {
         blockPlaces = Array(repeating: nil, count: template.values.count)
         planeOf = Array(repeating: nil, count: template.ops.count)
         regionReady = Array(repeating: 0, count: template.values.count)
-        regionSides = Array(repeating: nil, count: template.values.count)
+        blockHomes = template.blockHomes(stripes: machine.chip.weightStreamsPerPlane)
         lastRead = Array(repeating: -1, count: template.values.count)
         hostHistory = chips.map { _ in [] }
         var consumers = template.values.map { _ in [(op: Int, operand: Int)]() }

@@ -1,0 +1,298 @@
+import LPUDataflow
+import LPUMachine
+import LPUModel
+import LPUNumerics
+import LPUPlanning
+import LPUSupport
+
+/// One query head on its way through attention.
+private struct QueryHead {
+    /// Its place in the set: query vector j, KV head g.
+    var j: Int
+    var g: Int
+    /// fp16, zero outside the head's lanes.
+    var masked: ValueID
+    /// Score of the current token, in every lane.
+    var current: ValueID
+}
+
+/// A head's caches: 16 regions each, one a slice that feeds a plane.
+private struct Cache {
+    var keys: [ValueID]
+    /// The open block of 320 tokens, and all blocks transposed.
+    var openValues: [ValueID]
+    var values: [ValueID]
+}
+
+extension DecoderLowering {
+    /// x + o(attention(norm x)), the token itself attended outside the cache and appended after.
+    mutating func lowerAttention(_ x: [ValueID], layer: Int) -> [ValueID] {
+        let prefix = "model.layers.\(layer)."
+        let name = "layer\(layer)"
+        let (activation, scale) = normalise(x, "\(name).attention")
+        let cosine = builder.elementwise(.multiply, shared.cosine.at(), scale.at())
+        let sine = builder.elementwise(.multiply, shared.sine.at(), scale.at())
+        var mixed: [ValueID] = []
+        var columns: [IndexMap] = []
+        for set in 0..<heads.sets {
+            let label = heads.sets == 1 ? name : "\(name).set\(set)"
+            let cache = makeCache(label, set)
+            let value = projectValue(activation, scale, prefix, label, set)
+            let key = projectRotated(
+                activation, prefix + "self_attn.k_proj.weight", "\(label).k", keyRows(set),
+                cosine, sine, norm: prefix + "input_layernorm.weight", factor: 1)
+            for j in 0..<heads.group {
+                let query = projectRotated(
+                    activation, prefix + "self_attn.q_proj.weight", "\(label).q\(j)",
+                    queryRows(set, j), cosine, sine, norm: prefix + "input_layernorm.weight",
+                    factor: 1 / Float(heads.dimension).squareRoot())
+                mixed.append(
+                    attend(query, key, value, cache, set: set, j: j, "\(label).q\(j)"))
+                columns.append(outputColumns(set, j))
+            }
+            append(key, value, cache, set: set, label)
+        }
+        let output = linear(
+            "\(name).o", tensor: prefix + "self_attn.o_proj.weight", rows: hiddenColumns,
+            columns: columns)
+        return (0..<hidden.count).map { n in
+            chained { l in
+                let sum = l.product(mixed, output, n)
+                return l.builder.elementwise(.add, sum.at(), x[n].at(), name: "\(name).x1.\(n)")
+            }
+        }
+    }
+
+    // MARK: Projections
+
+    /// Lanes 2i and 2i + 1 of a head hold the pair (i, i + d/2) that rotates together.
+    private func keyRows(_ set: Int) -> IndexMap {
+        rotatedRows(firstHead: heads.heads(set).lowerBound, stride: 1, set)
+    }
+
+    private func queryRows(_ set: Int, _ j: Int) -> IndexMap {
+        rotatedRows(
+            firstHead: heads.heads(set).lowerBound * heads.group + j, stride: heads.group, set)
+    }
+
+    private func rotatedRows(firstHead: Int, stride: Int, _ set: Int) -> IndexMap {
+        let d = heads.dimension
+        return IndexMap(
+            base: firstHead * d, count: heads.width(set),
+            digits: DigitSum([
+                .init(radix: 2, stride: d / 2), .init(radix: d / 2, stride: 1),
+                .init(radix: 0, stride: stride * d),
+            ]))
+    }
+
+    private func outputColumns(_ set: Int, _ j: Int) -> IndexMap {
+        let d = heads.dimension
+        return IndexMap(
+            base: (heads.heads(set).lowerBound * heads.group + j) * d, count: heads.width(set),
+            digits: DigitSum([
+                .init(radix: d, stride: 1), .init(radix: 0, stride: heads.group * d),
+            ]))
+    }
+
+    private mutating func projectValue(
+        _ activation: [ValueID], _ scale: ValueID, _ prefix: String, _ label: String, _ set: Int
+    ) -> ValueID {
+        let first = heads.heads(set).lowerBound * heads.dimension
+        let weights = linear(
+            "\(label).v", tensor: prefix + "self_attn.v_proj.weight",
+            rows: [.range(first..<first + heads.width(set))], columns: hiddenColumns,
+            norm: prefix + "input_layernorm.weight")
+        return chained { l in
+            let sum = l.product(activation, weights, 0)
+            return l.builder.elementwise(.multiply, sum.at(), scale.at(), name: "\(label).value")
+        }
+    }
+
+    /// A projection turned by the token's position: q cos + swap(q) (+-sin), both already times
+    /// 1/rms. The distributors copy the sum in passing, once as it is and once with the lanes of
+    /// each pair swapped, so that both are equally late.
+    private mutating func projectRotated(
+        _ activation: [ValueID], _ tensor: String, _ label: String, _ rows: IndexMap,
+        _ cosine: ValueID, _ sine: ValueID, norm: String, factor: Float
+    ) -> ValueID {
+        let weights = linear(
+            label, tensor: tensor, rows: [rows], columns: hiddenColumns, factor: factor,
+            norm: norm)
+        let width = chip.lanesPerSuperlane
+        let straight = (0..<width).map { Int16($0) }
+        let swapped = (0..<width).map { Int16($0 ^ 1) }
+        return chained { l in
+            let sum = l.product(activation, weights, 0)
+            let plain = l.builder.distribute(straight, sum.at())
+            let turned = l.builder.distribute(swapped, sum.at())
+            let a = l.builder.elementwise(.multiply, plain.at(), cosine.at())
+            let b = l.builder.elementwise(.multiply, turned.at(), sine.at())
+            return l.builder.elementwise(.add, a.at(), b.at(), name: "\(label).rotated")
+        }
+    }
+
+    // MARK: Attention
+
+    /// The attention output of the set's heads of query vector j, fp16, in the heads' lanes.
+    private mutating func attend(
+        _ query: ValueID, _ key: ValueID, _ value: ValueID, _ cache: Cache, set: Int, j: Int,
+        _ label: String
+    ) -> ValueID {
+        var outputs: [ValueID] = []
+        for g in 0..<heads.heads(set).count {
+            let head = "\(label).h\(g)"
+            let query = maskedQuery(query, key, g: g, j: j, head)
+            let scores = scores(query, cache, set, head)
+            var best = query.current
+            for score in scores {
+                best = builder.elementwise(.max, best.at(), score.at(), name: "\(head).best")
+            }
+            let maximum = maximumOverLanes(best, "\(head).maximum")
+            let weights = scores.map { score in
+                chained { l -> ValueID in
+                    let rest = l.builder.elementwise(.subtract, score.at(), maximum.at())
+                    let weight = l.builder.elementwise(.exp, rest.at())
+                    return l.builder.elementwise(.toFP16, weight.at(), name: "\(head).p")
+                }
+            }
+            let current = chained { l -> ValueID in
+                let rest = l.builder.elementwise(.subtract, query.current.at(), maximum.at())
+                return l.builder.elementwise(.exp, rest.at(), name: "\(head).pCurrent")
+            }
+            outputs.append(
+                mix(weights, current, value, cache, set: set, g: g, head))
+        }
+        return chained { l in
+            var sum = outputs[0]
+            for output in outputs.dropFirst() {
+                sum = l.builder.elementwise(.add, sum.at(), output.at())
+            }
+            return l.builder.elementwise(.toFP16, sum.at(), name: "\(label).mixed")
+        }
+    }
+
+    private mutating func maskedQuery(
+        _ query: ValueID, _ key: ValueID, g: Int, j: Int, _ head: String
+    ) -> QueryHead {
+        let mask = shared.headMasks[g]
+        let masked = chained { l -> ValueID in
+            let mine = l.builder.elementwise(.mask, query.at(), mask.at())
+            return l.builder.elementwise(.toFP16, mine.at(), name: "\(head).masked")
+        }
+        // The products in two fp16 terms: large scores must not lose their last bits.
+        let (high, low) = chained { l -> (ValueID, ValueID) in
+            let product = l.builder.elementwise(.multiply, query.at(), key.at())
+            let mine = l.builder.elementwise(.mask, product.at(), mask.at())
+            let high = l.builder.elementwise(.toFP16, mine.at())
+            let rest = l.builder.elementwise(.subtract, mine.at(), high.at())
+            return (high, l.builder.elementwise(.toFP16, rest.at()))
+        }
+        let ones = Tile([Use(shared.ones)], count: lanes)
+        let current = builder.matmul(
+            [MatmulTerm(high.at(), ones), MatmulTerm(low.at(), ones)], count: 1,
+            name: "\(head).current")
+        return QueryHead(j: j, g: g, masked: masked, current: current)
+    }
+
+    /// Scores of the cached tokens, a block of 320 each; at most -60000 where there is none.
+    private mutating func scores(
+        _ query: QueryHead, _ cache: Cache, _ set: Int, _ head: String
+    ) -> [ValueID] {
+        (0..<blockCount).map { block in
+            let tokens = min(lanes, (plan.context - block * lanes + 15) / 16 * 16)
+            let rows = lanes / chip.weightStreamsPerPlane
+            let tile = Tile(
+                cache.keys.map { Use($0, start: block * rows) }, count: tokens)
+            return chained { l in
+                let score = l.builder.matmul([MatmulTerm(query.masked.at(), tile)], count: 1)
+                return l.builder.elementwise(
+                    .min, score.at(), l.shared.bounds[block].at(), name: "\(head).scores")
+            }
+        }
+    }
+
+    /// (sum of p v) / (sum of p) in the lanes of the head.
+    private mutating func mix(
+        _ weights: [ValueID], _ current: ValueID, _ value: ValueID, _ cache: Cache, set: Int,
+        g: Int, _ head: String
+    ) -> ValueID {
+        let ones = Tile([Use(shared.ones)], count: lanes)
+        let share = chained { l -> ValueID in
+            let cached = l.builder.matmul(weights.map { MatmulTerm($0.at(), ones) }, count: 1)
+            let total = l.builder.elementwise(.add, cached.at(), current.at())
+            let root = l.builder.elementwise(.rsqrt, total.at())
+            let inverse = l.builder.elementwise(.multiply, root.at(), root.at())
+            return l.builder.elementwise(
+                .mask, inverse.at(), l.shared.headMasks[g].at(), name: "\(head).share")
+        }
+        let rows = heads.rows(set) / chip.weightStreamsPerPlane
+        let terms = weights.enumerated().map { block, weight in
+            MatmulTerm(
+                weight.at(),
+                Tile(
+                    cache.values.map { Use($0, start: block * rows) }, count: heads.rows(set)))
+        }
+        return chained { l in
+            let cached = l.builder.matmul(terms, count: 1)
+            let own = l.builder.elementwise(.multiply, current.at(), value.at())
+            let sum = l.builder.elementwise(.add, cached.at(), own.at())
+            return l.builder.elementwise(
+                .multiply, sum.at(), share.at(), name: "\(head).output")
+        }
+    }
+
+    // MARK: Cache
+
+    private mutating func makeCache(_ label: String, _ set: Int) -> Cache {
+        let slices = chip.weightStreamsPerPlane
+        func regions(_ name: String, _ rows: Int) -> [ValueID] {
+            (0..<slices).map {
+                builder.image("\(label).\(name)\($0)", type: .fp16, count: rows, .zero)
+            }
+        }
+        let rows = lanes / slices
+        return Cache(
+            keys: regions("keys", blockCount * rows + 1),
+            openValues: regions("openValues", rows + 1),
+            values: regions("values", blockCount * heads.rows(set) / slices))
+    }
+
+    /// Appends the token's K row, and its V row to the open block, which is transposed anew: the
+    /// identity's rows as activations read its columns.
+    private mutating func append(
+        _ key: ValueID, _ value: ValueID, _ cache: Cache, set: Int, _ label: String
+    ) {
+        let slices = chip.weightStreamsPerPlane
+        let rows = lanes / slices
+        let newKey = builder.elementwise(.toFP16, key.at(), name: "\(label).newKey")
+        let newValue = builder.elementwise(.toFP16, value.at(), name: "\(label).newValue")
+        var open: [ValueID] = []
+        for slice in 0..<slices {
+            _ = builder.scatter(
+                into: Use(cache.keys[slice]), rows: blockCount * rows + 1,
+                address: shared.keyRows[slice].at(), data: newKey.at(), count: 1,
+                name: "\(label).keys\(slice).next")
+            open.append(
+                builder.scatter(
+                    into: Use(cache.openValues[slice]), rows: rows + 1,
+                    address: shared.valueRows[slice].at(), data: newValue.at(), count: 1,
+                    name: "\(label).openValues\(slice).next"))
+        }
+        let tile = Tile(open.map { Use($0) }, count: lanes)
+        var values = cache.values
+        let perBlock = heads.rows(set) / slices
+        for channel in 0..<heads.rows(set) {
+            let column = chained { l -> ValueID in
+                let sum = l.builder.matmul(
+                    [MatmulTerm(l.shared.identity.at(channel), tile)], count: 1)
+                return l.builder.elementwise(.toFP16, sum.at())
+            }
+            let row = channel / slices
+            values[channel % slices] = builder.scatter(
+                into: Use(values[channel % slices], start: row),
+                rows: (blockCount - 1) * perBlock + 1, address: shared.blockRow.at(),
+                data: column.at(), count: 1,
+                name: "\(label).values\(channel % slices).\(row)")
+        }
+    }
+}
