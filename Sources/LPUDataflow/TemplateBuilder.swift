@@ -187,7 +187,7 @@ extension TemplateBuilder {
             resultCount: resultCount ?? lanesPerSuperlane, name: name)
     }
 
-    /// One row a vector of `address`.
+    /// One row a vector of `address`; the window moves with the use: `table[0, step: 0]` stays.
     public mutating func gather(
         _ table: Use, rows: Int, address: Use, count: Int? = nil, name: String? = nil
     ) -> ValueID {
@@ -196,7 +196,7 @@ extension TemplateBuilder {
             count: iterations(count, [address]), name: name)
     }
 
-    /// The region's next version; one row a vector of `address`.
+    /// The region's next version; one row a vector of `address`, in a window as that of `gather`.
     public mutating func scatter(
         into region: Use, rows: Int, address: Use, data: Use, count: Int? = nil,
         name: String? = nil
