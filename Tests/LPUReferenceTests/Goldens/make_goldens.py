@@ -20,29 +20,25 @@ HERE = Path(__file__).resolve().parent
 GRAPHS = HERE.parents[2] / "Graphs"
 GENERATED = 16
 
-# (config, wide, prompt). Of 448 random prompts (seeds of numpy's default_rng) the one whose two
-# largest logits stay furthest apart over all steps, so that rounding keeps the winner.
+# (config, keys replaced in it, wide, prompt). Of 448 random prompts (numpy's default_rng, seeds
+# 0 to 447) it is the one whose two largest logits stay furthest apart, so rounding keeps the winner.
+BIASED = {"attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True}
 GOLDENS = {
-    "tiny-llama": ("tiny-llama", False, [732, 418, 190, 915, 87, 518, 186, 837]),  # seed 78
-    "tiny-llama-wide": ("tiny-llama", True, [741, 536, 896, 811, 212, 618, 603, 224]),  # seed 204
-    "tiny-qwen3": ("tiny-qwen3", False, [796, 787, 624, 958, 301, 859, 314, 964]),  # seed 170
+    "tiny-llama": ("tiny-llama", {}, False, [732, 418, 190, 915, 87, 518, 186, 837]),
+    "tiny-llama-biased": ("tiny-llama", BIASED, False, [650, 411, 284, 853, 5, 953, 624, 592]),
+    "tiny-llama-wide": ("tiny-llama", {}, True, [741, 536, 896, 811, 212, 618, 603, 224]),
+    "tiny-qwen3": ("tiny-qwen3", {}, False, [796, 787, 624, 958, 301, 859, 314, 964]),
 }
 
 # (ending of the name, offset, scale): elements lie evenly in offset - scale ..< offset + scale.
 # The first row whose ending fits holds. Every number is a short binary fraction: exact anywhere.
 SPREADS = [
-    ("embed_tokens.weight", 0, 1 / 8),
+    (".bias", 0, 1 / 4),
     ("q_norm.weight", 3 / 2, 1 / 4),
     ("k_norm.weight", 3 / 2, 1 / 4),
     ("norm.weight", 1, 1 / 4),
-    ("q_proj.weight", 0, 1 / 8),
-    ("k_proj.weight", 0, 1 / 8),
-    ("v_proj.weight", 0, 1 / 8),
-    ("o_proj.weight", 0, 1 / 8),
-    ("gate_proj.weight", 0, 1 / 8),
-    ("up_proj.weight", 0, 1 / 8),
     ("down_proj.weight", 0, 1 / 16),
-    ("lm_head.weight", 0, 1 / 8),
+    ("", 0, 1 / 8),
 ]
 # Replaces the scale of q_proj and k_proj: scores of one query then spread over more than 200.
 WIDE_SCALE = 9 / 16
@@ -92,11 +88,11 @@ def float64_mode():
     return Float64()
 
 
-def make_model(config_name, wide):
+def make_model(config_name, replaced, wide):
     import torch
     import transformers
 
-    values = json.loads((GRAPHS / f"{config_name}.json").read_text())
+    values = json.loads((GRAPHS / f"{config_name}.json").read_text()) | replaced
     config = transformers.AutoConfig.for_model(**values)
     model = transformers.AutoModelForCausalLM.from_config(config, attn_implementation="eager")
     model = model.double().eval()
@@ -153,14 +149,14 @@ def make_all():
     found = [f"{m.__name__}=={m.__version__}" for m in (numpy, torch, transformers)]
     assert found == PINS, found
     torch.set_default_dtype(torch.float64)
-    for name, (config, wide, prompt) in GOLDENS.items():
+    for name, (config, replaced, wide, prompt) in GOLDENS.items():
         with float64_mode():
-            tokens, logits, attentions = golden(make_model(config, wide), prompt)
+            tokens, logits, attentions = golden(make_model(config, replaced, wide), prompt)
         report(name, tokens, logits, attentions)
         lines = ",\n".join(json.dumps(row) for row in logits.tolist())
         head = json.dumps(
-            {"config": config, "wide": wide, "versions": PINS, "promptLength": len(prompt),
-             "tokens": tokens})
+            {"config": config, "replaced": replaced, "wide": wide, "versions": PINS,
+             "promptLength": len(prompt), "tokens": tokens})
         (HERE / f"{name}.json").write_text(f'{head[:-1]}, "logits": [\n{lines}\n]}}\n')
 
 
