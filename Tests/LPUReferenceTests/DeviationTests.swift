@@ -63,7 +63,7 @@ import Testing
         #expect(golden.distance(model.logits(of: golden.fed)) > Self.plain)
     }
 
-    /// One position too few or a lost first one; the newest of one is left, or nothing would be.
+    /// The newest or the first position is hidden, but for the only one.
     @Test(arguments: ["tiny-llama", "tiny-qwen3"], [true, false])
     func maskOffByOne(_ name: String, hidesNewest: Bool) throws {
         let golden = try Golden(name)
@@ -74,7 +74,7 @@ import Testing
         #expect(golden.distance(logits) > Self.plain)
     }
 
-    /// A mask that lets unwritten cache rows through: zero keys score zero, zero values add nothing.
+    /// A mask that lets one unwritten cache row through: it scores zero and adds no value.
     @Test func unwrittenRowsAttended() throws {
         let golden = try Golden("tiny-llama")
         var denominator = 1.0
@@ -99,25 +99,14 @@ import Testing
         #expect(golden.distance(model.logits(of: golden.fed)) > Self.plain)
     }
 
-    @Test func swappedKeysAndValues() throws {
+    @Test(arguments: [
+        ("k_proj", "v_proj"), ("gate_proj", "up_proj"), ("input_", "post_attention_"),
+    ])
+    func swappedTensors(_ a: String, _ b: String) throws {
         let golden = try Golden("tiny-llama")
         let model = try ReferenceModel(golden.config) { name, shape in
             let other =
-                name.contains("k_proj")
-                ? name.replacing("k_proj", with: "v_proj")
-                : name.replacing("v_proj", with: "k_proj")
-            return ReferenceWeights.tensor(other, shape: shape)
-        }
-        #expect(golden.distance(model.logits(of: golden.fed)) > Self.plain)
-    }
-
-    @Test func swappedGateAndUp() throws {
-        let golden = try Golden("tiny-llama")
-        let model = try ReferenceModel(golden.config) { name, shape in
-            let other =
-                name.contains("gate_proj")
-                ? name.replacing("gate_proj", with: "up_proj")
-                : name.replacing("up_proj", with: "gate_proj")
+                name.contains(a) ? name.replacing(a, with: b) : name.replacing(b, with: a)
             return ReferenceWeights.tensor(other, shape: shape)
         }
         #expect(golden.distance(model.logits(of: golden.fed)) > Self.plain)

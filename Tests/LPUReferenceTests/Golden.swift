@@ -54,10 +54,14 @@ struct Golden {
         }
     }
 
-    /// The largest distance of a logit from the golden's, over all positions of `logits`.
+    /// The largest distance of a logit from the golden's, over all positions of `logits`;
+    /// infinite if one is not a number, which `max` would pass over.
     func distance(_ logits: [[Double]]) -> Double {
         zip(logits, self.logits).reduce(0) { worst, rows in
-            zip(rows.0, rows.1).reduce(worst) { max($0, abs($1.0 - $1.1)) }
+            zip(rows.0, rows.1).reduce(worst) { worst, pair in
+                let distance = abs(pair.0 - pair.1)
+                return distance.isNaN ? .infinity : max(worst, distance)
+            }
         }
     }
 }

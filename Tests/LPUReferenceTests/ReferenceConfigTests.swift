@@ -47,7 +47,10 @@ import Testing
     }
 
     @Test(arguments: [
-        (#""num_key_value_heads": 4"#, "num_attention_heads 6 is no multiple of num_key_value_heads 4"),
+        (
+            #""num_key_value_heads": 4"#,
+            "num_attention_heads 6 is no multiple of num_key_value_heads 4"
+        ),
         (#""num_key_value_heads": 0"#, "'num_key_value_heads' is 0, no integer of 1...1048576"),
         (#""head_dim": 1.5"#, "'head_dim' is 1.5, no integer of 1...1048576"),
         (#""head_dim": 1e300"#, "'head_dim' is 1e+300, no integer of 1...1048576"),
@@ -68,7 +71,8 @@ import Testing
     }
 
     @Test func allThatIsWrongIsReported() {
-        let found = refusals(#""rope_scaling": {"rope_type": "llama3", "factor": -1}, "head_dim": 7"#)
+        let found = refusals(
+            #""rope_scaling": {"rope_type": "llama3", "factor": -1}, "head_dim": 0"#)
         #expect(found.count == 5)
         #expect(found.contains("'rope_scaling.factor' is -1, no positive number"))
         #expect(found.contains("'rope_scaling.low_freq_factor' is missing"))

@@ -21,7 +21,7 @@ GRAPHS = HERE.parents[2] / "Graphs"
 GENERATED = 16
 
 # (config, keys replaced in it, wide, prompt). Of 448 random prompts (numpy's default_rng, seeds
-# 0 to 447) it is the one whose two largest logits stay furthest apart, so rounding keeps the winner.
+# 0 to 447) the one whose two largest logits stay furthest apart, so rounding keeps the winner.
 BIASED = {"attention_bias": True, "mlp_bias": True, "tie_word_embeddings": True}
 GOLDENS = {
     "tiny-llama": ("tiny-llama", {}, False, [732, 418, 190, 915, 87, 518, 186, 837]),
