@@ -55,17 +55,6 @@ struct InputCheck {
         for (name, latency) in latencies where latency < 1 {
             report(machine.name, "machine-latency", "\(name) is \(latency), less than 1 cycle")
         }
-        if chip.planeRows > chip.lanes {
-            report(
-                machine.name, "machine-plane",
-                "planeRows is \(chip.planeRows), more than the \(chip.lanes) lanes of a vector")
-        }
-        if chip.transposerStreams > chip.lanesPerSuperlane {
-            report(
-                machine.name, "machine-transposer",
-                "transposerStreams is \(chip.transposerStreams), more than the "
-                    + "\(chip.lanesPerSuperlane) lanes of a superlane")
-        }
         if chip.superlanes > 64 {
             report(machine.name, "machine-superlanes", "superlanes is \(chip.superlanes), above 64")
         }
