@@ -7,6 +7,7 @@ struct Room {
     var name: String
     var uses: [String] = []
     var packages: [Target.Dependency] = []
+    var resources: [Resource] = []
 }
 
 let collections: Target.Dependency = .product(name: "OrderedCollections", package: "swift-collections")
@@ -17,7 +18,9 @@ let rooms: [Room] = [
     // Vocabulary: values that producers and judges share.
     Room(name: "LPUSupport"),
     Room(name: "LPUNumerics", uses: ["LPUSupport"]),
-    Room(name: "LPUMachine", uses: ["LPUSupport", "LPUNumerics"]),
+    Room(
+        name: "LPUMachine", uses: ["LPUSupport", "LPUNumerics"],
+        resources: [.embedInCode("Presets")]),
     Room(name: "LPUModel", uses: ["LPUSupport"], packages: [collections]),
     Room(name: "LPUDataflow", uses: ["LPUSupport", "LPUNumerics"]),
     Room(name: "LPUSchedule", uses: ["LPUSupport", "LPUNumerics", "LPUMachine"]),
@@ -107,7 +110,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     ],
     targets: rooms.map {
-        .target(name: $0.name, dependencies: dependencies($0), swiftSettings: strict)
+        .target(
+            name: $0.name, dependencies: dependencies($0), resources: $0.resources,
+            swiftSettings: strict)
     } + [
         .systemLibrary(
             name: "CGraphviz", pkgConfig: "libgvc", providers: [.apt(["libgraphviz-dev"])]),

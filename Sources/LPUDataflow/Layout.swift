@@ -80,26 +80,26 @@ public enum Formula: Hashable, Sendable {
     case scales(Layout, factor: Float, columnScale: String?)
     /// Bit pattern of one element in a rectangle of vectors and lanes, zero elsewhere.
     case constant(bits: UInt32, vectors: Range<Int>, lanes: Range<Int>)
-    /// Bit pattern `bits` where lane = vector + offset modulo `period`, zero elsewhere: identity
-    /// rows (period = lanes), one-hot superlane patterns.
+    /// Bit pattern `bits` where lane and vector + offset are equal modulo `period`, zero elsewhere:
+    /// identity rows (period = lanes), one lane of each superlane (period = its lanes).
     case diagonal(bits: UInt32, offset: Int, period: Int)
     /// Element = bits[(vector * stride + lane / run) mod bits.count].
     case table(bits: [UInt32], stride: Int, run: Int)
-    /// RoPE: cosine or sine of position * frequency[lane's pair], fp32; vector = position.
+    /// RoPE: cosine or sine of position * frequency[lane's pair] in binary64, rounded to fp32.
     case rotary(Rotary)
     /// All bytes zero: caches and trash rows.
     case zero
 }
 
-/// One row of cosines or signed sines a position.
+/// One row of cosines or signed sines a position; lane l of a head belongs to pair l / 2.
 public struct Rotary: Hashable, Sendable {
     /// Bit patterns of the inverse frequencies in binary64, one a pair of dimensions.
     public var inverseFrequencies: [UInt64]
     /// The sine, negative in the even lane of a pair, instead of the cosine in both.
     public var isSine: Bool
-    /// Positions a row of the table steps by, and the first one.
+    /// Row v of the table is for position v * positionStep.
     public var positionStep: Int
-    /// Lanes that repeat the pairs: lanes/(2 * pairs) heads side by side.
+    /// Heads side by side, 2 * pairs lanes each; the lanes beyond them are zero.
     public var heads: Int
     public init(inverseFrequencies: [UInt64], isSine: Bool, positionStep: Int, heads: Int) {
         self.inverseFrequencies = inverseFrequencies

@@ -25,16 +25,16 @@
 
 /// A stream: a direction and an id; prints as `s12e` (eastward) or `s3w`.
 @frozen public struct Stream: Hashable, Sendable, LosslessStringConvertible {
-    /// id in the low six bits, direction in bit 7.
-    public let raw: UInt8
+    /// id in the low byte, direction in the high one.
+    public let raw: UInt16
 
-    /// - Requires: `id` is in 0..<64; the machine bounds it further.
+    /// - Requires: `id` is in 0..<256; the machine bounds it further.
     @inlinable public init(_ direction: Direction, _ id: Int) {
-        raw = UInt8(id) | direction.rawValue << 7
+        raw = UInt16(UInt8(id)) | UInt16(direction.rawValue) << 8
     }
 
-    @inlinable public var id: Int { Int(raw & 0x7f) }
-    @inlinable public var direction: Direction { raw >> 7 == 0 ? .west : .east }
+    @inlinable public var id: Int { Int(raw & 0xff) }
+    @inlinable public var direction: Direction { raw >> 8 == 0 ? .west : .east }
     /// The stream `k` further of the same direction.
     @inlinable public func advanced(by k: Int) -> Stream { Stream(direction, id + k) }
 
@@ -42,7 +42,7 @@
 
     public init?(_ description: String) {
         guard description.first == "s", let last = description.last, last == "w" || last == "e",
-            let id = UInt8(description.dropFirst().dropLast()), id < 64,
+            let id = UInt8(description.dropFirst().dropLast()),
             String(id).count == description.count - 2
         else { return nil }
         self.init(last == "w" ? .west : .east, Int(id))

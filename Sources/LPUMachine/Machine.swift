@@ -24,19 +24,34 @@ public struct Source: Hashable, Sendable {
     }
 }
 
+/// A published time in which one chip's data reach so many chips, to compare the wiring with.
+public struct Reach: Hashable, Sendable {
+    public var chips: Int
+    public var nanoseconds: Int
+    public init(chips: Int, nanoseconds: Int) {
+        self.chips = chips
+        self.nanoseconds = nanoseconds
+    }
+}
+
 /// Everything that scheduler, verifier and simulator know of the hardware: data, one value,
 /// passed to all three. No hardware number stands in code.
 public struct Machine: Hashable, Sendable {
     public var name: String
     public var chip: Chip
     public var topology: Topology
-    /// One a key of the machine file, in the file's order.
+    /// Published figures that no phase takes: the summary sets them beside the topology's.
+    public var reaches: [Reach]
+    /// One a key of the machine file, in the order of `MachineKey.all`, then axes and reaches.
     public var sources: [Source]
 
-    public init(name: String, chip: Chip, topology: Topology, sources: [Source]) {
+    public init(
+        name: String, chip: Chip, topology: Topology, reaches: [Reach] = [], sources: [Source]
+    ) {
         self.name = name
         self.chip = chip
         self.topology = topology
+        self.reaches = reaches
         self.sources = sources
     }
 

@@ -2,20 +2,23 @@
 ///
 /// Operands were widened at entry; a cast's result narrows to its type and is what a stream
 /// carries of it. A chained consumer of a cast sees the narrowed value widened again.
+/// `apply` computes them; `Documentation/Numerics.md` defines every bit.
 public enum ALUOperation: String, Hashable, Sendable, CaseIterable {
     // Unary. `copy` and `not` act on the word as it is; `negate` and `absolute` on fp32.
     case copy, negate, absolute, not
     case exp, tanh, rsqrt
-    // Binary, fp32.
+    // Binary, fp32. `max` and `min` put -0 below +0 and take the number where one is NaN.
     case add, subtract, multiply, max, min
     // Binary, int32: low 32 bits; shifts take the amount modulo 32, `shiftRight` is arithmetic.
     case addInt, subtractInt, multiplyInt, maxInt, minInt, and, or, xor, shiftLeft, shiftRight
     // Compare: 1 or 0, in the type of the operands.
     case less, lessEqual, equal, notEqual
     case lessInt, lessEqualInt, equalInt, notEqualInt
-    /// `mask(a, m)` is a where the word m is not +0 or -0, else +0; `maskNot` where it is.
+    /// `mask(a, m)` is a, bit by bit, where the word m is not +0 or -0, else +0; `maskNot` is a
+    /// where it is. The ALU knows no types: an int32 of only the sign bit counts as zero too, so
+    /// a sign is tested by a compare or a shift.
     case mask, maskNot
-    // Casts: nearest even, saturating.
+    // Casts: nearest even, saturating, infinity too; NaN stays NaN in fp16 and fp8, is 0 in ints.
     case toFP16, toFP8, toInt8, toInt32, toFP32, intToInt8
 
     /// Operands it takes, 1 or 2.

@@ -1,0 +1,64 @@
+/// What a node computes, in the vocabulary of ONNX (opset 24), with its weights.
+///
+/// The inputs of the node are named in order in the comment of each.
+public enum Operation: Hashable, Sendable {
+    /// (token) Row `token` of the table.
+    case gather(table: WeightTensor)
+    /// (x) Output o is the sum over i of weight[o, i] * x[i], plus bias[o]; the axes of x and of
+    /// the output are flattened row-major.
+    case linear(weight: WeightTensor, bias: WeightTensor?)
+    /// (x) x / sqrt(mean(x²) + epsilon) * weight, the mean over the last axis.
+    case rmsNormalization(weight: WeightTensor, epsilon: Double)
+    /// (x, position) Every head of x turned by the angles of the position.
+    case rotaryEmbedding(RotaryEmbedding)
+    /// (past, update, position) The cache with row `position` of the context axis replaced.
+    case tensorScatter
+    /// (query, keys) For a key-value head, query and position: the sum over channels.
+    case queryTimesKeys
+    /// (weights, values) For a key-value head, query and channel: the sum over positions.
+    case weightsTimesValues
+    /// (x) Every element times a constant.
+    case scale(Double)
+    /// (scores, position) Scores after `position` become minus infinity.
+    case causalMask
+    /// (x) exp(x - max) / sum(exp(x - max)) over the last axis.
+    case softmax
+    /// (a, b) Element by element.
+    case add
+    /// (a, b) Element by element.
+    case multiply
+    /// (x) x / (1 + exp(-x)), also named SiLU.
+    case swish
+    /// (x) The index of the maximum of the last axis; the lowest of equal ones.
+    case argMax
+
+    /// The ONNX operator that this is, with Gemm's `transB = 1`.
+    public var onnxName: String {
+        switch self {
+        case .gather: "Gather"
+        case .linear: "Gemm"
+        case .rmsNormalization: "RMSNormalization"
+        case .rotaryEmbedding: "RotaryEmbedding"
+        case .tensorScatter: "TensorScatter"
+        case .queryTimesKeys, .weightsTimesValues: "MatMul"
+        case .scale, .multiply: "Mul"
+        case .causalMask: "Where"
+        case .softmax: "Softmax"
+        case .add: "Add"
+        case .swish: "Swish"
+        case .argMax: "ArgMax"
+        }
+    }
+
+    /// The weights it reads, in the order of its inputs.
+    public var weights: [WeightTensor] {
+        switch self {
+        case .gather(let table): [table]
+        case .linear(let weight, let bias): [weight] + (bias.map { [$0] } ?? [])
+        case .rmsNormalization(let weight, _): [weight]
+        case .rotaryEmbedding, .tensorScatter, .queryTimesKeys, .weightsTimesValues, .scale,
+            .causalMask, .softmax, .add, .multiply, .swish, .argMax:
+            []
+        }
+    }
+}

@@ -1,0 +1,217 @@
+import LPUDataflow
+import LPUMachine
+import LPUNumerics
+import LPUSupport
+
+/// A vector on its way to a register: where and when it is sampled, on which streams.
+struct Delivery {
+    var use: (value: ValueID, vector: Int)
+    var register: Int
+    var cycle: Int
+    var stream: Stream
+}
+
+extension Placer {
+    /// Streams of `direction` on which `byteCount` aligned ones start, in the given groups.
+    func bases(_ direction: Direction, groups: [Int], byteCount: Int) -> [Stream] {
+        let width = chip.streamsPerGroup
+        return groups.flatMap { group in
+            stride(from: group * width, to: (group + 1) * width, by: byteCount).map {
+                Stream(direction, $0)
+            }
+        }
+    }
+
+    var allGroups: [Int] { Array(0..<chip.streamsPerDirection / chip.streamsPerGroup) }
+
+    /// Hops that a value takes from `first` to `last`; nil where it flows the other way.
+    func travel(_ direction: Direction, from first: Int, to last: Int) -> Int? {
+        let hops = (last - first) * direction.sign
+        return hops >= 0 ? hops : nil
+    }
+
+    /// Reads all planes of a vector so that they are at `register` in `cycle`, on aligned streams
+    /// of one of the groups flowing in `direction`; the first stream, or nil.
+    func deliver(
+        _ value: ValueID, _ vector: Int, type: ElementType, to register: Int, at cycle: Int,
+        direction: Direction, groups: [Int], op: Int
+    ) -> Stream? {
+        let place = template.values[value.index].chip
+        let table = tables[place]
+        var sources: [(location: Location, issue: Int, register: Int)] = []
+        for plane in 0..<type.byteCount {
+            let (v, i, p) = resolve(value, vector, plane)
+            guard
+                let source = readable(
+                    v, i, p, to: register, at: cycle, direction: direction, place: place)
+            else { return nil }
+            sources.append(source)
+        }
+        for base in choice.order(bases(direction, groups: groups, byteCount: type.byteCount)) {
+            let isFree = sources.indices.allSatisfy {
+                table.isFree(
+                    base.advanced(by: $0), from: sources[$0].register,
+                    at: sources[$0].issue + chip.readLatency, to: register)
+            }
+            guard isFree, Set(sources.map(\.location.slice)).count == sources.count
+                || Set(sources.map { "\($0.location.slice)@\($0.issue)" }).count == sources.count
+            else { continue }
+            for (k, source) in sources.enumerated() {
+                let stream = base.advanced(by: k)
+                table.occupy(
+                    stream, from: source.register, at: source.issue + chip.readLatency,
+                    to: register)
+                table.issue(
+                    .memory(.read(source.location.address, stream), .none),
+                    on: source.location.slice, at: source.issue, op: OpID(op))
+            }
+            return base
+        }
+        return nil
+    }
+
+    /// A copy of one byte plane that can be read in time over `direction`.
+    private func readable(
+        _ value: ValueID, _ vector: Int, _ plane: Int, to register: Int, at cycle: Int,
+        direction: Direction, place: Int
+    ) -> (location: Location, issue: Int, register: Int)? {
+        for copy in copies[vectorBase[value.index] + vector] {
+            let location = copy.planes[plane]
+            let start = srams[place].register(of: location.slice)
+            guard let hops = travel(direction, from: start, to: register) else { continue }
+            let issue = cycle - hops - chip.readLatency
+            guard issue >= copy.ready,
+                tables[place].canRead(location.slice, bank: Int(location.bank), at: issue)
+            else { continue }
+            return (location, issue, start)
+        }
+        return nil
+    }
+
+    /// The side whose slices hold a copy of the vector; nil while it rests nowhere.
+    func sides(of value: ValueID, _ vector: Int) -> [Hemisphere] {
+        let (v, i, _) = resolve(value, vector, 0)
+        let place = template.values[v.index].chip
+        let sides = copies[vectorBase[v.index] + i].map {
+            srams[place].hemisphere(of: $0.planes[0].slice)
+        }
+        return Hemisphere.allCases.filter { sides.contains($0) }
+    }
+
+    /// The earliest cycle at which the vector can be at `register`.
+    func earliestArrival(_ value: ValueID, _ vector: Int, type: ElementType, at register: Int)
+        -> Int
+    {
+        (0..<type.byteCount).map { plane in
+            let (v, i, _) = resolve(value, vector, plane)
+            return copies[vectorBase[v.index] + i].map(\.ready).min() ?? 0
+        }.max()! + chip.readLatency
+    }
+
+    // MARK: Images
+
+    /// Gives an image vector a row if it has none: constants and tables that an ALU or the edge
+    /// reads, in slices that no co-operand rests in.
+    func ensureImage(_ value: ValueID, _ vector: Int) throws(Infeasibility) {
+        for plane in 0..<template.values[value.index].type.byteCount {
+            let (v, i, _) = resolve(value, vector, plane)
+            guard case .image = template.values[v.index].origin,
+                copies[vectorBase[v.index] + i].isEmpty
+            else { continue }
+            let place = template.values[v.index].chip
+            let planes = template.values[v.index].type.byteCount
+            for home in homes(of: v, i, planes: planes, sides: Hemisphere.allCases) {
+                let bank = rotor % chip.banksPerSlice
+                guard home.allSatisfy({ srams[place].freeRows($0, bank: bank) > 0 }) else {
+                    continue
+                }
+                let rows = home.map { srams[place].takeRow($0, bank: bank) }
+                copies[vectorBase[v.index] + i].append(Copy(planes: rows, ready: 0))
+                break
+            }
+            if copies[vectorBase[v.index] + i].isEmpty { throw full(place, v) }
+        }
+    }
+
+    func full(_ place: Int, _ value: ValueID) -> Infeasibility {
+        Infeasibility(
+            at: "\(chips[place]), value '\(template.values[value.index].name)'",
+            id: "sram-capacity", unit: "free rows in its slices", demand: 1, capacity: 0,
+            terms: [], remedies: ["more chips", "a smaller context"])
+    }
+
+    // MARK: Homes
+
+    /// Slices near the VXM, for what passes between bundles; the others feed weights.
+    var scratchSlices: Int {
+        let feeds = 2 * chip.weightStreamsPerPlane
+        let spare = chip.memSlicesPerHemisphere % feeds
+        return spare >= 8 ? spare : min(spare + feeds / 2, chip.memSlicesPerHemisphere)
+    }
+
+    /// Groups of neighbouring scratch slices for a vector, the best first: none that a co-operand
+    /// of a consumer rests in, since two reads of one slice in one cycle are impossible.
+    func homes(of value: ValueID, _ vector: Int, planes: Int, sides: [Hemisphere]) -> [[QueueID]] {
+        let place = template.values[value.index].chip
+        let taken = coOperandSlices(value, vector)
+        var result: [[QueueID]] = []
+        let width = planes == 3 ? 4 : planes
+        let count = scratchSlices / width
+        rotor += 1
+        let start = choice.start(of: count, rotor: rotor)
+        for k in 0..<count {
+            let first = (start + k) % count * width
+            for side in sides {
+                let slices = (0..<planes).map { srams[place].slice(side, first + $0) }
+                if !slices.contains(where: { taken.contains($0) }) { result.append(slices) }
+            }
+        }
+        return result
+    }
+
+    /// Slices of vectors that some op reads at the same time as this one.
+    private func coOperandSlices(_ value: ValueID, _ vector: Int) -> [QueueID] {
+        var slices: [QueueID] = []
+        for (op, operand) in viewConsumers(value) {
+            let use = template.ops[op].operands[operand]
+            guard let i = iteration(of: vector, in: use, count: template.ops[op].count) else {
+                continue
+            }
+            let (b, k) = bundleOf[op]
+            guard b >= 0 else { continue }
+            let bundle = bundles[b]
+            for (other, offset) in zip(bundle.ops, bundle.offsets)
+            where other == op || offset == bundle.offsets[k] {
+                for use in template.ops[other].operands {
+                    let n = use.vector(min(i, template.ops[other].count - 1))
+                    for plane in 0..<template.values[use.value.index].type.byteCount {
+                        let (v, w, p) = resolve(use.value, n, plane)
+                        guard v != value || w != vector else { continue }
+                        slices += copies[vectorBase[v.index] + w].map { $0.planes[p].slice }
+                    }
+                }
+            }
+        }
+        return slices
+    }
+
+    /// Consumers of a value, through views too.
+    private func viewConsumers(_ value: ValueID) -> [(op: Int, operand: Int)] {
+        consumers[value.index].flatMap { consumer -> [(op: Int, operand: Int)] in
+            switch template.ops[consumer.op].kind {
+            case .pack, .byte: [consumer] + viewConsumers(template.ops[consumer.op].result)
+            case .matmul, .elementwise, .distribute, .permute, .shift, .rotate, .select,
+                .transpose, .gather, .scatter, .transfer, .ingress, .egress:
+                [consumer]
+            }
+        }
+    }
+
+    private func iteration(of vector: Int, in use: Use, count: Int) -> Int? {
+        let distance = vector - Int(use.start)
+        if use.step == 0 { return distance == 0 ? 0 : nil }
+        guard distance % Int(use.step) == 0 else { return nil }
+        let i = distance / Int(use.step)
+        return i >= 0 && i < max(count, 1) ? i : nil
+    }
+}

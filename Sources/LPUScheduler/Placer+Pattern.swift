@@ -1,0 +1,426 @@
+import LPUDataflow
+import LPUMachine
+import LPUNumerics
+import LPUSupport
+
+/// One attempt to place an iteration of a bundle at a base cycle.
+private struct Attempt {
+    var base: Int
+    var iteration: Int
+    /// Per op of the bundle: the ALU that fired it, and what left the unit.
+    var alus: [Int]
+    var emissions: [[Emission]]
+    var deliveries: [Delivery] = []
+    /// SXM units that ops of this attempt hold, and when.
+    var exchanges: [(op: Int, queue: QueueID, cycle: Int, inputs: [Stream])] = []
+}
+
+extension Placer {
+    /// Places one iteration of a bundle of matmuls, VXM and SXM ops.
+    func placePattern(_ b: Int, iteration i: Int) throws(Infeasibility) {
+        let bundle = bundles[b]
+        var earliest = 0
+        for (k, op) in bundle.ops.enumerated() {
+            for use in outerOperands(op, in: bundle) {
+                try ensureImage(use.value, use.vector(i))
+                let type = template.values[use.value.index].type
+                let isALU = template.ops[op].kind.isElementwise
+                let arrival =
+                    earliestArrival(use.value, use.vector(i), type: type, at: 0)
+                    + (isALU ? chip.vxmEntryLatency : 0)
+                earliest = max(earliest, arrival - bundle.offsets[k])
+            }
+            if let plane = planeOf[op], case .matmul = template.ops[op].kind {
+                let ready = planes[bundle.chip][planeIndex(plane)].lastInstall
+                earliest = max(earliest, ready - bundle.offsets[k])
+            }
+        }
+        earliest += choice.delay()
+        let base = try firstCycle(from: earliest, on: bundle.chip, op: bundle.ops[0]) {
+            cycle throws(Infeasibility) in attempt(b, iteration: i, base: cycle)
+        }
+        for (k, op) in bundle.ops.enumerated() {
+            guard case .matmul(let terms) = template.ops[op].kind, let plane = planeOf[op] else {
+                continue
+            }
+            noteMatmul(
+                plane, type: template.values[terms[0].activation.value.index].type,
+                place: bundle.chip, at: base + bundle.offsets[k])
+        }
+        tables[bundle.chip].commit()
+        scratchLog.removeAll(keepingCapacity: true)
+    }
+
+    /// Operands that the bundle itself does not make (of a matmul: of its last term).
+    private func outerOperands(_ op: Int, in bundle: Bundle) -> [Use] {
+        var uses = template.ops[op].operands
+        if case .matmul = template.ops[op].kind { uses = [uses[uses.count - 1]] }
+        return uses.filter { use in
+            !bundle.ops.contains { template.ops[$0].result == use.value && $0 != op }
+        }
+    }
+
+    private func attempt(_ b: Int, iteration i: Int, base: Int) -> Bool {
+        let bundle = bundles[b]
+        var attempt = Attempt(
+            base: base, iteration: i, alus: Array(repeating: -1, count: bundle.ops.count),
+            emissions: Array(repeating: [], count: bundle.ops.count))
+        for k in bundle.ops.indices {
+            let kind = template.ops[bundle.ops[k]].kind
+            let placed =
+                switch kind {
+                case .elementwise: placeALU(k, bundle, b, &attempt)
+                case .matmul(let terms): placeMatmul(k, terms, bundle, &attempt)
+                case .distribute, .permute, .shift, .rotate, .select:
+                    placeExchange(k, bundle, &attempt)
+                case .transpose, .gather, .scatter, .transfer, .ingress, .egress, .pack, .byte:
+                    false
+                }
+            guard placed else { return false }
+        }
+        return finish(bundle, b, &attempt)
+    }
+
+    /// Writes what rests and issues the instructions whose streams are known only now.
+    private func finish(_ bundle: Bundle, _ b: Int, _ attempt: inout Attempt) -> Bool {
+        for (k, op) in bundle.ops.enumerated() {
+            let kind = template.ops[op].kind
+            let result = template.ops[op].result
+            if !kind.isElementwise {
+                var emission = attempt.emissions[k][0]
+                if rests(result, in: b) || emission.stream == nil {
+                    guard
+                        write(
+                            &emission, as: result, attempt.iteration, groups: allGroups, op: op)
+                    else { return false }
+                }
+                attempt.emissions[k][0] = emission
+            }
+            let cycle = attempt.base + bundle.offsets[k]
+            switch kind {
+            case .matmul(let terms):
+                guard let plane = planeOf[op] else { return false }
+                accumulate(
+                    plane, row: terms.count == 1 ? 0 : attempt.iteration, add: terms.count > 1,
+                    emit: attempt.emissions[k][0].stream, place: bundle.chip, matmul: cycle,
+                    op: op)
+            case .distribute, .permute, .shift, .rotate, .select:
+                guard let held = attempt.exchanges.first(where: { $0.op == op }),
+                    let to = attempt.emissions[k][0].stream
+                else { return false }
+                tables[bundle.chip].issue(
+                    exchange(op, inputs: held.inputs, to: to), on: held.queue, at: cycle,
+                    op: OpID(op))
+            case .elementwise, .transpose, .gather, .scatter, .transfer, .ingress, .egress,
+                .pack, .byte:
+                break
+            }
+        }
+        return true
+    }
+
+    // MARK: VXM
+
+    private func placeALU(
+        _ k: Int, _ bundle: Bundle, _ b: Int, _ attempt: inout Attempt
+    ) -> Bool {
+        let op = bundle.ops[k]
+        guard case .elementwise(let operation, _, _) = template.ops[op].kind else { return false }
+        let fire = attempt.base + bundle.offsets[k]
+        let table = tables[bundle.chip]
+        for row in choice.order(Array(chip.aluRowGroups.indices)) {
+            let alus = Array(row * chip.aluColumns..<(row + 1) * chip.aluColumns)
+            // Small ALUs first: the large ones are needed by exp, tanh and rsqrt.
+            let usable = alus.filter { !operation.needsLargeALU || chip.largeALUs.contains($0) }
+            let ranked =
+                usable.filter { !chip.largeALUs.contains($0) }
+                + usable.filter { chip.largeALUs.contains($0) }
+            guard let alu = choice.order(ranked).first(where: {
+                table.isFree(chip.queue(of: .alu($0)), at: fire)
+            }) else { continue }
+            let mark = table.mark
+            let undo = scratchMark
+            let saved = attempt
+            if fireALU(alu, k, bundle, b, operation, &attempt, groups: chip.aluRowGroups[row]) {
+                return true
+            }
+            attempt = saved
+            table.rollBack(to: mark)
+            rollBackScratch(to: undo)
+        }
+        return false
+    }
+
+    private func fireALU(
+        _ alu: Int, _ k: Int, _ bundle: Bundle, _ b: Int, _ operation: ALUOperation,
+        _ attempt: inout Attempt, groups: [Int]
+    ) -> Bool {
+        let op = bundle.ops[k]
+        guard case .elementwise(_, let first, let second) = template.ops[op].kind else {
+            return false
+        }
+        let fire = attempt.base + bundle.offsets[k]
+        var operands: [ALUOperand] = []
+        var position = 0
+        for operand in [first, second].compactMap(\.self) {
+            switch operand {
+            case .immediate(let bits): operands.append(.immediate(bits))
+            case .use(let use):
+                // One group must not enter an ALU from both directions.
+                let taken = operands.compactMap { operand -> Stream? in
+                    if case .stream(let stream, _) = operand { stream } else { nil }
+                }
+                guard
+                    let found = operandOf(
+                        use, position: position, k, bundle, &attempt, fire: fire, groups: groups,
+                        beside: taken)
+                else { return false }
+                operands.append(found)
+                position += 1
+            }
+        }
+        attempt.alus[k] = alu
+        guard let outputs = emitALU(k, bundle, b, operation, &attempt, groups: groups) else {
+            return false
+        }
+        tables[bundle.chip].issue(
+            .alu(
+                operation, operands[0], operands.count > 1 ? operands[1] : nil,
+                east: outputs.east, west: outputs.west),
+            on: chip.queue(of: .alu(alu)), at: fire, op: OpID(op))
+        return true
+    }
+
+    private func operandOf(
+        _ use: Use, position: Int, _ k: Int, _ bundle: Bundle, _ attempt: inout Attempt,
+        fire: Int, groups: [Int], beside: [Stream]
+    ) -> ALUOperand? {
+        let place = bundle.chip
+        let type = template.values[use.value.index].type
+        let arrival = fire - chip.vxmEntryLatency
+        if let p = bundle.ops[..<k].lastIndex(where: { template.ops[$0].result == use.value }) {
+            if template.ops[bundle.ops[p]].kind.isElementwise {
+                return chained(from: p, moves: bundle.copies[k][position], bundle, attempt)
+            }
+            var emission = attempt.emissions[p][0]
+            let allowed = permitted(groups, emission.direction, beside: beside)
+            guard extend(&emission, to: 0, groups: allowed, on: tables[place]) else { return nil }
+            attempt.emissions[p][0] = emission
+            return .stream(emission.stream!, type)
+        }
+        let vector = use.vector(attempt.iteration)
+        if let known = attempt.deliveries.first(where: {
+            $0.use == (use.value, vector) && $0.register == 0 && $0.cycle == arrival
+        }), permitted(groups, known.stream.direction, beside: beside)
+            .contains(known.stream.id / chip.streamsPerGroup)
+        {
+            return .stream(known.stream, type)
+        }
+        for side in sides(of: use.value, vector) {
+            let allowed = permitted(groups, side.inward, beside: beside)
+            if let stream = deliver(
+                use.value, vector, type: type, to: 0, at: arrival, direction: side.inward,
+                groups: allowed, op: bundle.ops[k])
+            {
+                attempt.deliveries.append(
+                    Delivery(
+                        use: (use.value, vector), register: 0, cycle: arrival, stream: stream))
+                return .stream(stream, type)
+            }
+        }
+        return nil
+    }
+
+    /// Groups through which a further operand may enter from `direction`.
+    private func permitted(_ groups: [Int], _ direction: Direction, beside: [Stream]) -> [Int] {
+        groups.filter { group in
+            !beside.contains {
+                $0.direction != direction && $0.id / chip.streamsPerGroup == group
+            }
+        }
+    }
+
+    /// The ALU that hands over op `p`'s result after so many delay moves.
+    private func chained(
+        from p: Int, moves: Int, _ bundle: Bundle, _ attempt: Attempt
+    ) -> ALUOperand? {
+        var alu = attempt.alus[p]
+        let fired = attempt.base + bundle.offsets[p]
+        for m in 0..<moves {
+            let cycle = fired + (m + 1) * chip.aluLatency
+            let free = choice.order(Array(0..<chip.aluCount)).last {
+                tables[bundle.chip].isFree(chip.queue(of: .alu($0)), at: cycle)
+            }
+            guard let free else { return nil }
+            tables[bundle.chip].issue(
+                .alu(.copy, .alu(UInt8(alu)), nil, east: nil, west: nil),
+                on: chip.queue(of: .alu(free)), at: cycle, op: OpID(bundle.ops[p]))
+            alu = free
+        }
+        return .alu(UInt8(alu))
+    }
+
+    /// Sends the result to the edges that take it in this bundle and to scratch if it rests.
+    private func emitALU(
+        _ k: Int, _ bundle: Bundle, _ b: Int, _ operation: ALUOperation,
+        _ attempt: inout Attempt, groups: [Int]
+    ) -> (east: Stream?, west: Stream?)? {
+        let op = bundle.ops[k]
+        let result = template.ops[op].result
+        let cycle =
+            attempt.base + bundle.offsets[k] + chip.aluLatency + chip.vxmExitLatency
+        let byteCount = template.values[result.index].type.byteCount
+        func fresh(_ side: Hemisphere) -> Emission {
+            Emission(
+                register: side.sign, cycle: cycle + 1, byteCount: byteCount, reach: nil,
+                stream: nil, direction: side.outward)
+        }
+        var out: [Emission] = []
+        for side in Hemisphere.allCases where takesAtEdge(result, side, bundle, after: k) {
+            var emission = fresh(side)
+            guard extend(&emission, to: side.sign * chip.edge, groups: groups, on: tables[bundle.chip])
+            else { return nil }
+            out.append(emission)
+        }
+        if rests(result, in: b) {
+            var written = false
+            for e in out.indices where !written {
+                written = write(
+                    &out[e], as: result, attempt.iteration, groups: groups, op: op)
+            }
+            for side in preferredSides(result) where !written && !out.contains(where: { $0.direction == side.outward }) {
+                var emission = fresh(side)
+                written = write(
+                    &emission, as: result, attempt.iteration, groups: groups, op: op)
+                if written { out.append(emission) }
+            }
+            guard written else { return nil }
+        }
+        attempt.emissions[k] = out
+        return (
+            out.first { $0.direction == .east }?.stream, out.first { $0.direction == .west }?.stream
+        )
+    }
+
+    /// Pieces of one packed operand rest on one side; everything else alternates.
+    private func preferredSides(_ value: ValueID) -> [Hemisphere] {
+        let isPiece = consumers[value.index].contains {
+            if case .pack = template.ops[$0.op].kind { true } else { false }
+        }
+        if isPiece { return [.west] }
+        return choice.order(rotor % 2 == 0 ? [.west, .east] : [.east, .west])
+    }
+
+    private func takesAtEdge(
+        _ value: ValueID, _ side: Hemisphere, _ bundle: Bundle, after k: Int
+    ) -> Bool {
+        bundle.ops[(k + 1)...].contains { op in
+            guard !template.ops[op].kind.isElementwise,
+                template.ops[op].operands.contains(where: { $0.value == value })
+            else { return false }
+            return sideOf(op, in: bundle) == side
+        }
+    }
+
+    // MARK: MXM and SXM
+
+    private func placeMatmul(
+        _ k: Int, _ terms: [MatmulTerm], _ bundle: Bundle, _ attempt: inout Attempt
+    ) -> Bool {
+        let op = bundle.ops[k]
+        let use = terms[terms.count - 1].activation
+        let type = template.values[use.value.index].type
+        let cycle = attempt.base + bundle.offsets[k]
+        guard let plane = planeOf[op],
+            canMultiply(plane, type: type, place: bundle.chip, at: cycle)
+        else { return false }
+        let edge = plane.hemisphere.sign * chip.edge
+        guard
+            let stream = atEdge(
+                use, k, bundle, &attempt, register: edge, cycle: cycle,
+                direction: plane.hemisphere.outward)
+        else { return false }
+        multiply(plane, activation: stream, type: type, place: bundle.chip, at: cycle, op: op)
+        attempt.emissions[k] = [
+            Emission(
+                register: edge, cycle: cycle + chip.matmulLatency, byteCount: 4, reach: nil,
+                stream: nil, direction: plane.hemisphere.inward)
+        ]
+        return true
+    }
+
+    /// An operand as it passes the edge register: from the bundle, or read for it.
+    private func atEdge(
+        _ use: Use, _ k: Int, _ bundle: Bundle, _ attempt: inout Attempt, register: Int,
+        cycle: Int, direction: Direction
+    ) -> Stream? {
+        if let p = bundle.ops[..<k].lastIndex(where: { template.ops[$0].result == use.value }) {
+            guard template.ops[bundle.ops[p]].kind.isElementwise else {
+                var emission = attempt.emissions[p][0]
+                guard
+                    extend(
+                        &emission, to: register, groups: allGroups, on: tables[bundle.chip])
+                else { return nil }
+                attempt.emissions[p][0] = emission
+                return emission.stream
+            }
+            return attempt.emissions[p].first { $0.direction == direction }?.stream
+        }
+        let vector = use.vector(attempt.iteration)
+        return deliver(
+            use.value, vector, type: template.values[use.value.index].type, to: register,
+            at: cycle, direction: direction, groups: allGroups, op: bundle.ops[k])
+    }
+
+    /// The side on which an op of the bundle runs.
+    private func sideOf(_ op: Int, in bundle: Bundle) -> Hemisphere {
+        if let plane = planeOf[op] { return plane.hemisphere }
+        for use in template.ops[op].operands {
+            if let p = bundle.ops.first(where: { template.ops[$0].result == use.value }),
+                p != op, !template.ops[p].kind.isElementwise
+            {
+                return sideOf(p, in: bundle)
+            }
+        }
+        return op % 2 == 0 ? .west : .east
+    }
+
+    private func placeExchange(_ k: Int, _ bundle: Bundle, _ attempt: inout Attempt) -> Bool {
+        let op = bundle.ops[k]
+        let side = sideOf(op, in: bundle)
+        let edge = side.sign * chip.edge
+        let cycle = attempt.base + bundle.offsets[k]
+        var inputs: [Stream] = []
+        for use in template.ops[op].operands {
+            guard
+                let stream = atEdge(
+                    use, k, bundle, &attempt, register: edge, cycle: cycle,
+                    direction: side.outward)
+            else { return false }
+            inputs.append(stream)
+        }
+        let units = exchangeUnits(for: template.ops[op].kind, side: side)
+        let free = choice.order(units).first { unit in
+            tables[bundle.chip].isFree(unit, at: cycle)
+                && !attempt.exchanges.contains { $0.queue == unit && $0.cycle == cycle }
+        }
+        guard let free, let latency = chip.edgeLatency(of: template.ops[op].kind) else {
+            return false
+        }
+        attempt.exchanges.append((op, free, cycle, inputs))
+        let feedsPlane = bundle.ops[(k + 1)...].contains {
+            if case .matmul = template.ops[$0].kind {
+                template.ops[$0].operands.contains { $0.value == template.ops[op].result }
+            } else {
+                false
+            }
+        }
+        attempt.emissions[k] = [
+            Emission(
+                register: edge, cycle: cycle + latency,
+                byteCount: template.values[template.ops[op].result.index].type.byteCount,
+                reach: nil, stream: nil, direction: feedsPlane ? side.outward : side.inward)
+        ]
+        return true
+    }
+}

@@ -1,0 +1,114 @@
+import LPUDataflow
+import LPUMachine
+import LPUNumerics
+import LPUSupport
+
+/// A result on its way: it appears at `register` in `cycle` and flows on.
+struct Emission {
+    var register: Int
+    var cycle: Int
+    var byteCount: Int
+    /// The register up to which its streams are occupied; nil while none is chosen.
+    var reach: Int?
+    var stream: Stream?
+    var direction: Direction
+}
+
+extension Placer {
+    /// `true` iff an op outside the bundle `b` takes the value, or nobody does.
+    func rests(_ value: ValueID, in b: Int) -> Bool {
+        consumers[value.index].isEmpty
+            || consumers[value.index].contains { bundleOf[$0.op].bundle != b }
+    }
+
+    /// Makes the emission flow on up to `register`, on one of the groups if no stream is chosen.
+    func extend(
+        _ emission: inout Emission, to register: Int, groups: [Int], on table: Reservations
+    ) -> Bool {
+        let sign = emission.direction.sign
+        if let stream = emission.stream, let reach = emission.reach {
+            guard groups.contains(stream.id / chip.streamsPerGroup) else { return false }
+            guard (register - reach) * sign > 0 else { return true }
+            let next = reach + sign
+            let cycle = emission.cycle + (next - emission.register) * sign
+            for k in 0..<emission.byteCount
+            where !table.isFree(stream.advanced(by: k), from: next, at: cycle, to: register) {
+                return false
+            }
+            occupy(stream, emission.byteCount, from: next, at: cycle, to: register, table)
+            emission.reach = register
+            return true
+        }
+        let candidates = bases(emission.direction, groups: groups, byteCount: emission.byteCount)
+        for base in choice.order(candidates) {
+            let isFree = (0..<emission.byteCount).allSatisfy {
+                table.isFree(
+                    base.advanced(by: $0), from: emission.register, at: emission.cycle,
+                    to: register)
+            }
+            guard isFree else { continue }
+            occupy(
+                base, emission.byteCount, from: emission.register, at: emission.cycle,
+                to: register, table)
+            emission.stream = base
+            emission.reach = register
+            return true
+        }
+        return false
+    }
+
+    private func occupy(
+        _ base: Stream, _ count: Int, from first: Int, at cycle: Int, to last: Int,
+        _ table: Reservations
+    ) {
+        for k in 0..<count {
+            table.occupy(base.advanced(by: k), from: first, at: cycle, to: last)
+        }
+    }
+
+    /// Writes an emission into scratch rows on its way and notes the copy.
+    func write(
+        _ emission: inout Emission, as value: ValueID, _ vector: Int, groups: [Int], op: Int
+    ) -> Bool {
+        let place = template.values[value.index].chip
+        let table = tables[place]
+        // Slices downstream of where it appears.
+        let sides = Hemisphere.allCases.filter {
+            let outermost = $0.sign * (chip.edge - 1)
+            return (outermost - emission.register) * emission.direction.sign >= 0
+        }
+        let homes = homes(of: value, vector, planes: emission.byteCount, sides: sides)
+        for home in homes {
+            let registers = home.map { srams[place].register(of: $0) }
+            guard let last = registers.max(by: {
+                $0 * emission.direction.sign < $1 * emission.direction.sign
+            }), registers.allSatisfy({
+                ($0 - emission.register) * emission.direction.sign >= 0
+            }) else { continue }
+            for bank in choice.order(Array(0..<chip.banksPerSlice)) {
+                let cycles = registers.map {
+                    emission.cycle + ($0 - emission.register) * emission.direction.sign
+                }
+                let isFree = home.indices.allSatisfy {
+                    table.canWrite(home[$0], bank: bank, at: cycles[$0])
+                        && srams[place].freeRows(home[$0], bank: bank) > 0
+                }
+                guard isFree else { continue }
+                var extended = emission
+                guard extend(&extended, to: last, groups: groups, on: table) else { break }
+                emission = extended
+                let rows = home.map { srams[place].takeRow($0, bank: bank) }
+                for (k, row) in rows.enumerated() {
+                    table.issue(
+                        .memory(.none, .write(row.address, emission.stream!.advanced(by: k))),
+                        on: row.slice, at: cycles[k], op: OpID(op))
+                }
+                let slot = vectorBase[value.index] + vector
+                copies[slot].append(Copy(planes: rows, ready: cycles.max()! + chip.writeToRead))
+                scratchLog.append((rows, slot))
+                return true
+            }
+        }
+        return false
+    }
+}

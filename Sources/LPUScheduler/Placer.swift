@@ -1,0 +1,218 @@
+import LPUDataflow
+import LPUMachine
+import LPUSchedule
+import LPUSupport
+
+/// What a plane (tandem: both of a side) holds while the schedule grows.
+struct PlaneState {
+    var tile: Tile?
+    var lastInstall: Int
+    /// The last cycle that a matmul takes.
+    var lastMatmul: Int
+    var matmuls: [Int] = []
+}
+
+/// Places the bundles of one template, one after another, each iteration at the first cycle at
+/// which every queue, port, bank, stream register and buffer it needs is free: list scheduling
+/// with backfilling on reservation tables (Rau, MICRO-27 1994, without the modulo).
+final class Placer {
+    let machine: Machine
+    let chip: Chip
+    let template: ProgramTemplate
+    var choice: Choice
+    let units: [Unit]
+    var tables: [Reservations]
+    var srams: [SRAM]
+    /// Planes a chip: `hemisphere * planes + plane`.
+    var planes: [[PlaneState]]
+    /// Chips of the machine that the template's places stand for.
+    let chips: [ChipID]
+
+    /// `vectorBase[value] + vector` indexes `copies`.
+    let vectorBase: [Int]
+    var copies: [[Copy]]
+    var tilePlaces: [[TilePlace]]
+    var blockPlaces: [BlockPlace?]
+    /// For each value, the ops that use it: (op, operand).
+    let consumers: [[(op: Int, operand: Int)]]
+    /// The bundle of each op and its place in it.
+    var bundleOf: [(bundle: Int, place: Int)]
+    var bundles: [Bundle]
+    /// Round-robin over scratch slices, so that neighbours in time rest in different slices.
+    var rotor = 0
+    /// `place * links + link`.
+    var linkHistory: [LinkHistory]
+    var laneMaps: [[Int16]] = []
+    /// The plane of each matmul op.
+    var planeOf: [PlaneChoice?]
+    /// For a scattered version of a region, from when on its rows may be read.
+    var regionReady: [Int]
+    /// Of a region, the last cycle at which its rows were read.
+    var lastRead: [Int]
+    /// Cycles of the host port's instructions, by chip.
+    var hostHistory: [[Int]]
+    /// The side on which a table or region rests.
+    var regionSides: [Hemisphere?]
+
+    init(machine: Machine, template: ProgramTemplate, chips: [ChipID], choice: Choice) {
+        self.machine = machine
+        chip = machine.chip
+        self.template = template
+        self.chips = chips
+        self.choice = choice
+        units = machine.chip.units
+        tables = chips.map { _ in Reservations(chip: machine.chip) }
+        srams = chips.map { _ in SRAM(chip: machine.chip) }
+        let idle = PlaneState(tile: nil, lastInstall: -1, lastMatmul: -1)
+        planes = chips.map { _ in
+            Array(repeating: idle, count: 2 * machine.chip.planesPerHemisphere)
+        }
+        linkHistory = Array(
+            repeating: LinkHistory(), count: chips.count * machine.chip.linkCount)
+        var base = 0
+        vectorBase = template.values.map { value in
+            defer { base += value.count }
+            return base
+        }
+        copies = Array(repeating: [], count: base)
+        tilePlaces = Array(repeating: [], count: template.values.count)
+        blockPlaces = Array(repeating: nil, count: template.values.count)
+        planeOf = Array(repeating: nil, count: template.ops.count)
+        regionReady = Array(repeating: 0, count: template.values.count)
+        regionSides = Array(repeating: nil, count: template.values.count)
+        lastRead = Array(repeating: -1, count: template.values.count)
+        hostHistory = chips.map { _ in [] }
+        var consumers = template.values.map { _ in [(op: Int, operand: Int)]() }
+        for (i, op) in template.ops.enumerated() {
+            for (j, use) in op.operands.enumerated() { consumers[use.value.index].append((i, j)) }
+        }
+        self.consumers = consumers
+        bundles =
+            BundleBuilder(
+                chip: machine.chip, template: template, followsChains: choice.followsChains
+            ).bundles()
+        bundleOf = Array(repeating: (-1, -1), count: template.ops.count)
+        for (b, bundle) in bundles.enumerated() {
+            for (k, op) in bundle.ops.enumerated() { bundleOf[op] = (b, k) }
+        }
+    }
+
+    /// Places everything; the bursts and the SRAM map of each chip.
+    func run() throws(Infeasibility) -> [ChipProgram] {
+        for b in bundles.indices {
+            try place(bundle: b)
+            tables[bundles[b].chip].commit()
+        }
+        return chips.indices.map { place in
+            let bursts = Folding(chip: chip, units: units).bursts(tables[place].issues)
+            return ChipProgram(
+                bursts: bursts, allocations: allocations(of: place, issues: tables[place].issues))
+        }
+    }
+
+    private func place(bundle b: Int) throws(Infeasibility) {
+        let bundle = bundles[b]
+        let op = template.ops[bundle.ops[0]]
+        for i in 0..<(isWhole(op.kind) ? 1 : bundle.count) {
+            switch op.kind {
+            case .matmul, .elementwise, .distribute, .permute, .shift, .rotate, .select:
+                if i == 0 { try preparePlanes(b) }
+                try placePattern(b, iteration: i)
+            case .transpose: try placeTranspose(bundle)
+            case .gather: try placeGather(bundle, iteration: i)
+            case .scatter: try placeScatter(bundle, iteration: i)
+            case .transfer: try placeTransfer(bundle, iteration: i)
+            case .ingress: try placeIngress(bundle, iteration: i)
+            case .egress: try placeEgress(bundle, iteration: i)
+            case .pack, .byte: break
+            }
+        }
+    }
+
+    private func isWhole(_ kind: OpKind) -> Bool {
+        switch kind {
+        case .transpose, .scatter: true
+        case .matmul, .elementwise, .distribute, .permute, .shift, .rotate, .select, .gather,
+            .transfer, .ingress, .egress, .pack, .byte:
+            false
+        }
+    }
+
+    /// The first cycle from `start` on for which `attempt` succeeds; what failed attempts reserved
+    /// is taken back.
+    func firstCycle(
+        from start: Int, on place: Int, op: Int, _ attempt: (Int) throws(Infeasibility) -> Bool
+    ) throws(Infeasibility) -> Int {
+        let table = tables[place]
+        var cycle = max(start, 0)
+        let limit = cycle + choice.searchWindow
+        while cycle < limit {
+            let mark = table.mark
+            let undo = scratchMark
+            if try attempt(cycle) { return cycle }
+            table.rollBack(to: mark)
+            rollBackScratch(to: undo)
+            cycle += 1
+        }
+        throw Infeasibility(
+            at: "\(chips[place]), \(OpID(op))", id: "schedule-window",
+            unit: "cycles without a conflict", demand: 1, capacity: 0, terms: [],
+            remedies: ["a program with fewer operands in one chain"])
+    }
+
+    // MARK: Scratch rows taken by an attempt
+
+    /// Rows written and copies noted since the last commit, so that an attempt can be undone.
+    var scratchLog: [(location: [Location], slot: Int)] = []
+    var scratchMark: Int { scratchLog.count }
+
+    func rollBackScratch(to mark: Int) {
+        while scratchLog.count > mark {
+            let entry = scratchLog.removeLast()
+            let last = copies[entry.slot].count - 1
+            copies[entry.slot][last].planes.removeLast(entry.location.count)
+            if copies[entry.slot][last].planes.isEmpty { copies[entry.slot].removeLast() }
+            let place = chipOfSlot(entry.slot)
+            for location in entry.location.reversed() { srams[place].giveBack(location) }
+        }
+    }
+
+    private func chipOfSlot(_ slot: Int) -> Int {
+        // The last value whose vectors start at or before the slot and that is not empty.
+        var low = 0
+        var high = vectorBase.count
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if vectorBase[middle] <= slot { low = middle } else { high = middle }
+        }
+        return template.values[low].chip
+    }
+
+    // MARK: Views
+
+    /// The byte plane that really rests somewhere: `pack` and `byte` are names for others' bytes.
+    func resolve(_ value: ValueID, _ vector: Int, _ plane: Int) -> (ValueID, Int, Int) {
+        guard case .op(let op) = template.values[value.index].origin else {
+            return (value, vector, plane)
+        }
+        switch template.ops[op.index].kind {
+        case .pack(let uses): return resolve(uses[plane].value, uses[plane].vector(vector), 0)
+        case .byte(let k, let use): return resolve(use.value, use.vector(vector), k)
+        case .matmul, .elementwise, .distribute, .permute, .shift, .rotate, .select, .transpose,
+            .gather, .scatter, .transfer, .ingress, .egress:
+            return (value, vector, plane)
+        }
+    }
+
+    func laneMap(_ map: [Int16]) -> LaneMapID {
+        if let i = laneMaps.firstIndex(of: map) { return LaneMapID(i) }
+        laneMaps.append(map)
+        return LaneMapID(laneMaps.count - 1)
+    }
+}
+
+/// Sends of one link end so far, for its interval, its order and its peer's FIFO.
+struct LinkHistory {
+    var sends: [Int] = []
+    var receives: [Int] = []
+}

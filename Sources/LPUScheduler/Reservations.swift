@@ -1,0 +1,157 @@
+import LPUMachine
+import LPUSupport
+
+/// Who uses which queue, port and stream register of one chip in which cycle.
+///
+/// Every change is logged, so that a bundle that does not fit is taken back in O(changes).
+final class Reservations {
+    let chip: Chip
+    let edge: Int
+    let queueCount: Int
+    private(set) var horizon: Int
+    /// `cycle * queueCount + queue`: 0 is free; MEM: read bank + 1 in bits 0-3, write bank + 1 in
+    /// bits 4-7; any other queue: 1.
+    private var slots: [UInt8]
+    /// `diagonal * streams + stream`: a bit a register that the diagonal's value must survive.
+    private var registers: [UInt64]
+    private let streamCount: Int
+    private(set) var issues: [Issue] = []
+    private var log: [Change] = []
+
+    private struct Change {
+        var isSlot: Bool
+        var index: Int
+        var old: UInt64
+    }
+
+    /// An instruction in its cycle.
+    struct Issue {
+        var cycle: Int
+        var queue: QueueID
+        var instruction: Instruction
+        var op: OpID
+    }
+
+    /// A point to roll back to.
+    struct Mark {
+        var changes: Int
+        var issues: Int
+    }
+
+    init(chip: Chip) {
+        self.chip = chip
+        edge = chip.edge
+        queueCount = chip.queueCount
+        streamCount = 2 * chip.streamsPerDirection
+        horizon = 4096
+        slots = Array(repeating: 0, count: horizon * queueCount)
+        registers = Array(repeating: 0, count: (horizon + 2 * edge) * streamCount)
+    }
+
+    var mark: Mark { Mark(changes: log.count, issues: issues.count) }
+
+    func rollBack(to mark: Mark) {
+        while log.count > mark.changes {
+            let change = log.removeLast()
+            if change.isSlot {
+                slots[change.index] = UInt8(change.old)
+            } else {
+                registers[change.index] = change.old
+            }
+        }
+        issues.removeLast(issues.count - mark.issues)
+    }
+
+    /// Forgets how to roll back: what is reserved stays.
+    func commit() { log.removeAll(keepingCapacity: true) }
+
+    private func reach(_ cycle: Int) {
+        guard cycle >= horizon else { return }
+        let grown = max(horizon * 2, cycle + 1)
+        slots += Array(repeating: 0, count: (grown - horizon) * queueCount)
+        registers += Array(repeating: 0, count: (grown - horizon) * streamCount)
+        horizon = grown
+    }
+
+    // MARK: Queues and ports
+
+    func isFree(_ queue: QueueID, at cycle: Int) -> Bool {
+        guard cycle >= 0 else { return false }
+        reach(cycle)
+        return slots[cycle * queueCount + queue.index] == 0
+    }
+
+    func canRead(_ slice: QueueID, bank: Int, at cycle: Int) -> Bool {
+        guard cycle >= 0 else { return false }
+        reach(cycle)
+        let state = slots[cycle * queueCount + slice.index]
+        return state & 0x0f == 0 && Int(state >> 4) != bank + 1
+    }
+
+    func canWrite(_ slice: QueueID, bank: Int, at cycle: Int) -> Bool {
+        guard cycle >= 0 else { return false }
+        reach(cycle)
+        let state = slots[cycle * queueCount + slice.index]
+        return state & 0xf0 == 0 && Int(state & 0x0f) != bank + 1
+    }
+
+    /// - Requires: the queue is free then (MEM: the half that is used).
+    func issue(_ instruction: Instruction, on queue: QueueID, at cycle: Int, op: OpID) {
+        reach(cycle)
+        let index = cycle * queueCount + queue.index
+        log.append(Change(isSlot: true, index: index, old: UInt64(slots[index])))
+        switch instruction {
+        case .memory(let read, let write):
+            slots[index] |= Self.bank(of: read) | Self.bank(of: write) << 4
+        case .loadWeights, .install, .matmul, .accumulate, .alu, .distribute, .transpose, .permute,
+            .shift, .rotate, .select, .send, .receive, .ingress, .egress:
+            slots[index] = 1
+        }
+        issues.append(Issue(cycle: cycle, queue: queue, instruction: instruction, op: op))
+    }
+
+    private static func bank(of read: MemoryRead) -> UInt8 {
+        switch read {
+        case .none: 0
+        case .read(let row, _), .gather(let row, _, _, _): row.bank + 1
+        }
+    }
+
+    private static func bank(of write: MemoryWrite) -> UInt8 {
+        switch write {
+        case .none: 0
+        case .write(let row, _), .scatter(let row, _, _, _): row.bank + 1
+        }
+    }
+
+    // MARK: Streams
+
+    /// Registers from `first` to `last`, in flow order, as bits.
+    private func bits(_ first: Int, _ last: Int) -> UInt64 {
+        let low = min(first, last) + edge
+        let high = max(first, last) + edge
+        return (UInt64.max >> UInt64(63 - (high - low))) << UInt64(low)
+    }
+
+    private func index(_ stream: Stream, _ register: Int, _ cycle: Int) -> Int {
+        let diagonal = cycle - stream.direction.sign * register + edge
+        let number =
+            stream.id + (stream.direction == .east ? chip.streamsPerDirection : 0)
+        return diagonal * streamCount + number
+    }
+
+    /// `true` iff a value put on `stream` at `register` in `cycle` survives up to `last`.
+    func isFree(_ stream: Stream, from register: Int, at cycle: Int, to last: Int) -> Bool {
+        guard cycle >= 0 else { return false }
+        reach(cycle + 2 * edge)
+        return registers[index(stream, register, cycle)] & bits(register, last) == 0
+    }
+
+    /// Occupies the registers; those before `register` stay as they are.
+    func occupy(_ stream: Stream, from register: Int, at cycle: Int, to last: Int) {
+        reach(cycle + 2 * edge)
+        let i = index(stream, register, cycle)
+        log.append(Change(isSlot: false, index: i, old: registers[i]))
+        registers[i] |= bits(register, last)
+    }
+}
