@@ -73,6 +73,7 @@ extension MachineKey {
         key("aluCount", "", 1...64, \.aluCount),
         key("aluColumns", "", 1...64, \.aluColumns),
         key("vxmEntryLatency", "cycles", cycles, \.vxmEntryLatency),
+        key("vxmExitLatency", "cycles", cycles, \.vxmExitLatency),
         key("aluLatency", "cycles", 1...4096, \.aluLatency),
         MachineKey(name: "aluRowGroups", unit: "", value: .lists(\.aluRowGroups)),
         MachineKey(name: "largeAlus", unit: "", value: .list(\.largeALUs)),

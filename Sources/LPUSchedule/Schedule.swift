@@ -72,16 +72,19 @@ public struct Placement: Hashable, Sendable {
 
 /// What the producer says of its schedule; the verifier recomputes each.
 public struct Claims: Hashable, Sendable {
-    /// Cycles of one step, from the first ingress to the last egress or issue, whichever is later.
+    /// Cycles of one step: from cycle 0 to one past the last issue of any burst.
     public var length: CycleCount
     /// Instructions as stored: bursts of all placements.
     public var burstCount: Int
     /// Single issues of all bursts of all placements.
     public var issueCount: Int
-    public init(length: CycleCount, burstCount: Int, issueCount: Int) {
+    /// `Schedule.digest`, where it is claimed.
+    public var digest: String?
+    public init(length: CycleCount, burstCount: Int, issueCount: Int, digest: String? = nil) {
         self.length = length
         self.burstCount = burstCount
         self.issueCount = issueCount
+        self.digest = digest
     }
 }
 

@@ -147,6 +147,9 @@ extension LineScanner {
             Diagnostic(at: place, id: id, "'\(extra)' is one word too many"))
     }
 
+    /// The word that was begun last.
+    public var currentWord: Substring { text(mark..<wordEnd) }
+
     private func text(_ range: Range<Int>) -> Substring {
         Substring(decoding: bytes[range], as: UTF8.self)
     }
@@ -213,7 +216,7 @@ extension LineScanner {
         _ what: String, from start: Int, digits: Int, _ range: ClosedRange<Int>, id: String
     ) -> DiagnosticSet {
         guard digits > 0 else {
-            return error(id, "'\(text(mark..<wordEnd))' stands where \(what) is expected")
+            return error(id, "'\(currentWord)' stands where \(what) is expected")
         }
         return error(
             id,
@@ -221,7 +224,7 @@ extension LineScanner {
     }
 
     @usableFromInline func badWord(id: String) -> DiagnosticSet {
-        error(id, "'\(text(cursor..<wordEnd))' follows where '\(text(mark..<wordEnd))' should end")
+        error(id, "'\(text(cursor..<wordEnd))' follows where '\(text(mark..<cursor))' should end")
     }
 
     @inlinable static func isBlank(_ byte: UInt8) -> Bool {

@@ -25,11 +25,32 @@ public struct SHA256: Sendable {
     public init() { block.reserveCapacity(64) }
 
     public mutating func update(_ bytes: some Sequence<UInt8>) {
-        for byte in bytes {
-            block.append(byte)
-            byteCount += 1
-            if block.count == 64 { compress() }
+        if bytes.withContiguousStorageIfAvailable({ update($0) }) != nil { return }
+        for byte in bytes { append(byte) }
+    }
+
+    /// Whole blocks are compressed where they lie: a schedule's text has 100 MB.
+    private mutating func update(_ bytes: UnsafeBufferPointer<UInt8>) {
+        var i = 0
+        while i < bytes.count {
+            if block.isEmpty && bytes.count - i >= 64 {
+                byteCount += 64
+                compress(UnsafeBufferPointer(rebasing: bytes[i..<i + 64]))
+                i += 64
+            } else {
+                append(bytes[i])
+                i += 1
+            }
         }
+    }
+
+    private mutating func append(_ byte: UInt8) {
+        block.append(byte)
+        byteCount += 1
+        guard block.count == 64 else { return }
+        let full = block
+        full.withUnsafeBufferPointer { compress($0) }
+        block.removeAll(keepingCapacity: true)
     }
 
     /// The digest of all that was fed, as 64 lower-case hexadecimal digits.
@@ -56,11 +77,13 @@ public struct SHA256: Sendable {
         return hash.hexDigest()
     }
 
-    private mutating func compress() {
+    private mutating func compress(_ block: UnsafeBufferPointer<UInt8>) {
         func rotate(_ x: UInt32, _ n: UInt32) -> UInt32 { x >> n | x << (32 - n) }
+        let k = Self.roundConstants
         withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { w in
             for i in 0..<16 {
-                w[i] = block[4 * i..<4 * i + 4].reduce(0) { $0 << 8 | UInt32($1) }
+                let high = UInt32(block[4 * i]) << 24 | UInt32(block[4 * i + 1]) << 16
+                w[i] = high | UInt32(block[4 * i + 2]) << 8 | UInt32(block[4 * i + 3])
             }
             for i in 16..<64 {
                 let s0 = rotate(w[i - 15], 7) ^ rotate(w[i - 15], 18) ^ w[i - 15] >> 3
@@ -73,13 +96,19 @@ public struct SHA256: Sendable {
             for i in 0..<64 {
                 let s1 = rotate(v.4, 6) ^ rotate(v.4, 11) ^ rotate(v.4, 25)
                 let choice = (v.4 & v.5) ^ (~v.4 & v.6)
-                let t1 = v.7 &+ s1 &+ choice &+ Self.roundConstants[i] &+ w[i]
+                let t1 = v.7 &+ s1 &+ choice &+ k[i] &+ w[i]
                 let s0 = rotate(v.0, 2) ^ rotate(v.0, 13) ^ rotate(v.0, 22)
                 let t2 = s0 &+ ((v.0 & v.1) ^ (v.0 & v.2) ^ (v.1 & v.2))
                 v = (t1 &+ t2, v.0, v.1, v.2, v.3 &+ t1, v.4, v.5, v.6)
             }
-            for (i, x) in [v.0, v.1, v.2, v.3, v.4, v.5, v.6, v.7].enumerated() { state[i] &+= x }
+            state[0] &+= v.0
+            state[1] &+= v.1
+            state[2] &+= v.2
+            state[3] &+= v.3
+            state[4] &+= v.4
+            state[5] &+= v.5
+            state[6] &+= v.6
+            state[7] &+= v.7
         }
-        block.removeAll(keepingCapacity: true)
     }
 }

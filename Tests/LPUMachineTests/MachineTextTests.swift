@@ -10,6 +10,11 @@ import Testing
         #expect(machine.sources.allSatisfy { !$0.reason.isEmpty })
     }
 
+    @Test func everyNumberOfTheChipIsAKey() throws {
+        let lp30 = try #require(Machine.preset(named: "lp30"))
+        #expect(lp30.sources.count == Mirror(reflecting: lp30.chip).children.count)
+    }
+
     @Test func presetFigures() throws {
         let v1 = try #require(Machine.preset(named: "groqchip1")).chip
         #expect(v1.queueCount == 144)
