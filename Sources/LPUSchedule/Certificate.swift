@@ -1,0 +1,55 @@
+/// What a verifier checked and found without fault: a plain value, equal for equal schedules
+/// however the work was shared out.
+public struct Certificate: Hashable, Sendable {
+    /// How much one law looked at.
+    public struct Scope: Hashable, Sendable {
+        public var law: Law
+        /// Chips, bursts of all placements and their single issues that the law speaks of.
+        public var chips: Int
+        public var bursts: Int
+        public var issues: Int
+        public init(law: Law, chips: Int, bursts: Int, issues: Int) {
+            self.law = law
+            self.chips = chips
+            self.bursts = bursts
+            self.issues = issues
+        }
+    }
+
+    /// The machine's name and the program's digest, as the schedule names them.
+    public var machine: String
+    public var program: String
+    /// One a law that was checked, in the contract's order.
+    public var scopes: [Scope]
+
+    public init(machine: String, program: String, scopes: [Scope]) {
+        self.machine = machine
+        self.program = program
+        self.scopes = scopes
+    }
+
+    /// The laws that were not checked, in the contract's order.
+    public var unchecked: [Law] {
+        Law.allCases.filter { law in !scopes.contains { $0.law == law } }
+    }
+
+    /// What the laws say together, and what none of them says.
+    public var statement: String {
+        "schedule = program is laws 1-15, program = graph is law 16; "
+            + "graph = model is shown by numbers only"
+    }
+}
+
+extension Certificate: CustomStringConvertible {
+    /// A line a law, then what was not checked, then the statement of scope.
+    public var description: String {
+        var lines = ["certificate: program \(program) on '\(machine)'"]
+        lines += scopes.map {
+            "  \($0.law.rawValue): \($0.chips) chips, \($0.bursts) bursts, \($0.issues) issues"
+        }
+        if !unchecked.isEmpty {
+            lines.append("  not checked: \(unchecked.map(\.rawValue).joined(separator: ", "))")
+        }
+        return (lines + ["  \(statement)"]).joined(separator: "\n")
+    }
+}

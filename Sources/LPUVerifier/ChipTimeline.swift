@@ -1,0 +1,156 @@
+import LPUMachine
+import LPUSchedule
+import LPUSupport
+
+/// Everything one chip does: bursts and allocations of all placements, in absolute cycles and
+/// rows, queue by queue.
+struct ChipTimeline: Sendable {
+    let id: ChipID
+    let table: UnitTable
+    let laneMaps: [[Int16]]
+    /// Sorted by queue, then start; row slots are resolved (all are 0, or the burst is unsound).
+    private(set) var bursts: [Burst] = []
+    /// By burst: what it names exists (law 11), so that the other laws may look it up.
+    private(set) var isSound: [Bool] = []
+    /// The bursts of each queue.
+    private(set) var queues: [Range<Int>] = []
+    /// By queue: its bursts are sound and come one after another (laws 1 and 11), so that laws
+    /// on the order of its issues have a meaning.
+    private(set) var isOrdered: [Bool] = []
+    /// Bursts of no queue of the chip, or with cycles that cannot be (law 1); nothing else looks
+    /// at them.
+    private(set) var strays: [Burst] = []
+    private(set) var allocations: [Allocation] = []
+
+    var chip: Chip { table.chip }
+
+    init(
+        _ id: ChipID, _ schedule: Schedule, _ index: PlacementIndex, _ table: UnitTable
+    ) {
+        self.id = id
+        self.table = table
+        laneMaps = schedule.laneMaps
+        var placed: [Burst] = []
+        for use in index.uses[id.index] {
+            let placement = schedule.placements[use.placement]
+            let program = schedule.templates[placement.template].chips[use.member]
+            for burst in program.bursts { append(burst.placed(placement), to: &placed) }
+            for allocation in program.allocations {
+                allocations.append(allocation.placed(placement))
+            }
+        }
+        sort(placed)
+        isSound = bursts.map { addressProblem($0) == nil }
+        isOrdered = queues.map { range in
+            range.allSatisfy { i in
+                isSound[i] && (i == range.lowerBound || bursts[i - 1].lastIssue < bursts[i].start)
+            }
+        }
+    }
+
+    private mutating func append(_ burst: Burst, to placed: inout [Burst]) {
+        if table.units.indices.contains(burst.queue.index) && timingProblem(burst) == nil {
+            placed.append(burst)
+        } else {
+            strays.append(burst)
+        }
+    }
+
+    /// Deals the bursts out to their queues, then sorts each queue that is not yet in order.
+    private mutating func sort(_ placed: [Burst]) {
+        var next = Array(repeating: 0, count: table.units.count + 1)
+        for burst in placed { next[burst.queue.index + 1] += 1 }
+        for q in table.units.indices { next[q + 1] += next[q] }
+        queues = table.units.indices.map { next[$0]..<next[$0 + 1] }
+        bursts = Array(unsafeUninitializedCapacity: placed.count) { buffer, count in
+            for burst in placed {
+                (buffer.baseAddress.unsafelyUnwrapped + next[burst.queue.index])
+                    .initialize(to: burst)
+                next[burst.queue.index] += 1
+            }
+            count = placed.count
+        }
+        for range in queues {
+            let isSorted = range.dropFirst().allSatisfy { bursts[$0 - 1].start <= bursts[$0].start }
+            if !isSorted { bursts[range].sort { $0.start < $1.start } }
+        }
+    }
+
+    /// The unit of a burst.
+    func unit(_ burst: Burst) -> Unit { table.units[burst.queue.index] }
+}
+
+extension Burst {
+    /// In the cycles and rows of `placement`.
+    func placed(_ placement: Placement) -> Burst {
+        var burst = self
+        // A start that is far out stays so, and is refused by law 1.
+        burst.start = Cycle(start.index.addingReportingOverflow(placement.start.index).partialValue)
+        if !(-PlacementIndex.horizon...PlacementIndex.horizon).contains(start.index) {
+            burst.start = Cycle(PlacementIndex.horizon)
+        }
+        if !placement.slots.isEmpty, case .memory(let read, let write) = instruction {
+            burst.instruction = .memory(read.placed(placement), write.placed(placement))
+        }
+        return burst
+    }
+
+    /// Steps from the first issue's address to the lowest and to the highest one.
+    var addressSteps: ClosedRange<Int> {
+        let a = (Int(inner.count) - 1) * Int(inner.step)
+        let b = (Int(outer.count) - 1) * Int(outer.step)
+        return min(a, 0) + min(b, 0)...max(a, 0) + max(b, 0)
+    }
+}
+
+extension RowAddress {
+    /// With its slot resolved; as it is where the placement does not give the slot.
+    func placed(_ placement: Placement) -> RowAddress {
+        guard slot > 0, Int(slot) <= placement.slots.count else { return self }
+        let (bank, row) = placement.resolve(self)
+        var address = self
+        address.slot = 0
+        address.bank = UInt8(bank)
+        address.row = Int32(clamping: row)
+        return address
+    }
+}
+
+extension MemoryRead {
+    fileprivate func placed(_ placement: Placement) -> MemoryRead {
+        switch self {
+        case .none: self
+        case .read(let row, let to): .read(row.placed(placement), to)
+        case .gather(let window, let rows, let address, let to):
+            .gather(window: window.placed(placement), rows: rows, address: address, to)
+        }
+    }
+}
+
+extension MemoryWrite {
+    fileprivate func placed(_ placement: Placement) -> MemoryWrite {
+        switch self {
+        case .none: self
+        case .write(let row, let from): .write(row.placed(placement), from)
+        case .scatter(let window, let rows, let address, let from):
+            .scatter(window: window.placed(placement), rows: rows, address: address, from)
+        }
+    }
+}
+
+extension Allocation {
+    /// In the cycles, rows and values of `placement`; rows of the image are live from cycle 0 on.
+    func placed(_ placement: Placement) -> Allocation {
+        let horizon = PlacementIndex.horizon
+        func moved(_ cycle: Cycle) -> Int {
+            min(max(cycle.index, -horizon), horizon) + placement.start.index
+        }
+        var allocation = self
+        allocation.base = base.placed(placement)
+        allocation.value = ValueID(value.index + placement.valueBase)
+        let upper = max(moved(live.upperBound), 0)
+        let lower = isImage ? 0 : min(moved(live.lowerBound), upper)
+        allocation.live = Cycle(lower)..<Cycle(upper)
+        return allocation
+    }
+}

@@ -1,0 +1,71 @@
+import LPUMachine
+import LPUSchedule
+import LPUSupport
+
+/// Law 1: a burst holds its queue from its first issue to its last, one issue a cycle, none before
+/// cycle 0; its Repeats are within the machine's limits.
+enum QueueOrder: ChipLaw {
+    static let law = Law.queueOrder
+
+    static func judge(_ timeline: ChipTimeline, _ report: inout LawReport) {
+        for burst in timeline.strays { judge(stray: burst, timeline, &report) }
+        for queue in timeline.queues {
+            var holder: Burst?
+            for i in queue {
+                let burst = timeline.bursts[i]
+                report.count(burst)
+                if let holder, burst.start <= holder.lastIssue {
+                    report.add(
+                        chip: timeline.id, unit: timeline.unit(burst), cycle: burst.start.index,
+                        "a burst starts \(burst.start), the burst of \(holder.start) holds the "
+                            + "queue until \(holder.lastIssue)")
+                }
+                if holder.map({ burst.lastIssue > $0.lastIssue }) ?? true { holder = burst }
+            }
+        }
+    }
+
+    private static func judge(
+        stray burst: Burst, _ timeline: ChipTimeline, _ report: inout LawReport
+    ) {
+        let units = timeline.table.units
+        let queue = burst.queue.index
+        guard units.indices.contains(queue) else {
+            report.add(
+                chip: timeline.id, cycle: burst.start.index,
+                "queue \(queue) is named, a chip has \(units.count)")
+            return
+        }
+        guard let problem = timeline.timingProblem(burst) else { return }
+        report.add(chip: timeline.id, unit: units[queue], cycle: burst.start.index, problem)
+    }
+}
+
+extension ChipTimeline {
+    /// Why the issues of `burst` are in no possible cycles; nil if they are.
+    func timingProblem(_ burst: Burst) -> String? {
+        if burst.start.index < 0 { return "the first issue is \(burst.start), before @0" }
+        if burst.start.index >= PlacementIndex.horizon {
+            return "the first issue is not before @\(PlacementIndex.horizon)"
+        }
+        let levels = [burst.inner, burst.outer].filter { $0.count != 1 }
+        if levels.count > chip.repeatDepth {
+            return "Repeats nest \(levels.count) deep, the machine allows \(chip.repeatDepth)"
+        }
+        for level in levels {
+            if !(1...chip.maxRepeatCount).contains(Int(level.count)) {
+                return "repeats \(level.count) times, outside of 1...\(chip.maxRepeatCount)"
+            }
+            if !(1...chip.maxRepeatDistance).contains(Int(level.distance)) {
+                return "repeats every \(level.distance) cycles, outside of "
+                    + "1...\(chip.maxRepeatDistance)"
+            }
+        }
+        let round = (Int(burst.inner.count) - 1) * Int(burst.inner.distance)
+        if levels.count == 2 && Int(burst.outer.distance) <= round {
+            return "a round of the inner Repeat takes \(round + 1) cycles, the next begins after "
+                + "\(burst.outer.distance); exchange the Repeats or split the burst"
+        }
+        return nil
+    }
+}

@@ -1,0 +1,145 @@
+import LPUMachine
+import LPUSchedule
+import LPUSupport
+
+/// Law 4: rows hold one value at a time, and are read and written, whole windows counted, only
+/// while they are allocated.
+enum SRAMOverlap: ChipLaw {
+    static let law = Law.sramOverlap
+
+    static func judge(_ timeline: ChipTimeline, _ report: inout LawReport) {
+        var bySlice: [[Allocation]] = Array(
+            repeating: [], count: 2 * timeline.chip.memSlicesPerHemisphere)
+        for allocation in timeline.allocations where timeline.problem(allocation) == nil {
+            let unit = Unit.memory(allocation.hemisphere, slice: Int(allocation.slice))
+            bySlice[timeline.chip.queue(of: unit).index].append(allocation)
+        }
+        for queue in bySlice.indices {
+            var sweep = SliceSweep(timeline, queue, bySlice[queue])
+            sweep.run(&report)
+        }
+    }
+}
+
+/// One slice through time: allocations come and go, accesses find theirs among the live ones.
+private struct SliceSweep {
+    /// The rows that a burst touches at each issue, in one bank.
+    struct Access {
+        var verb: String
+        var bank: UInt8
+        /// At the first issue.
+        var rows: Range<Int>
+    }
+
+    let timeline: ChipTimeline
+    let queue: Int
+    /// By first live cycle.
+    let allocations: [Allocation]
+    private var next = 0
+    private var live: [Allocation] = []
+
+    init(_ timeline: ChipTimeline, _ queue: Int, _ allocations: [Allocation]) {
+        self.timeline = timeline
+        self.queue = queue
+        self.allocations = allocations.filter { !$0.live.isEmpty }
+            .sorted { $0.live.lowerBound < $1.live.lowerBound }
+    }
+
+    private var unit: Unit { timeline.table.units[queue] }
+
+    mutating func run(_ report: inout LawReport) {
+        for i in timeline.queues[queue] {
+            let burst = timeline.bursts[i]
+            report.count(burst)
+            guard timeline.isSound[i] else { continue }
+            advance(to: burst.start.index, &report)
+            for access in Self.accesses(burst.instruction) { check(access, burst, &report) }
+        }
+        advance(to: Int.max, &report)
+    }
+
+    /// Takes in every allocation that is live at `cycle` or before.
+    private mutating func advance(to cycle: Int, _ report: inout LawReport) {
+        while next < allocations.count, allocations[next].live.lowerBound.index <= cycle {
+            let new = allocations[next]
+            next += 1
+            live.removeAll { $0.live.upperBound <= new.live.lowerBound }
+            for old in live where old.base.bank == new.base.bank {
+                let rows = old.rowRange.clamped(to: new.rowRange)
+                if rows.isEmpty || old.agrees(with: new, on: rows) { continue }
+                report.add(
+                    chip: timeline.id, unit: unit, cycle: new.live.lowerBound.index,
+                    "rows \(rows) of bank \(new.base.bank) hold \(old.value) until "
+                        + "\(old.live.upperBound) and \(new.value) at once")
+            }
+            live.append(new)
+        }
+    }
+
+    private static func accesses(_ instruction: Instruction) -> [Access] {
+        guard case .memory(let read, let write) = instruction else { return [] }
+        var accesses: [Access] = []
+        func add(_ verb: String, _ row: RowAddress, _ rows: Int) {
+            let range = Int(row.row)..<Int(row.row) + rows
+            accesses.append(Access(verb: verb, bank: row.bank, rows: range))
+        }
+        switch read {
+        case .none: break
+        case .read(let row, _): add("reads", row, 1)
+        case .gather(let window, let rows, _, _): add("gathers from", window, Int(rows))
+        }
+        switch write {
+        case .none: break
+        case .write(let row, _): add("writes", row, 1)
+        case .scatter(let window, let rows, _, _): add("scatters into", window, Int(rows))
+        }
+        return accesses
+    }
+
+    private func check(_ access: Access, _ burst: Burst, _ report: inout LawReport) {
+        let steps = burst.addressSteps
+        let rows =
+            access.rows.lowerBound + steps.lowerBound..<access.rows.upperBound + steps.upperBound
+        let isInOne = live.contains {
+            $0.base.bank == access.bank && $0.live.upperBound > burst.lastIssue
+                && $0.live.lowerBound <= burst.start && $0.rowRange.contains(rows)
+        }
+        if isInOne { return }
+        // The burst leaves one allocation for another, or does wrong: issue by issue, then.
+        var issues = IssueCursor(burst)
+        while let issue = issues.next() {
+            let touched =
+                access.rows.lowerBound + issue.step..<access.rows.upperBound + issue.step
+            if let row = firstUnallocated(touched, access.bank, issue.cycle) {
+                report.add(
+                    chip: timeline.id, unit: unit, cycle: issue.cycle,
+                    "\(access.verb) row \(row) of bank \(access.bank), where nothing is "
+                        + "allocated in cycle \(issue.cycle)")
+                return
+            }
+        }
+    }
+
+    private func firstUnallocated(_ rows: Range<Int>, _ bank: UInt8, _ cycle: Int) -> Int? {
+        var row = rows.lowerBound
+        while row < rows.upperBound {
+            let holder = allocations.first {
+                $0.base.bank == bank && $0.rowRange.contains(row)
+                    && $0.live.lowerBound.index <= cycle && cycle < $0.live.upperBound.index
+            }
+            guard let holder else { return row }
+            row = holder.rowRange.upperBound
+        }
+        return nil
+    }
+}
+
+extension Allocation {
+    /// `true` iff both hold the same vectors of one value in `rows`.
+    fileprivate func agrees(with other: Allocation, on rows: Range<Int>) -> Bool {
+        value == other.value && plane == other.plane
+            && rows.allSatisfy {
+                vector(ofRow: $0 - Int(base.row)) == other.vector(ofRow: $0 - Int(other.base.row))
+            }
+    }
+}

@@ -1,0 +1,117 @@
+import LPUMachine
+import LPUSchedule
+import LPUSupport
+
+/// Which placements use which chip, and which chips are equal but for their number.
+struct PlacementIndex {
+    /// One chip of a template in one placement.
+    struct Use {
+        var placement: Int
+        var member: Int
+    }
+
+    /// Cycles are below 2^40, so that no sum of a few of them overflows.
+    static let horizon = 1 << 40
+
+    /// Sound uses, by chip, in the order of the placements.
+    private(set) var uses: [[Use]]
+    /// What is wrong with placements, in their order.
+    private(set) var problems: [String] = []
+
+    init(_ schedule: Schedule, on machine: Machine) {
+        uses = Array(repeating: [], count: machine.chipCount)
+        let lastValues = schedule.templates.map { template in
+            template.chips.flatMap(\.allocations).map(\.value.index).max() ?? 0
+        }
+        for (p, placement) in schedule.placements.enumerated() {
+            if let problem = Self.problem(placement, lastValues, schedule, machine) {
+                problems.append("placement \(p) \(problem)")
+                continue
+            }
+            for (member, chip) in placement.chips.enumerated() {
+                uses[chip.index].append(Use(placement: p, member: member))
+            }
+        }
+    }
+
+    private static func problem(
+        _ placement: Placement, _ lastValues: [Int], _ schedule: Schedule, _ machine: Machine
+    ) -> String? {
+        guard schedule.templates.indices.contains(placement.template) else {
+            return "names template \(placement.template), there are \(schedule.templates.count)"
+        }
+        let template = schedule.templates[placement.template]
+        let chips = placement.chips.sorted()
+        if chips.count != template.chips.count {
+            return "names \(chips.count) chips, '\(template.name)' has \(template.chips.count)"
+        }
+        if let chip = chips.first(where: { !(0..<machine.chipCount).contains($0.index) }) {
+            return "names \(chip), '\(machine.name)' has \(machine.chipCount) chips"
+        }
+        for (a, b) in zip(chips, chips.dropFirst()) where a == b { return "names \(a) twice" }
+        if !(-horizon...horizon).contains(placement.start.index) {
+            return "starts \(placement.start), outside of \(-horizon)...\(horizon)"
+        }
+        let room = Int(Int32.max) - lastValues[placement.template]
+        if !(0...room).contains(placement.valueBase) {
+            return "has value base \(placement.valueBase), outside of 0...\(room)"
+        }
+        return nil
+    }
+}
+
+extension PlacementIndex {
+    /// For each chip the lowest one that does the same in the same cycles and rows with the same
+    /// values, proved burst by burst. Links may lead elsewhere.
+    /// - Complexity: O(bursts of all templates).
+    func representatives(_ schedule: Schedule) -> [Int] {
+        let programs = equalPrograms(schedule)
+        var first: [[Key]: Int] = [:]
+        return uses.indices.map { chip in
+            let key = uses[chip].map { use in
+                let placement = schedule.placements[use.placement]
+                return Key(
+                    program: programs[placement.template][use.member], start: placement.start,
+                    slots: placement.slots, valueBase: placement.valueBase)
+            }
+            if let found = first[key] { return found }
+            first[key] = chip
+            return chip
+        }
+    }
+
+    private struct Key: Hashable {
+        var program: Int
+        var start: Cycle
+        var slots: [SlotOffset]
+        var valueBase: Int
+    }
+
+    /// A number for each chip of each template, equal iff the programs are.
+    private func equalPrograms(_ schedule: Schedule) -> [[Int]] {
+        /// Cheap to hash; programs that agree in it are compared in full.
+        struct Sketch: Hashable {
+            var bursts: Int
+            var allocations: Int
+            var sample: [Burst]
+        }
+        var known: [Sketch: [(number: Int, program: ChipProgram)]] = [:]
+        var count = 0
+        return schedule.templates.map { template in
+            template.chips.map { program in
+                let step = max(1, program.bursts.count / 8)
+                let sketch = Sketch(
+                    bursts: program.bursts.count, allocations: program.allocations.count,
+                    sample: stride(from: 0, to: program.bursts.count, by: step).map {
+                        program.bursts[$0]
+                    })
+                if let same = known[sketch]?.first(where: { $0.program == program }) {
+                    return same.number
+                }
+                known[sketch, default: []].append((count, program))
+                defer { count += 1 }
+                return count
+            }
+        }
+    }
+}
