@@ -1,0 +1,272 @@
+import LPUDataflow
+import LPUMachine
+import LPUNumerics
+import LPUSchedule
+import LPUSupport
+
+/// The bursts and memory image of each chip, out of the placements that it has a part in.
+struct BurstExpansion {
+    /// A chip's part in a placement.
+    private struct Part {
+        var placement: Int
+        var chip: Int
+    }
+    private let machine: Machine
+    private let schedule: Schedule
+    private let program: SymbolicProgram
+    private let places: [QueuePlace]
+    private let parts: [[Part]]
+    /// Numbers of the schedule's lane maps as distributor and as permutor maps.
+    private let distributes: [Int32]
+    private let permutes: [Int32]
+    /// Chips that issue anything, by their first issue and number.
+    private(set) var chipsByStart: [(chip: ChipID, start: Int)] = []
+    private(set) var violations: [Violation] = []
+
+    /// No issue is later: sums of cycles cannot overflow.
+    static let lastCycle = 1 << 40
+
+    init(_ machine: Machine, _ schedule: Schedule, _ program: SymbolicProgram) {
+        self.machine = machine
+        self.schedule = schedule
+        self.program = program
+        places = machine.chip.queuePlaces
+        let lanes = machine.chip.lanesPerSuperlane
+        func numbers(_ action: ([Int16]) -> LaneActions.Action) -> [Int32] {
+            schedule.laneMaps.map {
+                program.laneActions.number(action($0), lanesPerSuperlane: lanes) ?? -1
+            }
+        }
+        distributes = numbers { .distribute($0) }
+        permutes = numbers { .permute($0) }
+        var parts: [[Part]] = Array(repeating: [], count: machine.chipCount)
+        for (index, placement) in schedule.placements.enumerated()
+        where schedule.templates.indices.contains(placement.template) {
+            let template = schedule.templates[placement.template]
+            for (number, chip) in placement.chips.enumerated()
+            where template.chips.indices.contains(number) && parts.indices.contains(chip.index) {
+                parts[chip.index].append(Part(placement: index, chip: number))
+            }
+        }
+        self.parts = parts
+        sortChips()
+    }
+
+    /// First starts from the templates, so that no chip is expanded before its time.
+    private mutating func sortChips() {
+        let starts = schedule.templates.map { $0.chips.map { $0.bursts.map(\.start.index).min() } }
+        for (chip, parts) in parts.enumerated() {
+            let first = parts.compactMap { part -> Int? in
+                let placement = schedule.placements[part.placement]
+                guard let start = starts[placement.template][part.chip] else { return nil }
+                return placement.start.index.addingReportingOverflow(start).partialValue
+            }.min()
+            if let first { chipsByStart.append((ChipID(chip), max(0, first))) }
+        }
+        chipsByStart.sort { ($0.start, $0.chip) < ($1.start, $1.chip) }
+    }
+
+    /// A chip with its image in SRAM and its bursts in the order of their starts.
+    func chipRun(_ id: ChipID, _ coverage: Coverage) -> ChipRun {
+        var bursts: [RunningBurst] = []
+        var refused: [(queue: Int, cycle: Int, message: String)] = []
+        for part in parts[id.index] {
+            let placement = schedule.placements[part.placement]
+            let template = schedule.templates[placement.template].chips[part.chip]
+            for burst in template.bursts {
+                if let refusal = expand(burst, placement, into: &bursts) {
+                    refused.append((burst.queue.index, burst.start.index, refusal))
+                }
+            }
+        }
+        bursts.sort { ($0.start, $0.queue) < ($1.start, $1.queue) }
+        let run = ChipRun(
+            id, machine.chip, places, bursts, program: program, coverage: coverage)
+        for (queue, cycle, message) in refused {
+            run.report(.provenance, min(queue, places.count - 1), cycle, message)
+        }
+        for part in parts[id.index] {
+            let placement = schedule.placements[part.placement]
+            let template = schedule.templates[placement.template].chips[part.chip]
+            for allocation in template.allocations where allocation.isImage {
+                load(allocation, placement, run)
+            }
+        }
+        return run
+    }
+
+    /// Appends the burst as the chip runs it; or says why it cannot be run.
+    private func expand(
+        _ burst: Burst, _ placement: Placement, into bursts: inout [RunningBurst]
+    ) -> String? {
+        let (start, overflow) = placement.start.index.addingReportingOverflow(burst.start.index)
+        var (inner, outer) = (burst.inner, burst.outer)
+        guard !overflow, start >= 0, inner.count >= 1, outer.count >= 1,
+            inner.count == 1 || inner.distance >= 1, outer.count == 1 || outer.distance >= 1
+        else { return "a burst needs a start from 0 on, counts and distances from 1 on" }
+        let last = Int(inner.count - 1) * Int(inner.distance)
+            + Int(outer.count - 1) * Int(outer.distance)
+        guard start < BurstExpansion.lastCycle, last < BurstExpansion.lastCycle else {
+            return "a burst ends @\(start) + \(last), a symbolic run takes \(1 << 40) cycles"
+        }
+        guard burst.queue.index < places.count,
+            machine.chip.accepts(burst.instruction, places[burst.queue.index].unit)
+        else { return "this queue's unit has no such instruction" }
+        guard let instruction = resolve(burst.instruction, placement) else {
+            return "a row address names slot or bank that the placement has not"
+        }
+        // Issues must come in order: the level with the longer distance is the outer one.
+        func span(_ level: Repeat) -> Int { Int(level.count - 1) * Int(level.distance) }
+        if outer.count > 1 && span(inner) >= Int(outer.distance) {
+            guard Int(inner.distance) > span(outer) else {
+                return "a burst whose Repeats interleave is not followed: split it"
+            }
+            swap(&inner, &outer)
+        }
+        let named = burst.op.map { $0.index + placement.opBase } ?? -1
+        var running = RunningBurst(
+            instruction: instruction, queue: burst.queue.index, inner: inner, outer: outer,
+            start: start, next: start,
+            match: Match(op: program.ops.indices.contains(named) ? named : -1, iteration: 0))
+        running.code = code(instruction)
+        bursts.append(running)
+        return nil
+    }
+
+    /// The number of an ALU operation or a lane map.
+    private func code(_ instruction: Instruction) -> Int32 {
+        func number(_ numbers: [Int32], _ map: LaneMapID) -> Int32 {
+            numbers.indices.contains(Int(map.index)) ? numbers[Int(map.index)] : -1
+        }
+        func number(_ action: LaneActions.Action) -> Int32 {
+            program.laneActions.number(
+                action, lanesPerSuperlane: machine.chip.lanesPerSuperlane) ?? -1
+        }
+        return switch instruction {
+        case .alu(let operation, _, _, _, _): SymbolicProgram.operationNumbers[operation] ?? -1
+        case .distribute(_, _, _, let map): number(distributes, map)
+        case .permute(_, _, _, let map): number(permutes, map)
+        case .shift(_, _, _, let by): number(.shift(Int(by)))
+        case .rotate(_, _, _, let by): number(.rotate(Int(by)))
+        case .memory, .loadWeights, .install, .matmul, .accumulate, .transpose, .select, .send,
+            .receive, .ingress, .egress:
+            -1
+        }
+    }
+
+    /// The instruction with its rows where the placement puts them.
+    private func resolve(_ instruction: Instruction, _ placement: Placement) -> Instruction? {
+        guard case .memory(var read, var write) = instruction else { return instruction }
+        switch read {
+        case .none: break
+        case .read(let address, let stream):
+            guard let address = resolve(address, placement) else { return nil }
+            read = .read(address, stream)
+        case .gather(let window, let rows, let address, let stream):
+            guard let window = resolve(window, placement) else { return nil }
+            read = .gather(window: window, rows: rows, address: address, stream)
+        }
+        switch write {
+        case .none: break
+        case .write(let address, let stream):
+            guard let address = resolve(address, placement) else { return nil }
+            write = .write(address, stream)
+        case .scatter(let window, let rows, let address, let stream):
+            guard let window = resolve(window, placement) else { return nil }
+            write = .scatter(window: window, rows: rows, address: address, stream)
+        }
+        return .memory(read, write)
+    }
+
+    private func resolve(_ address: RowAddress, _ placement: Placement) -> RowAddress? {
+        guard Int(address.slot) <= placement.slots.count, address.bank < 2 else { return nil }
+        let (bank, row) = placement.resolve(address)
+        guard (0..<machine.chip.banksPerSlice).contains(bank), Int32(exactly: row) != nil
+        else { return nil }
+        return RowAddress(bank: bank, row: row)
+    }
+
+    /// Rows that hold an image value before cycle 0: the allocation is their definition.
+    private func load(_ allocation: Allocation, _ placement: Placement, _ run: ChipRun) {
+        let chip = machine.chip
+        guard let base = resolve(allocation.base, placement),
+            Int(allocation.slice) < chip.memSlicesPerHemisphere, base.row >= 0,
+            Int(base.row) + Int(allocation.rows) <= chip.rowsPerBank, allocation.run >= 1
+        else { return }
+        let queue = chip.queue(of: .memory(allocation.hemisphere, slice: Int(allocation.slice)))
+        let value = placement.valueBase + allocation.value.index
+        guard let root = image(value, on: run.id),
+            Int(allocation.plane) < program.types[value].byteCount
+        else {
+            return run.report(
+                .provenance, queue.index, 0,
+                "the memory image holds byte \(allocation.plane) of \(ValueID(value)), which is "
+                    + "no image value of the program on this chip")
+        }
+        let first = places[queue.index].index + Int(base.bank) * chip.rowsPerBank + Int(base.row)
+        for i in 0..<max(0, Int(allocation.rows)) {
+            let k = allocation.vector(ofRow: i)
+            guard (0..<Int(program.counts[root])).contains(k) else {
+                return run.report(
+                    .provenance, queue.index, 0,
+                    "the memory image holds vector \(k) of \(ValueID(value)), which has "
+                        + "\(program.counts[root])")
+            }
+            run.rows[first + i] = program.term(root, k, Int(allocation.plane))
+        }
+    }
+
+    /// The image value that `value` is or stands for.
+    private func image(_ value: Int, on chip: ChipID) -> Int? {
+        guard program.types.indices.contains(value) else { return nil }
+        let root = program.bound(value)
+        guard case .image = program.declaration(root)?.origin,
+            Int(program.chips[root]) == chip.index
+        else { return nil }
+        return root
+    }
+}
+
+extension Chip {
+    /// Where each queue's unit samples and emits, in queue order.
+    var queuePlaces: [QueuePlace] {
+        units.map { unit in
+            func place(_ h: Hemisphere, _ register: Int, _ index: Int = 0) -> QueuePlace {
+                QueuePlace(
+                    unit: unit, register: h.sign * register, index: index, hemisphere: h)
+            }
+            return switch unit {
+            case .memory(let h, let slice):
+                place(
+                    h, slice / memSlicesPerGroup + 1,
+                    (Int(h.rawValue) * memSlicesPerHemisphere + slice) * banksPerSlice
+                        * rowsPerBank)
+            case .alu(let a): place(.east, 0, a)
+            case .loadWeights(let h, let p), .matmul(let h, let p), .accumulate(let h, let p):
+                place(h, edge, Int(h.rawValue) * planesPerHemisphere + p)
+            case .distributor(let h, _), .transposer(let h, _), .permutor(let h, _),
+                .shifter(let h, _):
+                place(h, edge)
+            case .link(let link): place(hemisphere(of: link), edge, link.index)
+            case .host: place(hostHemisphere, edge)
+            }
+        }
+    }
+
+    /// `true` iff `unit` has such an instruction.
+    func accepts(_ instruction: Instruction, _ unit: Unit) -> Bool {
+        switch instruction {
+        case .memory: if case .memory = unit { true } else { false }
+        case .loadWeights: if case .loadWeights = unit { true } else { false }
+        case .install, .matmul: if case .matmul = unit { true } else { false }
+        case .accumulate: if case .accumulate = unit { true } else { false }
+        case .alu: if case .alu = unit { true } else { false }
+        case .distribute: if case .distributor = unit { true } else { false }
+        case .transpose: if case .transposer = unit { true } else { false }
+        case .permute: if case .permutor = unit { true } else { false }
+        case .shift, .rotate, .select: if case .shifter = unit { true } else { false }
+        case .send, .receive: if case .link = unit { true } else { false }
+        case .ingress, .egress: if case .host = unit { true } else { false }
+        }
+    }
+}

@@ -1,0 +1,212 @@
+import LPUMachine
+import LPUNumerics
+import LPUSchedule
+import LPUSupport
+
+/// Weight vectors of a plane, or of a tandem pair: low bytes and, in tandem, high bytes.
+final class InstalledTile {
+    var low: [Term]
+    var high: [Term]
+    let tandem: Bool
+    /// The product of the program that its vectors were last found to be.
+    var matched = -1
+
+    init(rows: Int, tandem: Bool) {
+        low = Array(repeating: .none, count: rows)
+        high = tandem ? low : []
+        self.tandem = tandem
+    }
+}
+
+/// A plane's weights, products on their way to the accumulators, and sums.
+struct PlaneState {
+    struct Load {
+        var cycle: Int
+        var column: Int
+        var tandem: Bool
+        var first: Int
+    }
+    struct Product {
+        var cycle = Int.min
+        var low = Term.none
+        var high = Term.none
+        var type = ElementType.fp8
+        var tile: InstalledTile?
+    }
+    /// The first `terms` products of an iteration of an op; op -1: nothing, -2: wrong.
+    struct Sum {
+        var op = -1
+        var iteration = 0
+        var terms = 0
+    }
+    /// Loads that no install has taken, oldest first, and their vectors.
+    var loads: [Load] = []
+    var loaded: [Term] = []
+    var tile: InstalledTile?
+    var products: [Product]
+    var sums: [Sum]
+
+    init(_ chip: Chip) {
+        products = Array(
+            repeating: Product(), count: powerOfTwo(above: chip.matmulToAccumulate))
+        sums = Array(repeating: Sum(), count: chip.accumulatorRows)
+    }
+
+    /// Moves the loads that an install at `limit + installLatency` takes into `tile`.
+    mutating func take(upTo limit: Int, into tile: InstalledTile, streams: Int) {
+        let count = loads.firstIndex { $0.cycle > limit } ?? loads.count
+        for load in loads[..<count] {
+            for s in 0..<streams where load.column * streams + s < tile.low.count {
+                let row = load.column * streams + s
+                // Weights loaded for the other mode are bytes of nothing in this one.
+                let fits = load.tandem == tile.tandem
+                tile.low[row] = fits ? loaded[load.first + s] : .foreign
+                if tile.tandem {
+                    tile.high[row] = fits ? loaded[load.first + streams + s] : .foreign
+                }
+            }
+        }
+        drop(count)
+    }
+
+    /// Spoils the rows of `tile` whose other half was loaded here by an install of its own.
+    mutating func spoil(upTo limit: Int, _ tile: InstalledTile, streams: Int) {
+        let count = loads.firstIndex { $0.cycle > limit } ?? loads.count
+        for load in loads[..<count] where load.tandem != tile.tandem {
+            for s in 0..<streams where load.column * streams + s < tile.low.count {
+                tile.low[load.column * streams + s] = .foreign
+            }
+        }
+    }
+
+    private mutating func drop(_ count: Int) {
+        loads.removeFirst(count)
+        guard let first = loads.first?.first else { return loaded.removeAll(keepingCapacity: true) }
+        loaded.removeFirst(first)
+        for i in loads.indices { loads[i].first -= first }
+    }
+}
+
+/// MXM planes.
+extension ChipRun {
+    func loadWeights(_ queue: Int, _ column: Int, _ tandem: Bool, _ t: Int) {
+        let place = places[queue]
+        let streams = chip.weightStreamsPerPlane
+        let plane = place.index % chip.planesPerHemisphere
+        guard column >= 0, (column + 1) * streams <= chip.planeRows,
+            (plane + (tandem ? 2 : 1)) * streams <= chip.streamsPerDirection
+        else {
+            return report(
+                .operandTiming, queue, t, "column \(column) of weights is beyond the plane")
+        }
+        let first = planes[place.index].loaded.count
+        for s in 0..<(tandem ? 2 : 1) * streams {
+            let stream = Stream(place.hemisphere.outward, plane * streams + s)
+            planes[place.index].loaded.append(sampleOne(stream, queue, t, "a weight load"))
+        }
+        planes[place.index].loads.append(
+            PlaneState.Load(cycle: t, column: column, tandem: tandem, first: first))
+    }
+
+    /// Takes what was loaded up to `installLatency` before; rows without a load count as zero.
+    func install(_ queue: Int, _ tandem: Bool, _ t: Int) {
+        let index = places[queue].index
+        let streams = chip.weightStreamsPerPlane
+        let limit = t - chip.installLatency
+        let tile = InstalledTile(rows: chip.planeRows, tandem: tandem)
+        planes[index].take(upTo: limit, into: tile, streams: streams)
+        let isEven = index % chip.planesPerHemisphere % 2 == 0
+        let partner = isEven ? index + 1 : index - 1
+        let hasPartner = partner / chip.planesPerHemisphere == index / chip.planesPerHemisphere
+        if hasPartner && planes.indices.contains(partner) {
+            if tandem {
+                // The pair is one plane: the odd one's weights are gone.
+                planes[partner].spoil(upTo: limit, tile, streams: streams)
+                planes[partner].tile = nil
+            } else if !isEven {
+                planes[partner].spoil(upTo: limit, tile, streams: streams)
+                if planes[partner].tile?.tandem == true { planes[partner].tile = nil }
+            }
+        }
+        planes[index].tile = tile
+    }
+
+    func matmul(_ queue: Int, _ activation: Stream, _ type: ElementType, _ t: Int) {
+        let index = places[queue].index
+        let low = sampleOne(activation, queue, t, "an activation")
+        var high = Term.none
+        if type.byteCount == 2 {
+            high = activation.id + 1 < chip.streamsPerDirection
+                ? sampleOne(activation.advanced(by: 1), queue, t, "an activation") : .foreign
+        }
+        let ring = planes[index].products.count - 1
+        planes[index].products[t & ring] = PlaneState.Product(
+            cycle: t, low: low, high: high, type: type, tile: planes[index].tile)
+    }
+
+    func accumulate(
+        _ burst: UnsafeMutablePointer<RunningBurst>, _ row: Int, _ add: Bool, _ emitted: Stream?,
+        _ t: Int
+    ) {
+        let queue = burst.pointee.queue
+        let index = places[queue].index
+        var sum = PlaneState.Sum(op: -2)
+        if planes[index].sums.indices.contains(row) {
+            let before = add ? planes[index].sums[row] : PlaneState.Sum()
+            sum = extended(burst, before, row, add, exact: emitted != nil, t)
+            planes[index].sums[row] = sum
+        } else {
+            report(.operandTiming, queue, t, "the plane has no accumulator row \(row)")
+        }
+        guard let emitted else { return }
+        var results = Array(repeating: Term.reported, count: 4)
+        if sum.op >= 0 {
+            mark(Match(op: sum.op, iteration: sum.iteration), planes: 1, queue, t)
+            let result = Int(program.ops[sum.op].result)
+            results = (0..<4).map { program.term(result, sum.iteration, $0) }
+        }
+        emit(results, emitted, queue, t + chip.accumulateLatency)
+    }
+
+    /// The sum `before` and the product that arrives now.
+    private func extended(
+        _ burst: UnsafeMutablePointer<RunningBurst>, _ before: PlaneState.Sum, _ row: Int,
+        _ add: Bool, exact: Bool, _ t: Int
+    ) -> PlaneState.Sum {
+        let queue = burst.pointee.queue
+        let wrong = PlaneState.Sum(op: -2)
+        let issued = t - chip.matmulToAccumulate
+        let products = planes[places[queue].index].products
+        let product = products[issued & (products.count - 1)]
+        guard product.cycle == issued else {
+            report(
+                .operandTiming, queue, t,
+                "an accumulate needs the sum of a matmul issued @\(issued), finds none")
+            return wrong
+        }
+        if add && before.op == -1 {
+            report(
+                .operandTiming, queue, t, "a sum is added to row \(row), which nothing wrote")
+            return wrong
+        }
+        if before.op == -2 || product.low == .reported || product.high == .reported {
+            return wrong
+        }
+        guard let tile = product.tile else {
+            report(.operandTiming, queue, t, "the matmul @\(issued) found no weights installed")
+            return wrong
+        }
+        if tile.low.contains(.reported) || tile.high.contains(.reported) { return wrong }
+        let hint = burst.pointee.match.op
+        if let match = program.matmul(
+            product, tile, before, exact: exact, chip: id.index, hint: hint)
+        {
+            burst.pointee.match = match
+            return PlaneState.Sum(
+                op: match.op, iteration: match.iteration, terms: before.terms + 1)
+        }
+        report(
+            .provenance, queue, t, program.sumComplaint(hint, before, product, tile, exact: exact))
+        return wrong
+    }
+}

@@ -1,0 +1,230 @@
+import LPUMachine
+import LPUNumerics
+import LPUSchedule
+import LPUSupport
+
+/// MEM slices and the VXM.
+extension ChipRun {
+    func memory(
+        _ burst: UnsafeMutablePointer<RunningBurst>, _ read: MemoryRead, _ write: MemoryWrite,
+        _ t: Int
+    ) {
+        let queue = burst.pointee.queue
+        let register = places[queue].register
+        switch read {
+        case .none: break
+        case .read(let address, let stream):
+            var term = Term.none
+            if let row = row(queue, address, burst.pointee.offset, 1) { term = rows[row] }
+            if term == .none {
+                report(
+                    .operandTiming, queue, t,
+                    "a read of b\(address.bank) row \(Int(address.row) + burst.pointee.offset) "
+                        + "finds a row that nothing wrote")
+                term = .reported
+            }
+            produce(term, stream, register, at: t + chip.readLatency)
+        case .gather(let window, let count, let address, let stream):
+            let term = gather(burst, window, Int(count), address, t)
+            produce(term, stream, register, at: t + chip.gatherLatency)
+        }
+        switch write {
+        case .none: break
+        case .write(let address, let stream):
+            let term = sampleOne(stream, queue, t, "a write")
+            if let row = row(queue, address, burst.pointee.offset, 1) {
+                writes.push(row, term, at: t + chip.writeToRead)
+            }
+        case .scatter(let window, let count, let address, let stream):
+            scatter(burst, window, Int(count), address, stream, t)
+        }
+    }
+
+    /// Place of `count` rows from the address on; nil if they are not all in the bank.
+    @inline(__always)
+    private func row(_ queue: Int, _ address: RowAddress, _ offset: Int, _ count: Int) -> Int? {
+        let row = Int(address.row) + offset
+        guard row >= 0, count >= 1, row + count <= chip.rowsPerBank,
+            Int(address.bank) < chip.banksPerSlice
+        else { return nil }
+        return places[queue].index + Int(address.bank) * chip.rowsPerBank + row
+    }
+
+    /// The offsets of a gather or scatter: sampled at the first issue, kept for the Repeats.
+    private func address(
+        _ burst: UnsafeMutablePointer<RunningBurst>, _ stream: Stream, _ t: Int
+    ) -> Term {
+        if burst.pointee.i == 0 && burst.pointee.j == 0 {
+            burst.pointee.address = sampleOne(stream, burst.pointee.queue, t, "an address")
+        }
+        return burst.pointee.address
+    }
+
+    private func gather(
+        _ burst: UnsafeMutablePointer<RunningBurst>, _ window: RowAddress, _ count: Int,
+        _ stream: Stream, _ t: Int
+    ) -> Term {
+        let queue = burst.pointee.queue
+        let address = address(burst, stream, t)
+        guard let base = row(queue, window, burst.pointee.offset, count) else {
+            report(.operandTiming, queue, t, "the window of a gather leaves its bank")
+            return .reported
+        }
+        let terms = UnsafeBufferPointer(start: rows + base, count: count)
+        if let empty = terms.firstIndex(of: .none) {
+            report(
+                .operandTiming, queue, t,
+                "row \(empty) of the window of a gather was never written")
+            return .reported
+        }
+        if address == .reported || terms.contains(.reported) { return .reported }
+        let hint = burst.pointee.match.op
+        guard
+            let (match, plane) = program.gather(terms, address, chip: id.index, hint: hint)
+        else {
+            report(
+                .provenance, queue, t, program.complaint(.gather, hint, [terms[0], address]))
+            return .reported
+        }
+        burst.pointee.match = match
+        mark(match, planes: 1 << plane, queue, t)
+        return program.term(Int(program.ops[match.op].result), match.iteration, plane)
+    }
+
+    private func scatter(
+        _ burst: UnsafeMutablePointer<RunningBurst>, _ window: RowAddress, _ count: Int,
+        _ addressStream: Stream, _ stream: Stream, _ t: Int
+    ) {
+        let queue = burst.pointee.queue
+        let address = address(burst, addressStream, t)
+        let data = sampleOne(stream, queue, t, "a scatter")
+        guard let base = row(queue, window, burst.pointee.offset, count) else {
+            return report(.operandTiming, queue, t, "the window of a scatter leaves its bank")
+        }
+        func fill(_ term: (Int) -> Term) {
+            for k in 0..<count { writes.push(base + k, term(k), at: t + chip.writeToRead) }
+        }
+        let terms = UnsafeBufferPointer(start: rows + base, count: count)
+        if let empty = terms.firstIndex(of: .none) {
+            report(
+                .operandTiming, queue, t,
+                "row \(empty) of the window of a scatter was never written")
+            return fill { _ in .reported }
+        }
+        if address == .reported || data == .reported || terms.contains(.reported) {
+            return fill { _ in .reported }
+        }
+        let hint = burst.pointee.match.op
+        guard
+            let (match, plane) = program.scatter(terms, address, data, chip: id.index, hint: hint)
+        else {
+            report(
+                .provenance, queue, t,
+                program.complaint(.scatter, hint, [terms[0], address, data]))
+            return fill { _ in .reported }
+        }
+        burst.pointee.match = match
+        mark(match, planes: 1 << plane, queue, t)
+        let record = program.ops[match.op]
+        let start = record.a.vector(match.iteration)
+        fill { program.version(record, after: match.iteration, start + $0, plane) }
+    }
+
+    // MARK: VXM
+
+    func alu(
+        _ burst: UnsafeMutablePointer<RunningBurst>, _ a: ALUOperand, _ b: ALUOperand?,
+        _ east: Stream?, _ west: Stream?, _ t: Int
+    ) {
+        let queue = burst.pointee.queue
+        let first = word(a, queue, t)
+        let second = b.map { word($0, queue, t) } ?? .none
+        var result = Term.reported
+        if first != .reported && second != .reported {
+            let code = burst.pointee.code
+            let match = code == program.copyCode && !program.hasCopies
+                ? nil
+                : program.elementwise(
+                    code, first, second, chip: id.index, hint: burst.pointee.match)
+            if let match {
+                burst.pointee.match = Match(op: match.op, iteration: match.iteration + 1)
+                mark(match, planes: 1, queue, t)
+                result = program.term(
+                    Int(program.ops[match.op].result), match.iteration, SymbolicProgram.word)
+            } else if code == program.copyCode && first.isOfProgram {
+                result = first
+            } else {
+                report(
+                    .provenance, queue, t,
+                    program.complaint(
+                        .elementwise, burst.pointee.match.op, [first, second],
+                        iteration: burst.pointee.match.iteration))
+            }
+        }
+        let place = places[queue].index * (aluMask + 1) + (t & aluMask)
+        aluTerms[place] = result
+        aluCycles[place] = t
+        let bytes = program.resultBytes[Int(burst.pointee.code)]
+        for stream in [east, west] {
+            guard let stream else { continue }
+            for k in 0..<bytes where stream.id + k < chip.streamsPerDirection {
+                let term = program.byte(k, ofResult: result, width: bytes)
+                produce(
+                    term, stream.advanced(by: k), places[queue].register, at: t + chip.aluLatency)
+            }
+        }
+    }
+
+    /// The word that an operand is; `reported` if there is none.
+    @inline(__always)
+    private func word(_ operand: ALUOperand, _ queue: Int, _ t: Int) -> Term {
+        switch operand {
+        case .immediate(let bits): return .immediate(bits)
+        case .alu(let other):
+            let fired = t - chip.aluLatency
+            let place = Int(other) * (aluMask + 1) + (fired & aluMask)
+            guard Int(other) < chip.aluCount, aluCycles[place] == fired else {
+                report(
+                    .operandTiming, queue, t,
+                    "a chained operand needs a result of alu\(other) fired @\(fired), finds none")
+                return .reported
+            }
+            return aluTerms[place]
+        case .stream(let stream, let type): return streamWord(stream, type, queue, t)
+        }
+    }
+
+    private func streamWord(_ stream: Stream, _ type: ElementType, _ queue: Int, _ t: Int) -> Term {
+        let sampled = t - chip.vxmEntryLatency
+        let bytes = type.byteCount
+        guard stream.id + bytes <= chip.streamsPerDirection else {
+            report(.operandTiming, queue, t, "\(stream) has no \(bytes) aligned streams")
+            return .reported
+        }
+        let slots = history + (sampled & historyMask) * width
+            + Int(stream.direction.rawValue) * chip.streamsPerDirection + stream.id
+        let first = slots[0]
+        if bytes == 1 && first.isOfProgram && first.view.isByte {
+            return Term(
+                raw: first.raw & ~0xff
+                    | UInt64(View(word: type, plane: first.view.byte).raw))
+        }
+        let terms = Array(UnsafeBufferPointer(start: slots, count: bytes))
+        if let empty = terms.firstIndex(of: .none) {
+            report(
+                .operandTiming, queue, t,
+                "an operand needs a vector on \(stream.advanced(by: empty)) at register "
+                    + "\(places[queue].register) @\(sampled), finds nothing")
+            return .reported
+        }
+        if terms.contains(.reported) { return .reported }
+        guard let word = program.word(type, terms[...]) else {
+            report(
+                .provenance, queue, t,
+                "an operand needs \(bytes) byte planes of one vector from \(stream) on, finds "
+                    + terms.map(program.text).joined(separator: ", "))
+            return .reported
+        }
+        return word
+    }
+}

@@ -1,0 +1,321 @@
+import LPUDataflow
+import LPUMachine
+import LPUNumerics
+import LPUSchedule
+import LPUSupport
+
+/// A burst on its chip: addresses resolved, numbers those of the whole program.
+struct RunningBurst {
+    var instruction: Instruction
+    var queue: Int
+    var inner: Repeat
+    var outer: Repeat
+    /// Of its first issue, then of the next.
+    var start: Int
+    var next: Int
+    var i: Int32 = 0
+    var j: Int32 = 0
+    /// What its address has moved by.
+    var offset: Int { Int(i) * Int(inner.step) + Int(j) * Int(outer.step) }
+    /// The op it was last, or is said to be, and the iteration to expect; -1 for none.
+    var match: Match
+    /// ALU operation or lane action: -1 if the program has none such.
+    var code: Int32 = -1
+    /// Of a gather or scatter, sampled at the first issue.
+    var address = Term.none
+    /// The burst after it in its bucket.
+    var link: Int32 = -1
+}
+
+/// Where a queue's unit samples and emits, and which one of its kind it is.
+struct QueuePlace {
+    var unit: Unit
+    var register: Int
+    /// First row of a slice, number of an ALU, a plane or a link.
+    var index: Int
+    var hemisphere: Hemisphere
+}
+
+/// A vector on its way over a link.
+struct Arrival {
+    var cycle: Int
+    var term: Term
+}
+
+/// One chip of the symbolic run: its streams, rows, planes and ALUs, cycle by cycle.
+///
+/// An eastward value lives on diagonal t - r, a westward one on t + r; a ring of rows, one a
+/// diagonal, holds for every stream the value that its last producer put there. Events come in
+/// cycle order, so a slot is always what a consumer downstream of that producer sees.
+final class ChipRun: @unchecked Sendable {
+    let id: ChipID
+    let chip: Chip
+    let places: [QueuePlace]
+    let program: SymbolicProgram
+    let coverage: Coverage
+
+    // Streams.
+    let ringMask: Int
+    /// Streams of both directions: slots of a diagonal.
+    let width: Int
+    let ring: UnsafeMutablePointer<Term>
+    let productions: DelayWheel
+    /// What arrived at register 0, for the operands of the VXM.
+    let historyMask: Int
+    let history: UnsafeMutablePointer<Term>
+    // SRAM.
+    let rowCount: Int
+    let rows: UnsafeMutablePointer<Term>
+    let writes: DelayWheel
+    // Units.
+    let aluMask: Int
+    let aluTerms: UnsafeMutablePointer<Term>
+    let aluCycles: UnsafeMutablePointer<Int>
+    var planes: [PlaneState]
+    var hostIn: HostCursor
+    var hostOut: HostCursor
+    // Links.
+    var sent: [(link: Int, arrival: Arrival)] = []
+    var received: [Int]
+    // Bursts.
+    let bursts: UnsafeMutablePointer<RunningBurst>
+    let burstCount: Int
+    private var nextStart = 0
+    private var heads: [Int32]
+    private var runningCount = 0
+    private var lastBusy = 0
+    private var cycle: Int
+    private(set) var issueCount = 0
+    private(set) var violations: [Violation] = []
+    private(set) var droppedViolations = 0
+
+    static let wheelSize = 1024
+    /// Violations that are kept in words; the rest is counted.
+    static let maximumViolations = 1000
+
+    /// - Requires: bursts are sorted by start and their queues are the chip's.
+    init(
+        _ id: ChipID, _ chip: Chip, _ places: [QueuePlace], _ bursts: [RunningBurst],
+        program: SymbolicProgram, coverage: Coverage
+    ) {
+        self.id = id
+        self.chip = chip
+        self.places = places
+        self.program = program
+        self.coverage = coverage
+        self.bursts = .allocate(capacity: max(bursts.count, 1))
+        burstCount = bursts.count
+        for (i, burst) in bursts.enumerated() { (self.bursts + i).initialize(to: burst) }
+        let size = powerOfTwo(above: 2 * chip.edge + 1)
+        ringMask = size - 1
+        width = 2 * chip.streamsPerDirection
+        ring = .allocate(capacity: size * width)
+        ring.initialize(repeating: .none, count: size * width)
+        productions = DelayWheel(delay: chip.longestLatency)
+        historyMask = powerOfTwo(above: chip.vxmEntryLatency) - 1
+        history = .allocate(capacity: (historyMask + 1) * width)
+        history.initialize(repeating: .none, count: (historyMask + 1) * width)
+        rowCount = 2 * chip.memSlicesPerHemisphere * chip.banksPerSlice * chip.rowsPerBank
+        rows = .allocate(capacity: rowCount)
+        rows.initialize(repeating: .none, count: rowCount)
+        writes = DelayWheel(delay: chip.writeToRead)
+        aluMask = powerOfTwo(above: chip.aluLatency) - 1
+        let aluSlots = chip.aluCount * (aluMask + 1)
+        aluTerms = .allocate(capacity: aluSlots)
+        aluTerms.initialize(repeating: .none, count: aluSlots)
+        aluCycles = .allocate(capacity: aluSlots)
+        aluCycles.initialize(repeating: .min, count: aluSlots)
+        planes = (0..<2 * chip.planesPerHemisphere).map { _ in PlaneState(chip) }
+        hostIn = HostCursor(program.hostOps(.ingress, id))
+        hostOut = HostCursor(program.hostOps(.egress, id))
+        received = Array(repeating: 0, count: chip.linkCount)
+        heads = Array(repeating: -1, count: ChipRun.wheelSize)
+        cycle = bursts.first?.start ?? 0
+        lastBusy = cycle
+    }
+
+    deinit {
+        bursts.deallocate()
+        ring.deallocate()
+        history.deallocate()
+        rows.deallocate()
+        aluTerms.deallocate()
+        aluCycles.deallocate()
+    }
+
+    var isFinished: Bool { nextStart == burstCount && runningCount == 0 }
+
+    // MARK: Time
+
+    /// Runs all cycles before `end`; `inbox` holds what arrived by then, link by link, in order.
+    func run(until end: Int, inbox: [[Arrival]]) {
+        while cycle < end && !isFinished {
+            if runningCount == 0 && cycle > lastBusy + 2 * (ringMask + 1) && productions.count == 0 {
+                // All streams have run empty: nothing can be seen before the next start.
+                cycle = max(cycle, min(end, bursts[nextStart].start))
+                if cycle == end { return }
+            }
+            enter(cycle)
+            while nextStart < burstCount && bursts[nextStart].start == cycle {
+                insert(nextStart)
+                nextStart += 1
+                runningCount += 1
+            }
+            let bucket = cycle & (ChipRun.wheelSize - 1)
+            var burst = heads[bucket]
+            heads[bucket] = -1
+            while burst >= 0 {
+                let index = Int(burst)
+                burst = bursts[index].link
+                if bursts[index].next == cycle {
+                    issue(index, inbox)
+                    lastBusy = cycle
+                    if !advance(index) {
+                        runningCount -= 1
+                        continue
+                    }
+                }
+                insert(index)
+            }
+            cycle += 1
+        }
+    }
+
+    /// Streams move on, and what was under way appears.
+    @inline(__always)
+    private func enter(_ t: Int) {
+        (ring + ((t + chip.edge) & ringMask) * width).update(repeating: .none, count: width)
+        (history + (t & historyMask) * width).update(
+            from: ring + (t & ringMask) * width, count: width)
+        productions.settle(t, in: ring)
+        writes.settle(t, in: rows)
+    }
+
+    @inline(__always)
+    private func insert(_ burst: Int) {
+        let bucket = bursts[burst].next & (ChipRun.wheelSize - 1)
+        bursts[burst].link = heads[bucket]
+        heads[bucket] = Int32(burst)
+    }
+
+    /// To the next issue; `false` after the last.
+    @inline(__always)
+    private func advance(_ burst: Int) -> Bool {
+        issueCount += 1
+        bursts[burst].i += 1
+        bursts[burst].next += Int(bursts[burst].inner.distance)
+        guard bursts[burst].i == bursts[burst].inner.count else { return true }
+        bursts[burst].i = 0
+        bursts[burst].j += 1
+        bursts[burst].next =
+            bursts[burst].start + Int(bursts[burst].j) * Int(bursts[burst].outer.distance)
+        return bursts[burst].j < bursts[burst].outer.count
+    }
+
+    // MARK: Streams
+
+    @inline(__always)
+    func slot(_ stream: Stream, _ register: Int, _ t: Int) -> Int {
+        let direction = stream.direction
+        return ((t - direction.sign * register) & ringMask) * width
+            + Int(direction.rawValue) * chip.streamsPerDirection + stream.id
+    }
+
+    /// What a consumer other than the VXM sees at `register` in cycle `t`, which is now.
+    @inline(__always)
+    func sample(_ stream: Stream, _ register: Int, _ t: Int) -> Term {
+        stream.id < chip.streamsPerDirection ? ring[slot(stream, register, t)] : .none
+    }
+
+    /// A value that appears at `register` in cycle `t`, later than now.
+    @inline(__always)
+    func produce(_ term: Term, _ stream: Stream, _ register: Int, at t: Int) {
+        guard stream.id < chip.streamsPerDirection else { return }
+        productions.push(slot(stream, register, t), term, at: t)
+    }
+
+    /// `count` aligned streams from `stream` on; nil, and reported, if one holds nothing.
+    func sample(
+        _ stream: Stream, count: Int, _ queue: Int, _ t: Int, _ what: @autoclosure () -> String
+    ) -> [Term]? {
+        let register = places[queue].register
+        let terms = (0..<count).map { k in
+            stream.id + k < chip.streamsPerDirection
+                ? sample(stream.advanced(by: k), register, t) : .none
+        }
+        if let empty = terms.firstIndex(of: .none) {
+            reportNothing(queue, t, stream.id + empty, stream.direction, what())
+            return nil
+        }
+        return terms
+    }
+
+    /// One stream; `reported` if it holds nothing.
+    @inline(__always)
+    func sampleOne(
+        _ stream: Stream, _ queue: Int, _ t: Int, _ what: @autoclosure () -> String
+    ) -> Term {
+        let term = sample(stream, places[queue].register, t)
+        if term != .none { return term }
+        reportNothing(queue, t, stream.id, stream.direction, what())
+        return .reported
+    }
+
+    // MARK: Violations
+
+    private func reportNothing(
+        _ queue: Int, _ t: Int, _ stream: Int, _ direction: Direction, _ what: String
+    ) {
+        report(
+            .operandTiming, queue, t,
+            "\(what) needs a vector on s\(stream)\(direction == .west ? "w" : "e") "
+                + "at register \(places[queue].register), finds nothing")
+    }
+
+    func report(_ law: Law, _ queue: Int, _ t: Int, _ message: @autoclosure () -> String) {
+        guard violations.count < ChipRun.maximumViolations else {
+            droppedViolations += 1
+            return
+        }
+        violations.append(
+            Violation(law, chip: id, unit: places[queue].unit, cycle: Cycle(t), message()))
+    }
+
+    /// Notes that `match` was done for `planes`, or reports that it was done before.
+    @inline(__always)
+    func mark(_ match: Match, planes: UInt8, _ queue: Int, _ t: Int) {
+        if coverage.mark(match.op, match.iteration, planes: planes) { return }
+        let result = program.ops[match.op].result
+        report(
+            .coverage, queue, t,
+            "\(program.opName(match.op)) makes \(ValueID(Int(result)))[\(match.iteration)] once, "
+                + "this is a further time")
+    }
+}
+
+/// The vectors that the host port passes, in the program's order.
+struct HostCursor {
+    let ops: [Int]
+    var op = 0
+    var iteration = 0
+    var plane = 0
+    init(_ ops: [Int]) { self.ops = ops }
+}
+
+extension SymbolicProgram {
+    /// The `ingress` or `egress` ops of a chip, in the program's order.
+    func hostOps(_ kind: OpRecord.Kind, _ chip: ChipID) -> [Int] {
+        edgeOps.filter { ops[$0].kind == kind && Int(ops[$0].chip) == chip.index }
+    }
+}
+
+extension Chip {
+    /// From any issue to what it produces.
+    var longestLatency: Int {
+        [
+            readLatency, gatherLatency, accumulateLatency, aluLatency, distributeLatency,
+            transposeLatency, permuteLatency, shiftLatency, rotateLatency, selectLatency,
+            receiveLatency, ingressLatency,
+        ].max() ?? 0
+    }
+}

@@ -1,0 +1,73 @@
+/// Terms that appear somewhere in a later cycle: one bucket a cycle, reused round and round.
+///
+/// Plain memory, not arrays: it is written once for every vector that any unit produces.
+final class DelayWheel {
+    struct Entry {
+        var place: Int
+        var term: Term
+    }
+    private struct Bucket {
+        var base: UnsafeMutablePointer<Entry>
+        var count: Int
+        var capacity: Int
+    }
+    private let buckets: UnsafeMutablePointer<Bucket>
+    private let mask: Int
+    /// Entries that have not appeared yet.
+    private(set) var count = 0
+
+    /// - Parameter delay: the longest that an entry waits.
+    init(delay: Int) {
+        let size = powerOfTwo(above: delay)
+        mask = size - 1
+        buckets = .allocate(capacity: size)
+        for i in 0..<size {
+            (buckets + i).initialize(
+                to: Bucket(base: .allocate(capacity: 16), count: 0, capacity: 16))
+        }
+    }
+
+    deinit {
+        for i in 0...mask { buckets[i].base.deallocate() }
+        buckets.deallocate()
+    }
+
+    @inline(__always)
+    func push(_ place: Int, _ term: Term, at cycle: Int) {
+        let bucket = buckets + (cycle & mask)
+        if bucket.pointee.count == bucket.pointee.capacity { grow(bucket) }
+        bucket.pointee.base[bucket.pointee.count] = Entry(place: place, term: term)
+        bucket.pointee.count += 1
+        count += 1
+    }
+
+    private func grow(_ bucket: UnsafeMutablePointer<Bucket>) {
+        let capacity = 2 * bucket.pointee.capacity
+        let base = UnsafeMutablePointer<Entry>.allocate(capacity: capacity)
+        base.moveInitialize(from: bucket.pointee.base, count: bucket.pointee.count)
+        bucket.pointee.base.deallocate()
+        bucket.pointee.base = base
+        bucket.pointee.capacity = capacity
+    }
+
+    /// Puts the entries of `cycle` in their places, in the order in which they were pushed.
+    @inline(__always)
+    func settle(_ cycle: Int, in places: UnsafeMutablePointer<Term>) {
+        let bucket = buckets + (cycle & mask)
+        let entries = bucket.pointee.count
+        guard entries > 0 else { return }
+        for i in 0..<entries {
+            let entry = bucket.pointee.base[i]
+            places[entry.place] = entry.term
+        }
+        bucket.pointee.count = 0
+        count -= entries
+    }
+}
+
+/// The least power of two greater than `n`, at least 4.
+func powerOfTwo(above n: Int) -> Int {
+    var size = 4
+    while size <= n { size *= 2 }
+    return size
+}

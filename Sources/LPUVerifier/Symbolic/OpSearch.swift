@@ -1,0 +1,263 @@
+import LPUNumerics
+import LPUSupport
+
+/// An op and the iteration of it that an instruction is.
+struct Match {
+    var op: Int
+    var iteration: Int
+}
+
+/// Finds the op whose kind, parameters and operand terms are those of an instruction.
+///
+/// The op that a burst names and the iteration after its last are tried first, then the ops with
+/// the same search key; each is compared in full, so a name decides nothing but the order.
+extension SymbolicProgram {
+    static let operationNumbers: [ALUOperation: Int32] = Dictionary(
+        uniqueKeysWithValues: ALUOperation.allCases.enumerated().map { ($1, Int32($0)) })
+
+    /// Equal for an instruction and every op that it may be; collisions cost time only.
+    static func searchKey(
+        _ kind: OpRecord.Kind, _ code: Int, _ first: UInt64, _ second: UInt64, chip: Int
+    ) -> UInt64 {
+        var hash = UInt64(kind.rawValue) &+ UInt64(truncatingIfNeeded: code) << 8
+        for part in [first, second, UInt64(truncatingIfNeeded: chip)] {
+            hash = (hash ^ part) &* 0x9e37_79b9_7f4a_7c15
+            hash ^= hash >> 29
+        }
+        return hash
+    }
+
+    /// Of a sampled term: the family of its root, or what it is instead.
+    func family(_ term: Term) -> UInt64 {
+        term.isOfProgram ? UInt64(families[term.root]) : term.raw << 32
+    }
+
+    /// The first of the hinted op and those with `key` that `accept` finds an iteration of.
+    @inline(__always)
+    func search(hint: Int, key: @autoclosure () -> UInt64, accept: (Int) -> Int?) -> Match? {
+        if hint >= 0, let i = accept(hint) { return Match(op: hint, iteration: i) }
+        var node = candidateHeads[key()] ?? -1
+        while node >= 0 {
+            let candidate = candidateNodes[Int(node)]
+            if let i = accept(Int(candidate.op)) {
+                return Match(op: Int(candidate.op), iteration: i)
+            }
+            node = candidate.next
+        }
+        return nil
+    }
+
+    /// The iteration in which `operand` is `term`; -1 if it is the same in all, nil if in none.
+    func iteration(_ operand: Operand, _ term: Term, _ slot: Int, count: Int) -> Int? {
+        guard operand.isUse, term.isOfProgram,
+            let k = index(of: term, in: Int(operand.value), slot)
+        else { return operand.isUse || self.term(operand, 0, slot) != term ? nil : -1 }
+        let (offset, step) = (k - Int(operand.start), Int(operand.step))
+        if step == 0 { return self.term(operand, 0, slot) == term ? -1 : nil }
+        let i = offset / step
+        guard offset % step == 0, (0..<count).contains(i), self.term(operand, i, slot) == term
+        else { return nil }
+        return i
+    }
+
+    /// The iteration in which both operands are the given terms.
+    func iteration(
+        _ record: OpRecord, _ first: Term, _ second: Term, _ slotA: Int, _ slotB: Int
+    ) -> Int? {
+        let count = Int(record.count)
+        guard let i = iteration(record.a, first, slotA, count: count),
+            let j = iteration(record.b, second, slotB, count: count)
+        else { return nil }
+        if i >= 0 && j >= 0 && i != j {
+            // An aliased operand may hold one term twice: the other operand decides.
+            if term(record.a, j, slotA) == first { return j }
+            return term(record.b, i, slotB) == second ? i : nil
+        }
+        return max(i, j, 0)
+    }
+
+    func elementwise(
+        _ code: Int32, _ first: Term, _ second: Term, chip: Int, hint: Match
+    ) -> Match? {
+        if hint.op >= 0 {
+            let record = ops[hint.op]
+            let i = hint.iteration
+            if record.kind == .elementwise, record.code == code, Int(record.chip) == chip,
+                i < Int(record.count), term(record.a, i, SymbolicProgram.word) == first,
+                term(record.b, i, SymbolicProgram.word) == second
+            {
+                return hint
+            }
+        }
+        return search(
+            hint: hint.op,
+            key: SymbolicProgram.searchKey(
+                .elementwise, Int(code), family(first), family(second), chip: chip)
+        ) { op in
+            let record = ops[op]
+            guard record.kind == .elementwise, record.code == code, Int(record.chip) == chip
+            else { return nil }
+            return iteration(
+                record, first, second, SymbolicProgram.word, SymbolicProgram.word)
+        }
+    }
+
+    /// An op of one operand that acts plane by plane, `transfer` included.
+    func planewise(
+        _ kind: OpRecord.Kind, _ code: Int32, _ input: Term, chip: Int, hint: Int
+    ) -> (match: Match, plane: Int)? {
+        planewise(kind, code, input, .none, chip: chip, hint: hint)
+    }
+
+    /// An op that acts plane by plane, each plane of the result made of the same of the operands.
+    func planewise(
+        _ kind: OpRecord.Kind, _ code: Int32, _ first: Term, _ second: Term, chip: Int, hint: Int
+    ) -> (match: Match, plane: Int)? {
+        var plane = 0
+        let listed = kind == .lanes ? Int(code) : 0
+        let match = search(
+            hint: hint,
+            key: SymbolicProgram.searchKey(kind, listed, family(first), 0, chip: chip)
+        ) { op in
+            let record = ops[op]
+            guard record.kind == kind, record.code == code, Int(record.chip) == chip
+            else { return nil }
+            for b in 0..<types[Int(record.a.value)].byteCount {
+                if let i = iteration(record, first, second, b, b) {
+                    plane = b
+                    return i
+                }
+            }
+            return nil
+        }
+        return match.map { ($0, plane) }
+    }
+
+    /// Every input in order; the iteration is of no meaning.
+    func transpose(_ inputs: [Term], chip: Int, hint: Int) -> (op: Int, plane: Int)? {
+        guard let first = inputs.first else { return nil }
+        var plane = 0
+        let match = search(
+            hint: hint, key: SymbolicProgram.searchKey(.transpose, 0, family(first), 0, chip: chip)
+        ) { op in
+            let record = ops[op]
+            guard record.kind == .transpose, Int(record.code) == inputs.count,
+                Int(record.chip) == chip
+            else { return nil }
+            for b in 0..<types[Int(record.a.value)].byteCount
+            where inputs.indices.allSatisfy({ term(record.a, $0, b) == inputs[$0] }) {
+                plane = b
+                return 0
+            }
+            return nil
+        }
+        return match.map { ($0.op, plane) }
+    }
+
+    /// A gather from rows that hold table vectors from `rows.first` on; all are compared.
+    func gather(
+        _ rows: UnsafeBufferPointer<Term>, _ address: Term, chip: Int, hint: Int
+    ) -> (match: Match, plane: Int)? {
+        guard let first = rows.first else { return nil }
+        var plane = 0
+        let match = search(
+            hint: hint, key: SymbolicProgram.searchKey(.gather, 0, family(first), 0, chip: chip)
+        ) { op in
+            let record = ops[op]
+            guard record.kind == .gather, Int(record.code) == rows.count,
+                Int(record.chip) == chip
+            else { return nil }
+            let table = Int(record.a.value)
+            for b in 0..<types[table].byteCount {
+                guard let i = iteration(record, first, address, b, 0) else { continue }
+                let start = record.a.vector(i)
+                if rows.indices.allSatisfy({ rows[$0] == term(table, start + $0, b) }) {
+                    plane = b
+                    return i
+                }
+            }
+            return nil
+        }
+        return match.map { ($0, plane) }
+    }
+
+    /// A scatter onto rows that hold the version before its iteration; all are compared.
+    func scatter(
+        _ rows: UnsafeBufferPointer<Term>, _ address: Term, _ data: Term, chip: Int, hint: Int
+    ) -> (match: Match, plane: Int)? {
+        guard let first = rows.first else { return nil }
+        var plane = 0
+        let match = search(
+            hint: hint, key: SymbolicProgram.searchKey(.scatter, 0, family(first), 0, chip: chip)
+        ) { op in
+            let record = ops[op]
+            guard record.kind == .scatter, Int(record.code) == rows.count,
+                Int(record.chip) == chip
+            else { return nil }
+            for b in 0..<types[Int(record.a.value)].byteCount {
+                for i in 0..<Int(record.count)
+                where term(record.c, i, b) == data && term(record.b, i, 0) == address
+                    && rows.indices.allSatisfy({
+                        rows[$0] == version(record, before: i, record.a.vector(i) + $0, b)
+                    })
+                {
+                    plane = b
+                    return i
+                }
+            }
+            return nil
+        }
+        return match.map { ($0, plane) }
+    }
+
+    /// What row `k` of a scatter's region holds before iteration `i` of it, which touches it.
+    func version(_ record: OpRecord, before i: Int, _ k: Int, _ plane: Int) -> Term {
+        let versions = scatters[Int(-aliases[Int(record.result)]) - 1]
+        guard let touching = versions.iterations(touching: k), touching.lowerBound < i
+        else { return term(Int(record.a.value), k, plane) }
+        return Term(
+            root: versions.root(after: i - 1, last: touching.upperBound), vector: k,
+            view: View(byte: plane))
+    }
+
+    /// What row `k` holds after iteration `i`, which touches it.
+    func version(_ record: OpRecord, after i: Int, _ k: Int, _ plane: Int) -> Term {
+        let versions = scatters[Int(-aliases[Int(record.result)]) - 1]
+        guard let touching = versions.iterations(touching: k) else { return .foreign }
+        return Term(
+            root: versions.root(after: i, last: touching.upperBound), vector: k,
+            view: View(byte: plane))
+    }
+
+    /// The word that aligned streams hold, as `type`: planes of one vector, or of a `pack`.
+    func word(_ type: ElementType, _ bytes: ArraySlice<Term>) -> Term? {
+        if let word = Term.word(type, bytes) { return word }
+        guard let low = bytes.first, low.isOfProgram,
+            let candidates = packs[Int32(low.root)]
+        else { return nil }
+        for value in candidates
+        where View.code(types[Int(value)]) == View.code(type)
+            && types[Int(value)].byteCount == bytes.count
+        {
+            guard let k = index(of: low, in: Int(value), 0) else { continue }
+            let planes = bytes.enumerated()
+            if planes.allSatisfy({ $1 == term(Int(value), k, $0) }) {
+                return Term(root: Int(value), vector: k, view: View(word: type, plane: 0))
+            }
+        }
+        return nil
+    }
+
+    /// Byte `b` of an ALU's result that leaves on `width` streams: 4, or fewer after a cast.
+    func byte(_ b: Int, ofResult word: Term, width: Int) -> Term {
+        guard word.isOfProgram else { return word }
+        let view = word.view
+        if width == 4 && !view.isWholeWord {
+            return Term(raw: word.raw & ~0xff | UInt64(view.widenedByte(b).raw))
+        }
+        if width < 4 && view.isWholeWord { return .foreign }
+        // A pack's word is a root of its own, its bytes are other values'.
+        if aliases[word.root] > 0 { return term(word.root, word.vector, b) }
+        return Term(root: word.root, vector: word.vector, view: View(byte: view.plane + b))
+    }
+}

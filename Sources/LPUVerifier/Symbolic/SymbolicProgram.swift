@@ -1,0 +1,209 @@
+import LPUDataflow
+import LPUNumerics
+import LPUSupport
+
+/// A program flattened for the symbolic run: every value resolved to terms, every op to a record.
+///
+/// Values that are other values' bytes (`transfer`, `pack`, `byte`, `copy`, identity lane maps,
+/// parameters, results of equal ops) have no root of their own: they resolve to their operands'.
+final class SymbolicProgram: Sendable {
+    /// One byte plane, or the word, of an aliased value: vector k is vector `start + k * step` of
+    /// `root`, seen through `view`.
+    struct Entry {
+        var root: Int32
+        var start: Int32
+        var step: Int32
+        var view: View
+    }
+
+    /// Slot of the word among the five entries of an alias; 0...3 are the byte planes.
+    static let word = 4
+
+    let program: Program
+    let valueBases: [Int]
+    let opBases: [Int]
+    // By value.
+    let chips: [Int32]
+    let types: [ElementType]
+    let counts: [Int32]
+    /// 0: a root of its own; n > 0: entries from 5 (n - 1) on; n < 0: scatter -n - 1.
+    let aliases: [Int32]
+    let entries: [Entry]
+    let scatters: [ScatterVersions]
+    /// Roots that are versions of one region have one family, by root.
+    let families: [Int32]
+    /// Packs whose words are roots of their own, by the root of their low byte.
+    let packs: [Int32: [Int32]]
+    // By op.
+    let ops: [OpRecord]
+    let terms: [SymbolicTerm]
+    let sources: [Operand]
+    let laneActions: LaneActions
+    /// `ingress` and `egress`, in the program's order.
+    let edgeOps: [Int]
+    let hasCopies: Bool
+    /// The number of the ALU operation `copy`.
+    let copyCode: Int32
+    /// Streams that the result of each ALU operation leaves on, by its number.
+    let resultBytes: [Int]
+    /// Heads of lists in `candidateNodes` by search key.
+    let candidateHeads: [UInt64: Int32]
+    let candidateNodes: [CandidateNode]
+    /// Bytes of coverage that all ops take.
+    let slotCount: Int
+
+    init(_ program: Program) {
+        var builder = SymbolicProgramBuilder(program)
+        builder.build()
+        self.program = program
+        valueBases = builder.valueBases
+        opBases = builder.opBases
+        chips = builder.chips
+        types = builder.types
+        counts = builder.counts
+        aliases = builder.aliases
+        entries = builder.entries
+        scatters = builder.scatters
+        families = builder.families
+        packs = builder.packs
+        ops = builder.ops
+        terms = builder.terms
+        sources = builder.sources
+        laneActions = builder.laneActions
+        edgeOps = builder.ops.indices.filter {
+            builder.ops[$0].kind == .ingress || builder.ops[$0].kind == .egress
+        }
+        copyCode = SymbolicProgram.operationNumbers[.copy] ?? -1
+        resultBytes = ALUOperation.allCases.map { $0.resultType(of: .fp32).byteCount }
+        let copy = copyCode
+        hasCopies = builder.ops.contains { $0.kind == .elementwise && $0.code == copy }
+        candidateHeads = builder.candidateHeads
+        candidateNodes = builder.candidateNodes
+        slotCount = builder.slotCount
+    }
+}
+
+/// A vector of each iteration of an op, or an immediate.
+struct Operand {
+    /// -1: there is none; -2: an immediate, whose bits are in `start`.
+    var value: Int32
+    var start: Int32
+    var step: Int32
+
+    static let none = Operand(value: -1, start: 0, step: 0)
+    static func immediate(_ bits: UInt32) -> Operand {
+        Operand(value: -2, start: Int32(bitPattern: bits), step: 0)
+    }
+    var isUse: Bool { value >= 0 }
+    func vector(_ i: Int) -> Int { Int(start) + i * Int(step) }
+}
+
+/// An activation against a tile whose sources are `sources[firstSource..<firstSource+sourceCount]`.
+struct SymbolicTerm {
+    var activation: Operand
+    var firstSource: Int32
+    var sourceCount: Int32
+    var tileCount: Int32
+}
+
+struct CandidateNode {
+    var op: Int32
+    var next: Int32
+}
+
+/// An op, flat.
+struct OpRecord {
+    enum Kind: UInt8 {
+        case elementwise, lanes, select, transpose, gather, scatter, matmul, transfer, ingress
+        case egress, view
+    }
+    var kind: Kind
+    /// It only moves bytes: it may be done more than once, and its result is its operand.
+    var isMove = false
+    /// No operand steps: all iterations make the same vector.
+    var isConstant = false
+    /// Byte planes that coverage asks for, as bits.
+    var mask: UInt8 = 1
+    /// ALU operation, lane action, boundary, window rows, transposed inputs, number of terms.
+    var code: Int32 = 0
+    var a = Operand.none
+    var b = Operand.none
+    var c = Operand.none
+    var result: Int32
+    var chip: Int32
+    /// Iterations, or vectors of the result for `transpose`: as many slots of coverage.
+    var count: Int32
+    /// Of its first slot.
+    var slot = 0
+    /// First of its products in `terms`.
+    var firstTerm: Int32 = 0
+    /// The next op of the same chip that makes the same vectors of the same operands, in a ring.
+    var nextEqual: Int32
+}
+
+/// The versions that rows of a region go through under one scatter op.
+struct ScatterVersions {
+    var region: Int32
+    var start: Int
+    var step: Int
+    var rows: Int
+    var count: Int
+    var result: Int32
+    /// Roots of the versions between region and result, one an iteration.
+    var firstVersion: Int
+
+    /// The iterations whose window holds row `k`, first to last; nil if none does.
+    func iterations(touching k: Int) -> ClosedRange<Int>? {
+        guard count > 0 else { return nil }
+        if step == 0 { return (start..<start + rows).contains(k) ? 0...count - 1 : nil }
+        // start + i * step in k - rows + 1 ... k
+        let (low, high) = (k - rows + 1 - start, k - start)
+        var first = step > 0 ? ceiling(low, step) : ceiling(-high, -step)
+        var last = step > 0 ? floor(high, step) : floor(-low, -step)
+        first = max(first, 0)
+        last = min(last, count - 1)
+        return first <= last ? first...last : nil
+    }
+
+    /// The root of row `k` after iteration `i`, which touches it.
+    func root(after i: Int, last: Int) -> Int { i == last ? Int(result) : firstVersion + i }
+
+    private func floor(_ a: Int, _ b: Int) -> Int { a >= 0 ? a / b : -((-a + b - 1) / b) }
+    private func ceiling(_ a: Int, _ b: Int) -> Int { -floor(-a, b) }
+}
+
+/// Remaps of lanes, numbered; 0 is the identity however it is written.
+struct LaneActions {
+    enum Action: Hashable {
+        case distribute([Int16]), permute([Int16]), shift(Int), rotate(Int)
+    }
+    private(set) var numbers: [Action: Int32] = [:]
+
+    static func isIdentity(_ action: Action, lanesPerSuperlane: Int) -> Bool {
+        switch action {
+        case .distribute(let map), .permute(let map):
+            map.indices.allSatisfy { Int(map[$0]) == $0 }
+        case .shift(let by): by == 0
+        case .rotate(let by): by % lanesPerSuperlane == 0
+        }
+    }
+
+    /// The number of `action` if the program has it, else nil; 0 for the identity.
+    func number(_ action: Action, lanesPerSuperlane lanes: Int) -> Int32? {
+        LaneActions.isIdentity(action, lanesPerSuperlane: lanes)
+            ? 0 : numbers[LaneActions.canonical(action, lanes)]
+    }
+
+    mutating func insert(_ action: Action, lanesPerSuperlane lanes: Int) -> Int32 {
+        if let known = number(action, lanesPerSuperlane: lanes) { return known }
+        let number = Int32(numbers.count + 1)
+        numbers[LaneActions.canonical(action, lanes)] = number
+        return number
+    }
+
+    /// A rotation by its remainder, so that -1 and lanes - 1 are one.
+    private static func canonical(_ action: Action, _ lanes: Int) -> Action {
+        if case .rotate(let by) = action { return .rotate((by % lanes + lanes) % lanes) }
+        return action
+    }
+}

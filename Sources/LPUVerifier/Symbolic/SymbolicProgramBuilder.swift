@@ -1,0 +1,353 @@
+import LPUDataflow
+import LPUNumerics
+import LPUSupport
+
+/// Flattens a program, instance by instance, in the order in which operands are made.
+struct SymbolicProgramBuilder: TermLookup {
+    let program: Program
+    var valueBases: [Int] = []
+    var opBases: [Int] = []
+    var chips: [Int32] = []
+    var types: [ElementType] = []
+    var counts: [Int32] = []
+    var aliases: [Int32] = []
+    var entries: [SymbolicProgram.Entry] = []
+    var scatters: [ScatterVersions] = []
+    var families: [Int32] = []
+    var packs: [Int32: [Int32]] = [:]
+    var ops: [OpRecord] = []
+    var terms: [SymbolicTerm] = []
+    var sources: [Operand] = []
+    var laneActions = LaneActions()
+    var candidateHeads: [UInt64: Int32] = [:]
+    var candidateNodes: [CandidateNode] = []
+    var slotCount = 0
+    /// The first op with a description, by description.
+    private var firstEqual: [[Int]: Int32] = [:]
+    /// The same on one chip.
+    private var firstEqualOnChip: [[Int]: Int32] = [:]
+    private let operationNumbers = SymbolicProgram.operationNumbers
+
+    init(_ program: Program) { self.program = program }
+
+    mutating func build() {
+        insertValues()
+        for (index, instance) in program.instances.enumerated() {
+            let template = program.templates[instance.template]
+            for (number, op) in template.ops.enumerated() {
+                insert(op, number: opBases[index] + number, base: valueBases[index])
+            }
+        }
+    }
+
+    /// All values first: argument values stand in earlier instances.
+    private mutating func insertValues() {
+        var ops = 0
+        for instance in program.instances {
+            let template = program.templates[instance.template]
+            valueBases.append(types.count)
+            opBases.append(ops)
+            ops += template.ops.count
+            for value in template.values {
+                chips.append(Int32(instance.chips[value.chip].index))
+                types.append(value.type)
+                counts.append(Int32(truncatingIfNeeded: value.count))
+            }
+        }
+        aliases = Array(repeating: 0, count: types.count)
+        families = (0..<types.count).map { Int32($0) }
+        for (index, instance) in program.instances.enumerated() {
+            let values = program.templates[instance.template].values
+            let parameters = values.indices.filter { values[$0].origin == .parameter }
+            for (parameter, argument) in zip(parameters, instance.arguments) {
+                alias(
+                    valueBases[index] + parameter,
+                    to: valueBases[argument.instance] + argument.value.index)
+            }
+        }
+    }
+
+    // MARK: Aliases
+
+    private mutating func setAlias(_ value: Int, _ five: [SymbolicProgram.Entry]) {
+        entries += five
+        aliases[value] = Int32(entries.count / 5)
+        families[value] = families[Int(five[0].root)]
+    }
+
+    /// `value` is vectors `start + k * step` of `other`.
+    private mutating func alias(_ value: Int, to other: Int, start: Int = 0, step: Int = 1) {
+        setAlias(value, (0..<5).map { entry(other, $0, start: start, step: step) })
+    }
+
+    /// A 32-bit copy of `use`: its bytes are those of the widened word.
+    private mutating func aliasCopy(_ value: Int, to use: Operand) {
+        let (start, step) = (Int(use.start), Int(use.step))
+        let other = Int(use.value)
+        let word = entry(other, SymbolicProgram.word, start: start, step: step)
+        guard !word.view.isWholeWord else {
+            return alias(value, to: other, start: start, step: step)
+        }
+        var five = (0..<5).map { _ in word }
+        for b in 0..<4 { five[b].view = word.view.widenedByte(b) }
+        setAlias(value, five)
+    }
+
+    /// Bytes of other values side by side; the word is theirs if they are planes of one root.
+    private mutating func aliasBytes(_ value: Int, _ bytes: [SymbolicProgram.Entry]) {
+        guard let low = bytes.first else { return }
+        let consecutive = bytes.enumerated().allSatisfy { b, entry in
+            entry.root == low.root && entry.start == low.start && entry.step == low.step
+                && entry.view.isByte && entry.view.byte == low.view.byte + b
+        }
+        var word = low
+        if consecutive {
+            word.view = View(word: types[value], plane: low.view.byte)
+        } else {
+            word = SymbolicProgram.Entry(
+                root: Int32(value), start: 0, step: 1, view: ownView(value, SymbolicProgram.word))
+            packs[low.root, default: []].append(Int32(value))
+        }
+        let padded = bytes + Array(repeating: low, count: max(0, 4 - bytes.count))
+        setAlias(value, Array(padded.prefix(4)) + [word])
+        if !consecutive { families[value] = Int32(value) }
+    }
+
+    // MARK: Ops
+
+    private func operand(_ use: Use, _ base: Int) -> Operand {
+        Operand(value: Int32(base + use.value.index), start: use.start, step: use.step)
+    }
+
+    private func operand(_ operand: ElementwiseOperand, _ base: Int) -> Operand {
+        switch operand {
+        case .use(let use): self.operand(use, base)
+        case .immediate(let bits): .immediate(bits)
+        }
+    }
+
+    private func planeMask(_ value: Int) -> UInt8 { UInt8(1 << types[value].byteCount - 1) }
+
+    private mutating func insert(_ op: Op, number: Int, base: Int) {
+        let result = base + op.result.index
+        var record = OpRecord(
+            kind: .view, result: Int32(result), chip: chips[result],
+            count: Int32(truncatingIfNeeded: op.count), slot: slotCount, nextEqual: Int32(number))
+        record.mask = planeMask(result)
+        describe(op.kind, base, &record)
+        if record.kind == .transpose { record.count = counts[result] }
+        record.isConstant = record.count > 1 && ops(of: record).allSatisfy { $0.step == 0 }
+        resolve(op.kind, base, &record, number)
+        if record.kind != .view { slotCount += Int(record.count) }
+        ops.append(record)
+        insertCandidates(number)
+    }
+
+    /// The operands of a record that step with its iterations; never empty for constants.
+    private func ops(of record: OpRecord) -> [Operand] {
+        switch record.kind {
+        case .matmul:
+            [record.a]
+                + terms[Int(record.firstTerm)..<Int(record.firstTerm + record.code)].map(\.activation)
+        case .elementwise, .lanes, .select, .gather: [record.a, record.b, record.c]
+        case .transpose, .scatter, .transfer, .ingress, .egress, .view:
+            [Operand(value: 0, start: 0, step: 1)]
+        }
+    }
+
+    /// Kind, operands and parameters of the record.
+    private mutating func describe(_ kind: OpKind, _ base: Int, _ record: inout OpRecord) {
+        let lanes = program.lanesPerSuperlane
+        func act(_ action: LaneActions.Action, _ use: Use) {
+            record.kind = .lanes
+            record.code = laneActions.insert(action, lanesPerSuperlane: lanes)
+            record.isMove = record.code == 0
+            record.a = operand(use, base)
+        }
+        switch kind {
+        case .matmul(let products):
+            record.kind = .matmul
+            record.mask = 1
+            record.code = Int32(products.count)
+            record.firstTerm = Int32(terms.count)
+            for product in products { insert(product, base) }
+        case .elementwise(let operation, let a, let b):
+            record.kind = .elementwise
+            record.mask = 1
+            record.code = operationNumbers[operation] ?? -1
+            record.a = operand(a, base)
+            if let b { record.b = operand(b, base) }
+            record.isMove = operation == .copy && record.a.isUse
+        case .distribute(let map, let use): act(.distribute(map), use)
+        case .permute(let map, let use): act(.permute(map), use)
+        case .shift(let by, let use): act(.shift(by), use)
+        case .rotate(let by, let use): act(.rotate(by), use)
+        case .select(let low, let high, let boundary):
+            record.kind = .select
+            record.code = Int32(truncatingIfNeeded: boundary)
+            (record.a, record.b) = (operand(low, base), operand(high, base))
+        case .transpose(let use, let inputs):
+            record.kind = .transpose
+            record.code = Int32(truncatingIfNeeded: inputs)
+            record.a = operand(use, base)
+        case .gather(let table, let rows, let address):
+            record.kind = .gather
+            record.code = Int32(truncatingIfNeeded: rows)
+            (record.a, record.b) = (operand(table, base), operand(address, base))
+        case .scatter(let region, let rows, let address, let data):
+            record.kind = .scatter
+            record.code = Int32(truncatingIfNeeded: rows)
+            (record.a, record.b) = (operand(region, base), operand(address, base))
+            record.c = operand(data, base)
+        case .transfer(let use):
+            record.kind = .transfer
+            record.isMove = true
+            record.a = operand(use, base)
+        case .ingress: record.kind = .ingress
+        case .egress(let use):
+            record.kind = .egress
+            record.a = operand(use, base)
+        case .pack, .byte: break
+        }
+    }
+
+    private mutating func insert(_ product: MatmulTerm, _ base: Int) {
+        terms.append(
+            SymbolicTerm(
+                activation: operand(product.activation, base), firstSource: Int32(sources.count),
+                sourceCount: Int32(product.tile.sources.count),
+                tileCount: Int32(truncatingIfNeeded: product.tile.count)))
+        sources += product.tile.sources.map { operand($0, base) }
+    }
+
+    /// What the result's vectors are: other values' bytes, an equal op's result, or a new root.
+    private mutating func resolve(
+        _ kind: OpKind, _ base: Int, _ record: inout OpRecord, _ number: Int
+    ) {
+        let result = Int(record.result)
+        switch record.kind {
+        case .view:
+            if case .pack(let uses) = kind {
+                aliasBytes(
+                    result, uses.map { entry(operand($0, base), 0) })
+            } else if case .byte(let plane, let use) = kind {
+                aliasBytes(result, [entry(operand(use, base), plane)])
+            }
+        case .transfer, .egress:
+            alias(
+                result, to: Int(record.a.value), start: Int(record.a.start),
+                step: Int(record.a.step))
+        case .scatter: insertVersions(record)
+        case .ingress: break
+        case .elementwise, .lanes, .select, .transpose, .gather, .matmul:
+            share(&record, number)
+        }
+    }
+
+    private func entry(_ operand: Operand, _ slot: Int) -> SymbolicProgram.Entry {
+        entry(
+            Int(operand.value), slot, start: Int(operand.start), step: Int(operand.step))
+    }
+
+    private mutating func insertVersions(_ record: OpRecord) {
+        scatters.append(
+            ScatterVersions(
+                region: record.a.value, start: Int(record.a.start), step: Int(record.a.step),
+                rows: Int(record.code), count: Int(record.count), result: record.result,
+                firstVersion: families.count))
+        aliases[Int(record.result)] = -Int32(scatters.count)
+        let family = families[Int(record.a.value)]
+        families[Int(record.result)] = family
+        families += Array(repeating: family, count: Int(record.count))
+    }
+
+    /// Hash-consing: ops of one description make one list of vectors.
+    private mutating func share(_ record: inout OpRecord, _ number: Int) {
+        let result = Int(record.result)
+        let key = description(record)
+        let first = firstEqual[key]
+        if record.isMove {
+            if record.kind == .elementwise {
+                aliasCopy(result, to: record.a)
+            } else {
+                alias(
+                    result, to: Int(record.a.value), start: Int(record.a.start),
+                    step: Int(record.a.step))
+            }
+        } else if let first {
+            alias(result, to: Int(ops[Int(first)].result))
+        } else if record.isConstant {
+            setAlias(result, (0..<5).map { entry(result, $0, start: 0, step: 0) })
+        }
+        if first == nil { firstEqual[key] = Int32(number) }
+        let onChip = key + [Int(record.chip)]
+        if let other = firstEqualOnChip[onChip] {
+            record.nextEqual = ops[Int(other)].nextEqual
+            ops[Int(other)].nextEqual = Int32(number)
+        } else {
+            firstEqualOnChip[onChip] = Int32(number)
+        }
+    }
+
+    /// Equal for ops that make equal vectors, iteration by iteration.
+    private func description(_ record: OpRecord) -> [Int] {
+        let isWord = record.kind == .elementwise
+        var key = [
+            Int(record.kind.rawValue), Int(record.code), Int(record.count),
+            types[Int(record.result)].byteCount, isWord ? 1 : 0,
+        ]
+        func append(_ operand: Operand) {
+            guard operand.isUse else {
+                key += [Int(operand.value), Int(operand.start)]
+                return
+            }
+            let slots = isWord ? 4..<5 : 0..<types[Int(operand.value)].byteCount
+            for slot in slots {
+                let e = entry(operand, slot)
+                key += [Int(e.root), Int(e.start), Int(e.step), Int(e.view.raw)]
+            }
+        }
+        [record.a, record.b, record.c].forEach(append)
+        guard record.kind == .matmul else { return key }
+        for term in terms[Int(record.firstTerm)..<Int(record.firstTerm + record.code)] {
+            key += [Int(term.tileCount), Int(term.sourceCount)]
+            append(term.activation)
+            key.append(Int(View.code(types[Int(term.activation.value)])))
+            let first = Int(term.firstSource)
+            sources[first..<first + Int(term.sourceCount)].forEach(append)
+        }
+        return key
+    }
+
+    // MARK: Search lists
+
+    private mutating func insertCandidates(_ number: Int) {
+        let record = ops[number]
+        var keys: [UInt64] = []
+        func insert(_ first: Operand, _ second: Operand = .none, slot: Int) {
+            keys.append(
+                SymbolicProgram.searchKey(
+                    record.kind, record.kind == .elementwise || record.kind == .lanes
+                        ? Int(record.code) : 0,
+                    family(first, slot), family(second, slot), chip: Int(record.chip)))
+        }
+        switch record.kind {
+        case .elementwise: insert(record.a, record.b, slot: SymbolicProgram.word)
+        case .lanes, .select, .transpose, .gather, .scatter, .transfer:
+            for plane in 0..<types[Int(record.a.value)].byteCount { insert(record.a, slot: plane) }
+        case .matmul:
+            if record.code > 0 { insert(terms[Int(record.firstTerm)].activation, slot: 0) }
+        case .ingress, .egress, .view: break
+        }
+        for (i, key) in keys.enumerated() where !keys[..<i].contains(key) {
+            candidateNodes.append(
+                CandidateNode(op: Int32(number), next: candidateHeads[key] ?? -1))
+            candidateHeads[key] = Int32(candidateNodes.count - 1)
+        }
+    }
+
+    private func family(_ operand: Operand, _ slot: Int) -> UInt64 {
+        let term = term(operand, 0, slot)
+        return term.isOfProgram ? UInt64(families[term.root]) : term.raw << 32
+    }
+}

@@ -1,0 +1,120 @@
+import Dispatch
+public import LPUDataflow
+public import LPUMachine
+import LPUNumerics
+public import LPUSchedule
+import LPUSupport
+
+/// What the symbolic run of a schedule found.
+public struct SymbolicResult: Sendable {
+    /// Of `operand-timing`, `provenance` and `coverage`, sorted; empty iff those laws hold.
+    public var violations: [Violation]
+    /// Issues that were run, on all chips.
+    public var issueCount: Int
+    /// Iterations of ops that were done in full, on their chips.
+    public var iterationCount: Int
+}
+
+/// Runs the schedule issue by issue on every chip, with terms of the program in the place of
+/// bytes, and judges laws 6, 12 and 13: see Documentation/Provenance.md.
+///
+/// Chips run side by side in windows no longer than the shortest link; the result is the same in
+/// any number of threads. Bursts that other laws refuse (no such queue, row slot or template) are
+/// not run; the vectors they should have made are then missing.
+///
+/// - Requires: `program` is legal and `machine` valid.
+/// - Complexity: O(issues + chips * cycles in use + rows of installed tiles and windows).
+public func symbolicRun(
+    machine: Machine, schedule: Schedule, program: Program
+) -> SymbolicResult {
+    let flat = SymbolicProgram(program)
+    guard flat.families.count < Term.maximumRoots, !flat.counts.contains(where: {
+        Int($0) >= Term.maximumVectors
+    }) else {
+        let message = "a symbolic run takes at most \(Term.maximumRoots) values of "
+            + "\(Term.maximumVectors) vectors; the program has more"
+        return SymbolicResult(
+            violations: [Violation(.provenance, message)], issueCount: 0, iterationCount: 0)
+    }
+    var run = SymbolicRun(machine, schedule, flat)
+    run.run()
+    return run.result()
+}
+
+/// All chips in windows of the shortest link's latency: what a chip receives in a window was sent
+/// before it.
+struct SymbolicRun {
+    private let machine: Machine
+    private let expansion: BurstExpansion
+    private let program: SymbolicProgram
+    private let coverage: Coverage
+    private var inboxes: [[[Arrival]]]
+    private var violations: [Violation]
+    private var issueCount = 0
+
+    init(_ machine: Machine, _ schedule: Schedule, _ program: SymbolicProgram) {
+        self.machine = machine
+        self.program = program
+        coverage = Coverage(program)
+        expansion = BurstExpansion(machine, schedule, program)
+        violations = expansion.violations
+        inboxes = Array(
+            repeating: Array(repeating: [], count: machine.chip.linkCount),
+            count: machine.chipCount)
+    }
+
+    mutating func run() {
+        let window = max(1, machine.topology.axes.map(\.latency).min() ?? Int(Int32.max))
+        var waiting = expansion.chipsByStart
+        waiting.reverse()
+        var active: [ChipRun] = []
+        var start = 0
+        while let next = active.isEmpty ? waiting.last?.start : start {
+            start = max(start, next)
+            let end = start + window
+            while let chip = waiting.last, chip.start < end {
+                waiting.removeLast()
+                active.append(expansion.chipRun(chip.chip, coverage))
+            }
+            active.sort { $0.id < $1.id }
+            let (chips, inboxes) = (active, self.inboxes)
+            DispatchQueue.concurrentPerform(iterations: chips.count) { i in
+                chips[i].run(until: end, inbox: inboxes[chips[i].id.index])
+            }
+            for chip in active { deliver(chip) }
+            for chip in active where chip.isFinished { finish(chip) }
+            active.removeAll(where: \.isFinished)
+            start = end
+        }
+    }
+
+    /// What a chip sent in this window is in its peers' inboxes from the next one on.
+    private mutating func deliver(_ chip: ChipRun) {
+        for (link, arrival) in chip.sent {
+            let end = LinkEnd(chip.id, LinkID(link))
+            guard let peer = machine.topology.peer(of: end),
+                let axis = machine.topology.axis(of: end.link)
+            else { continue }
+            inboxes[peer.chip.index][peer.link.index].append(
+                Arrival(cycle: arrival.cycle + axis.latency, term: arrival.term))
+        }
+        chip.sent.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func finish(_ chip: ChipRun) {
+        issueCount += chip.issueCount
+        violations += chip.violations
+        if chip.droppedViolations > 0 {
+            violations.append(
+                Violation(
+                    .provenance, chip: chip.id,
+                    "\(chip.droppedViolations) further violations on this chip"))
+        }
+    }
+
+    func result() -> SymbolicResult {
+        SymbolicResult(
+            violations: (violations + coverage.violations()).sorted(), issueCount: issueCount,
+            iterationCount: coverage.doneCount())
+    }
+}
