@@ -16,15 +16,12 @@ public struct HashedWeights: WeightSource {
     /// Chosen so that logits have a standard deviation of at least 1 and some attention weights
     /// exceed one half: a mistake anywhere then shows in the answer.
     static let spreads = [
-        Spread(ending: "embed_tokens.weight", offset: 0, scale: 1.0 / 2),
-        Spread(ending: "q_norm.weight", offset: 2, scale: 1.0 / 2),
-        Spread(ending: "k_norm.weight", offset: 2, scale: 1.0 / 2),
-        Spread(ending: "norm.weight", offset: 1, scale: 1.0 / 4),
-        Spread(ending: "q_proj.weight", offset: 0, scale: 3.0 / 16),
-        Spread(ending: "k_proj.weight", offset: 0, scale: 3.0 / 16),
-        Spread(ending: "lm_head.weight", offset: 0, scale: 3.0 / 16),
         Spread(ending: ".bias", offset: 0, scale: 1.0 / 4),
-        Spread(ending: "", offset: 0, scale: 3.0 / 32),
+        Spread(ending: "q_norm.weight", offset: 3.0 / 2, scale: 1.0 / 4),
+        Spread(ending: "k_norm.weight", offset: 3.0 / 2, scale: 1.0 / 4),
+        Spread(ending: "norm.weight", offset: 1, scale: 1.0 / 4),
+        Spread(ending: "down_proj.weight", offset: 0, scale: 1.0 / 16),
+        Spread(ending: "", offset: 0, scale: 1.0 / 8),
     ]
 
     private struct Entry {
