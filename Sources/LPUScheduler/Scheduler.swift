@@ -36,8 +36,10 @@ public func schedule(
         placements.append(
             Placement(template: templates.count - 1, start: Cycle(0), chips: instance.chips))
     }
-    return Schedule(
+    var result = Schedule(
         machine: machine.name, program: digest, laneMaps: laneMaps, templates: templates,
         placements: placements,
         claims: Claims(length: CycleCount(0), burstCount: 0, issueCount: 0))
+    result.claims = result.recomputedClaims(on: machine)
+    return result
 }

@@ -1,0 +1,43 @@
+# Few words: demo, test, check, format, bless, bench.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+BUILD := swift build -c release -Xswiftc -enable-testing
+OUT := out/demo
+
+.PHONY: help setup demo test check format bless clean
+
+help:
+	@echo "make demo    build, compile a model, verify, simulate and draw it into $(OUT)"
+	@echo "make test    run every test"
+	@echo "make check   what CI runs: format, tidy, tests"
+	@echo "make format  rewrite the sources in the house style"
+	@echo "make bless   rewrite the golden files"
+
+# Graphviz is the one system library; a fresh Debian machine gets it here.
+setup:
+	@pkg-config --exists libgvc 2>/dev/null || { \
+	    echo "installing libgraphviz-dev"; \
+	    $$(command -v sudo) apt-get update -qq && \
+	    $$(command -v sudo) apt-get install -y -qq libgraphviz-dev pkg-config fonts-dejavu-core \
+	        >/dev/null; }
+
+demo: setup
+	$(BUILD) --product lpuc
+	.build/release/lpuc compile Graphs/tiny-llama.json --machine groqchip1 -o $(OUT)
+
+test: setup
+	$(BUILD) --build-tests
+	swift test -c release -Xswiftc -enable-testing --skip-build
+
+check: setup
+	swift format lint --strict --recursive --parallel Sources Tests Examples Package.swift
+	$(MAKE) test
+
+format:
+	swift format --in-place --recursive --parallel Sources Tests Examples Package.swift
+
+bless: setup
+	LPUC_BLESS=1 $(MAKE) test
+
+clean:
+	rm -rf .build out
