@@ -1,4 +1,5 @@
 import LPUMachine
+import LPUNumerics
 import LPUSchedule
 import LPUSupport
 

@@ -53,7 +53,8 @@ public struct Verifier: Sendable {
         }
         reports.append(linkPath(machine, ofChip.map(\.traffic)))
         var claims = LawReport(.claims, limit: violationsPerLaw)
-        ClaimsLaw.judge(schedule, machine, ofChip.map(\.work), &claims)
+        let isSound = reports.allSatisfy { $0.violationCount == 0 }
+        ClaimsLaw.judge(schedule, machine, ofChip.map(\.work), isSound: isSound, &claims)
         reports.append(claims)
         return Law.allCases.compactMap { law in reports.first { $0.law == law } }
     }

@@ -25,46 +25,58 @@ extension ChipTimeline {
     func addressProblem(_ burst: Burst) -> String? {
         let unit = table.units[burst.queue.index]
         let steps = burst.addressSteps
-        return switch (burst.instruction, unit) {
-        case (.memory(let read, let write), .memory):
+        return switch (unit, burst.instruction) {
+        case (.memory, .memory(let read, let write)):
             problem(read, steps) ?? problem(write, steps)
-        case (.loadWeights(let column, let tandem), .loadWeights(_, let plane)):
+        case (.loadWeights(_, let plane), .loadWeights(let column, let tandem)):
             problem("column", Int(column), steps, count: chip.loadCycles)
                 ?? tandemProblem(tandem, plane)
-        case (.install(let tandem), .matmul(_, let plane)): tandemProblem(tandem, plane)
-        case (.matmul(let activation, let type), .matmul(let side, let plane)):
+        case (.matmul(_, let plane), .install(let tandem)): tandemProblem(tandem, plane)
+        case (.matmul(let side, let plane), .matmul(let activation, let type)):
             type.byteCount > 2
                 ? "the MXM takes fp8, int8 and fp16, not \(type.rawValue)"
                 : typedProblem(activation, type) ?? flowProblem(activation, side.outward)
                     ?? tandemProblem(type == .fp16, plane)
-        case (.accumulate(let row, _, let emit), .accumulate(let side, _)):
+        case (.accumulate(let side, _), .accumulate(let row, _, let emit)):
             problem("accumulator row", Int(row), steps, count: chip.accumulatorRows)
                 ?? emit.flatMap { typedProblem($0, .fp32) ?? flowProblem($0, side.inward) }
-        case (.alu(let operation, let a, let b, let east, let west), .alu):
+        case (.alu, .alu(let operation, let a, let b, let east, let west)):
             problem(operation, a, b, east, west)
-        case (.distribute(let from, let to, let count, let map), .distributor):
+        case (.distributor, _), (.transposer, _), (.permutor, _), (.shifter, _):
+            sxmProblem(burst.instruction, unit)
+        case (.link, .send(let stream)), (.link, .receive(let stream)),
+            (.host, .ingress(let stream)), (.host, .egress(let stream)):
+            streamProblem(stream, 1)
+        case (.memory, _), (.loadWeights, _), (.matmul, _), (.accumulate, _), (.alu, _),
+            (.link, _), (.host, _):
+            "\(unit) has no such instruction"
+        }
+    }
+
+    private func sxmProblem(_ instruction: Instruction, _ unit: Unit) -> String? {
+        switch (unit, instruction) {
+        case (.distributor, .distribute(let from, let to, let count, let map)):
             problem(from, to, count, limit: chip.distributorStreams)
                 ?? problem(map, lanes: chip.lanesPerSuperlane, isBijection: false)
-        case (.transpose(let from, let inputs, let to, let outputs), .transposer):
+        case (.transposer, .transpose(let from, let inputs, let to, let outputs)):
             countProblem(inputs, limit: chip.transposerStreams)
                 ?? countProblem(outputs, limit: chip.transposerStreams)
                 ?? streamProblem(from, Int(inputs)) ?? streamProblem(to, Int(outputs))
-        case (.permute(let from, let to, let count, let map), .permutor):
+        case (.permutor, .permute(let from, let to, let count, let map)):
             problem(from, to, count, limit: chip.permutorStreams)
                 ?? problem(map, lanes: chip.lanes, isBijection: true)
-        case (.shift(let from, let to, let count, _), .shifter),
-            (.rotate(let from, let to, let count, _), .shifter):
+        case (.shifter, .shift(let from, let to, let count, let by)):
             problem(from, to, count, limit: chip.shifterStreams)
-        case (.select(let low, let high, let to, let count, let boundary), .shifter):
+                ?? problem("shift", abs(Int(by)), 0...0, count: chip.lanes + 1)
+        case (.shifter, .rotate(let from, let to, let count, let by)):
+            problem(from, to, count, limit: chip.shifterStreams)
+                ?? problem("rotation", abs(Int(by)), 0...0, count: chip.lanesPerSuperlane)
+        case (.shifter, .select(let low, let high, let to, let count, let boundary)):
             problem(low, to, count, limit: chip.shifterStreams)
                 ?? problem(high, to, count, limit: chip.shifterStreams)
                 ?? problem("boundary", Int(boundary), 0...0, count: chip.lanes + 1)
-        case (.send(let stream), .link), (.receive(let stream), .link),
-            (.ingress(let stream), .host), (.egress(let stream), .host):
-            streamProblem(stream, 1)
-        case (.memory, _), (.loadWeights, _), (.install, _), (.matmul, _), (.accumulate, _),
-            (.alu, _), (.distribute, _), (.transpose, _), (.permute, _), (.shift, _), (.rotate, _),
-            (.select, _), (.send, _), (.receive, _), (.ingress, _), (.egress, _):
+        case (.distributor, _), (.transposer, _), (.permutor, _), (.shifter, _), (.memory, _),
+            (.alu, _), (.loadWeights, _), (.matmul, _), (.accumulate, _), (.link, _), (.host, _):
             "\(unit) has no such instruction"
         }
     }
