@@ -34,6 +34,8 @@ struct ScheduleReader {
     /// Header lines that were read, for duplicates and what is missing; looked up only.
     private var header: [String: Int] = [:]
     private var templates: [String: Int] = [:]
+    /// `true` from a template's line to the next placement: placements see whole templates.
+    private var isInTemplate = false
     /// The highest row slot of each template.
     private var rowSlots: [Int] = []
     private var diagnostics = DiagnosticSet()
@@ -92,7 +94,7 @@ struct ScheduleReader {
             try claims()
         case "template": try template()
         case "chip":
-            guard let last = schedule.templates.indices.last else {
+            guard isInTemplate, let last = schedule.templates.indices.last else {
                 throw error("'chip' stands outside a template")
             }
             let next = schedule.templates[last].chips.count
@@ -122,7 +124,7 @@ struct ScheduleReader {
     mutating func append(
         _ add: (inout ChipProgram) -> Void
     ) throws(DiagnosticSet) {
-        guard let t = schedule.templates.indices.last,
+        guard isInTemplate, let t = schedule.templates.indices.last,
             let c = schedule.templates[t].chips.indices.last
         else { throw error("the line stands outside a template's chip; write 'chip 0' before it") }
         add(&schedule.templates[t].chips[c])
@@ -149,6 +151,7 @@ struct ScheduleReader {
         templates[name] = schedule.templates.count
         schedule.templates.append(ScheduleTemplate(name: name, chips: []))
         rowSlots.append(0)
+        isInTemplate = true
     }
 
     /// `map0 1 0 2`: a map of one superlane, or of all lanes and then a bijection.
@@ -175,6 +178,7 @@ struct ScheduleReader {
     }
 
     private mutating func placement() throws(DiagnosticSet) {
+        isInTemplate = false
         let name = try name("a template's name")
         guard let template = templates[name] else { throw error("there is no template '\(name)'") }
         var placement = Placement(template: template, start: try cycle(), chips: [])
