@@ -1,11 +1,11 @@
 import LPUDataflow
-public import LPULowering
+import LPULowering
 public import LPUMachine
 public import LPUModel
 public import LPUPlanning
-public import LPUSchedule
+import LPUSchedule
 public import LPUScheduler
-public import LPUSupport
+import LPUSupport
 
 /// A phase of the pipeline, for progress and timing.
 public enum Phase: String, Hashable, Sendable, CaseIterable {

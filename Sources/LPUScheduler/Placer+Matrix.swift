@@ -27,6 +27,7 @@ extension Placer {
                 for: terms[0].tile, type: type, place: bundle.chip, avoiding: used)
             used.append(planeIndex(plane))
             planeOf[op] = plane
+            rowOf[op] = takeRows(bundle.count, of: planeIndex(plane), place: bundle.chip)
             for (k, term) in terms.enumerated() {
                 try install(term.tile, type: type, on: plane, place: bundle.chip, op: op)
                 guard k < terms.count - 1 else { break }
@@ -35,6 +36,18 @@ extension Placer {
                 }
             }
         }
+    }
+
+    /// The first of so many accumulator rows, in turn, so that the sums of ops do not mix.
+    private func takeRows(_ count: Int, of p: Int, place: Int) -> Int {
+        if planes[place][p].nextRow + count > chip.accumulatorRows { planes[place][p].nextRow = 0 }
+        defer { planes[place][p].nextRow += count }
+        return planes[place][p].nextRow
+    }
+
+    /// The first cycle of a matmul whose sum overwrites `row`: its old sum is used up by then.
+    func rowReady(_ row: Int, of plane: PlaneChoice, place: Int) -> Int {
+        planes[place][planeIndex(plane)].rowUsed[row] + 1 - chip.matmulToAccumulate
     }
 
     /// The plane whose buffer is free first; a side that holds the tile's rows if they rest.
@@ -173,8 +186,12 @@ extension Placer {
             op: OpID(op))
     }
 
-    func noteMatmul(_ plane: PlaneChoice, type: ElementType, place: Int, at cycle: Int) {
+    func noteMatmul(
+        _ plane: PlaneChoice, type: ElementType, row: Int, place: Int, at cycle: Int
+    ) {
         let p = planeIndex(plane)
+        planes[place][p].rowUsed[row] = max(
+            planes[place][p].rowUsed[row], cycle + chip.matmulToAccumulate)
         let last = cycle + (type == .fp16 ? chip.tandemCadence : chip.matmulCadence) - 1
         for q in type == .fp16 ? [p, p + 1] : [p] {
             planes[place][q].matmuls.append(cycle)
@@ -203,8 +220,10 @@ extension Placer {
         let type = template.values[use.value.index].type
         try ensureImage(use.value, use.vector(i))
         let edge = plane.hemisphere.sign * chip.edge
+        let row = rowOf[op] + i
         let start = max(
             planes[place][planeIndex(plane)].lastInstall,
+            rowReady(row, of: plane, place: place),
             earliestArrival(use.value, use.vector(i), type: type, at: edge))
         let at = try firstCycle(from: start, on: place, op: op) { cycle throws(Infeasibility) in
             guard canMultiply(plane, type: type, place: place, at: cycle),
@@ -214,9 +233,9 @@ extension Placer {
             else { return false }
             multiply(plane, activation: stream, type: type, place: place, at: cycle, op: op)
             accumulate(
-                plane, row: i, add: k > 0, emit: nil, place: place, matmul: cycle, op: op)
+                plane, row: row, add: k > 0, emit: nil, place: place, matmul: cycle, op: op)
             return true
         }
-        noteMatmul(plane, type: type, place: place, at: at)
+        noteMatmul(plane, type: type, row: row, place: place, at: at)
     }
 }

@@ -31,7 +31,9 @@ extension Placer {
                 earliest = max(earliest, arrival - bundle.offsets[k])
             }
             if let plane = planeOf[op], case .matmul = template.ops[op].kind {
-                let ready = planes[bundle.chip][planeIndex(plane)].lastInstall
+                let ready = max(
+                    planes[bundle.chip][planeIndex(plane)].lastInstall,
+                    rowReady(rowOf[op] + i, of: plane, place: bundle.chip))
                 earliest = max(earliest, ready - bundle.offsets[k])
             }
         }
@@ -45,7 +47,7 @@ extension Placer {
             }
             noteMatmul(
                 plane, type: template.values[terms[0].activation.value.index].type,
-                place: bundle.chip, at: base + bundle.offsets[k])
+                row: rowOf[op] + i, place: bundle.chip, at: base + bundle.offsets[k])
         }
         tables[bundle.chip].commit()
         scratchLog.removeAll(keepingCapacity: true)
@@ -101,7 +103,7 @@ extension Placer {
             case .matmul(let terms):
                 guard let plane = planeOf[op] else { return false }
                 accumulate(
-                    plane, row: terms.count == 1 ? 0 : attempt.iteration, add: terms.count > 1,
+                    plane, row: rowOf[op] + attempt.iteration, add: terms.count > 1,
                     emit: attempt.emissions[k][0].stream, place: bundle.chip, matmul: cycle,
                     op: op)
             case .distribute, .permute, .shift, .rotate, .select:

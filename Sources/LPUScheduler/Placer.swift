@@ -10,6 +10,9 @@ struct PlaneState {
     /// The last cycle that a matmul takes.
     var lastMatmul: Int
     var matmuls: [Int] = []
+    /// The accumulator row that the next op takes, and of each row the last accumulate so far.
+    var nextRow = 0
+    var rowUsed: [Int] = []
 }
 
 /// Places the bundles of one template, one after another, each iteration at the first cycle at
@@ -43,8 +46,9 @@ final class Placer {
     /// `place * links + link`.
     var linkHistory: [LinkHistory]
     var laneMaps: [[Int16]] = []
-    /// The plane of each matmul op.
+    /// The plane of each matmul op, and its first accumulator row there.
     var planeOf: [PlaneChoice?]
+    var rowOf: [Int]
     /// For a scattered version of a region, from when on its rows may be read.
     var regionReady: [Int]
     /// Of a region, the last cycle at which its rows were read.
@@ -63,7 +67,9 @@ final class Placer {
         units = machine.chip.units
         tables = chips.map { _ in Reservations(chip: machine.chip) }
         srams = chips.map { _ in SRAM(chip: machine.chip) }
-        let idle = PlaneState(tile: nil, lastInstall: -1, lastMatmul: -1)
+        let idle = PlaneState(
+            tile: nil, lastInstall: -1, lastMatmul: -1,
+            rowUsed: Array(repeating: -1, count: machine.chip.accumulatorRows))
         planes = chips.map { _ in
             Array(repeating: idle, count: 2 * machine.chip.planesPerHemisphere)
         }
@@ -78,6 +84,7 @@ final class Placer {
         tilePlaces = Array(repeating: [], count: template.values.count)
         blockPlaces = Array(repeating: nil, count: template.values.count)
         planeOf = Array(repeating: nil, count: template.ops.count)
+        rowOf = Array(repeating: 0, count: template.ops.count)
         regionReady = Array(repeating: 0, count: template.values.count)
         blockHomes = template.blockHomes(stripes: machine.chip.weightStreamsPerPlane)
         lastRead = Array(repeating: -1, count: template.values.count)
