@@ -110,7 +110,7 @@ import Testing
         ("chip17", "chip256", "the chip is 256, outside 0...255"),
         ("chip17", "chip17 chip17", "chip17 is there twice"),
         ("chip17", "chip17 chip18", "template 'copy' has 1 chips, here are 2"),
-        ("values 2", "values 2\n@0 mem.e3 read $2.b0:r40 s4w", "s:10:1: error: the line stands"),
+        ("values 2", "values 2\n@0 mem.e3 read $2.b0:r40 s4w", "s:11:26: error: the line stands"),
         ("slots 60!", "", "template 'copy' has 1 row slots, here are 0"),
         ("ops 5", "ops 5000000000", "ops is 5000000000, outside 0...1000000000"),
     ])
