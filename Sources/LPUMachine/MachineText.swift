@@ -1,6 +1,6 @@
 public import LPUSupport
 
-/// The machine file: one key a line, with the value's grade and reason; see Documentation/Machine.md.
+/// The machine file: one key a line, with grade and reason; see Documentation/Machine.md.
 extension Machine {
     /// The machine that `text` describes.
     ///

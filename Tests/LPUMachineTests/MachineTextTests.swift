@@ -52,7 +52,7 @@ import Testing
         ("rowsPerBank", "rowsPerBank 9 H \"x\" y", "'y' is one word too many"),
         ("rowsPerBank", "superlanes 20 H \"x\"", "'superlanes' is given twice, in lines 3 and 10"),
         ("memSlicesPerGroup", "memSlicesPerGroup 3 H \"x\"", "no multiple of memSlicesPerGroup, 3"),
-        ("memSlicesPerGroup", "memSlicesPerGroup 1 H \"x\"", "is 80, above the registers of a side"),
+        ("memSlicesPerGroup", "memSlicesPerGroup 1 H \"x\"", "80, above the registers of a side"),
         ("planeRows", "planeRows 336 H \"x\"", "planeRows is 336, above superlanes x lanes"),
         ("largeAlus", "largeAlus 1,16 H \"x\"", "names ALU 16, aluCount is 16"),
         ("aluRowGroups", "aluRowGroups 0,1 2,9 H \"x\"", "names group 9, there are 8"),

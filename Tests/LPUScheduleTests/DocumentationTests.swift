@@ -9,7 +9,8 @@ import Testing
     private func page(_ name: String) throws -> String {
         let root = URL(filePath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent()
-        return try String(contentsOf: root.appending(path: "Documentation/\(name)"), encoding: .utf8)
+        let file = root.appending(path: "Documentation/\(name)")
+        return try String(contentsOf: file, encoding: .utf8)
     }
 
     @Test func exampleScheduleIsReadAndClaimsWhatItDoes() throws {

@@ -21,7 +21,8 @@ import Testing
     @Test func handWrittenScheduleIsRead() throws {
         let schedule = try Schedule(
             parsing: Array(handWritten.utf8), file: "s", machine: machine)
-        let chip = machine.chip
+        let slice = machine.chip.queue(of: .memory(.east, slice: 3))
+        let alu = machine.chip.queue(of: .alu(0))
         let row = RowAddress(slot: 1, bank: 0, row: 40)
         #expect(
             schedule.templates == [
@@ -31,14 +32,15 @@ import Testing
                         ChipProgram(
                             bursts: [
                                 Burst(
-                                    start: Cycle(0), queue: chip.queue(of: .memory(.east, slice: 3)),
+                                    start: Cycle(0), queue: slice,
                                     .memory(.read(row, Stream(.west, 4)), .none),
                                     inner: Repeat(count: 20, distance: 1, step: 1), op: OpID(7)),
                                 Burst(
-                                    start: Cycle(6), queue: chip.queue(of: .alu(0)),
+                                    start: Cycle(6), queue: alu,
                                     .alu(
-                                        .add, .stream(Stream(.west, 4), .fp8), .immediate(0x3f80_0000),
-                                        east: Stream(.east, 0), west: nil),
+                                        .add, .stream(Stream(.west, 4), .fp8),
+                                        .immediate(0x3f80_0000), east: Stream(.east, 0),
+                                        west: nil),
                                     inner: Repeat(count: 20)),
                             ],
                             allocations: [
@@ -89,7 +91,7 @@ import Testing
 
     @Test(arguments: [
         ("machine lpx256", "machine lp30", "2:9: error: the schedule is for machine 'lp30'"),
-        ("program 6d2f", "progam 6d2f", "3:1: error: no line of a schedule begins with 'progam'; did"),
+        ("program 6d2f", "progam 6d2f", "3:1: error: no line of a schedule begins with 'progam'"),
         ("claims length 126 bursts 2 issues 40", "", "the line 'claims …' is missing"),
         ("template copy", "template", "5:9: error: the line ends where a template's name"),
         ("chip 0", "", "write 'chip 0' before it"),
@@ -108,12 +110,13 @@ import Testing
         ("chip17", "chip256", "the chip is 256, outside 0...255"),
         ("chip17", "chip17 chip17", "chip17 is there twice"),
         ("chip17", "chip17 chip18", "template 'copy' has 1 chips, here are 2"),
-        ("values 2", "values 2\n@0 mem.e3 read $2.b0:r40 s4w", "10:1: error: the line stands outside"),
+        ("values 2", "values 2\n@0 mem.e3 read $2.b0:r40 s4w", "s:11:26: error: the line stands"),
         ("slots 60!", "", "template 'copy' has 1 row slots, here are 0"),
         ("ops 5", "ops 5000000000", "ops is 5000000000, outside 0...1000000000"),
     ])
     func wrongTextIsExplained(old: String, new: String, message: String) {
-        let parts = handWritten.split(separator: old, maxSplits: 1, omittingEmptySubsequences: false)
+        let parts = handWritten.split(
+            separator: old, maxSplits: 1, omittingEmptySubsequences: false)
         let error = #expect(throws: DiagnosticSet.self) {
             try Schedule(
                 parsing: Array(parts.joined(separator: new).utf8), file: "s", machine: machine)
