@@ -23,7 +23,8 @@ public struct Interpreter: Sendable {
     /// Throws what is illegal in the program (`problems()`), what `image` throws, and
     /// `dataflow-image` where it gives too many or too few bytes, or none for weights or scales.
     public init(
-        _ program: Program, image: (Int, ValueID) throws(DiagnosticSet) -> [UInt8]? = { _, _ in nil }
+        _ program: Program,
+        image: (Int, ValueID) throws(DiagnosticSet) -> [UInt8]? = { _, _ in nil }
     ) throws(DiagnosticSet) {
         try program.validate()
         self.program = program

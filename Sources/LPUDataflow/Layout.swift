@@ -14,7 +14,9 @@ public struct DigitSum: Hashable, Sendable {
     public init(_ digits: [Digit]) { self.digits = digits }
 
     /// index * stride.
-    public static func linear(_ stride: Int) -> DigitSum { DigitSum([Digit(radix: 0, stride: stride)]) }
+    public static func linear(_ stride: Int) -> DigitSum {
+        DigitSum([Digit(radix: 0, stride: stride)])
+    }
     /// 0 for every index.
     public static var zero: DigitSum { DigitSum([]) }
 
@@ -32,7 +34,8 @@ public struct DigitSum: Hashable, Sendable {
 }
 
 /// A rectangle of vectors and lanes that holds tensor elements: coordinate d of the element at
-/// vector v, lane l is `base[d] + vector[d](v - vectors.lowerBound) + lane[d](l - lanes.lowerBound)`.
+/// vector v, lane l is `base[d] + vector[d](v - vectors.lowerBound)
+/// + lane[d](l - lanes.lowerBound)`.
 public struct Piece: Hashable, Sendable {
     public var vectors: Range<Int>
     public var lanes: Range<Int>

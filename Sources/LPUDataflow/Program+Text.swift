@@ -18,7 +18,9 @@ extension Program {
             for chip in instance.chips { text += " \(chip)" }
             if let layer = instance.layer { text += " layer \(layer)" }
             if !instance.arguments.isEmpty { text += " with" }
-            for argument in instance.arguments { text += " i\(argument.instance).\(argument.value)" }
+            for argument in instance.arguments {
+                text += " i\(argument.instance).\(argument.value)"
+            }
             text += "\n"
         }
         return text
@@ -37,7 +39,8 @@ extension ProgramTemplate {
                 switch values[next].origin {
                 case .op: break
                 case .parameter: write(next, "parameter", [], to: &text)
-                case .image(let formula): write(next, formula.text, formula.layout?.pieces ?? [], to: &text)
+                case .image(let formula):
+                    write(next, formula.text, formula.layout?.pieces ?? [], to: &text)
                 }
                 next += 1
             }
@@ -69,7 +72,8 @@ extension OpKind {
     fileprivate var text: String {
         switch self {
         case .matmul(let terms):
-            "\(name) " + terms.map { "\($0.activation.text) * \($0.tile.text)" }
+            "\(name) "
+                + terms.map { "\($0.activation.text) * \($0.tile.text)" }
                 .joined(separator: " + ")
         case .elementwise(_, let a, let b): "\(name) \(a.text)" + (b.map { " \($0.text)" } ?? "")
         case .distribute(let map, let use), .permute(let map, let use):

@@ -8,11 +8,8 @@ extension Program {
     /// (`dataflow-syntax`), one a line.
     public init(text: String, file: String) throws(DiagnosticSet) {
         var parser = ProgramParser(file: file)
-        let lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-        for (i, line) in lines.enumerated() {
-            var scanner = LineScanner(Substring(line), file: file, line: i + 1)
-            parser.readLine(&scanner)
-        }
+        var line = LineScanner(Array(text.utf8), file: file)
+        while line.nextLine() { parser.readLine(&line) }
         self = try parser.finish()
     }
 }
@@ -41,7 +38,7 @@ private struct ProgramParser {
 
     mutating func readLine(_ line: inout LineScanner) {
         do throws(DiagnosticSet) {
-            guard let first = line.peek else { return }
+            let first = line.peek ?? ""
             switch first {
             case "program": try readProgram(&line)
             case "lanes": try readLanes(&line)

@@ -107,13 +107,14 @@ extension TemplateChecker {
     private mutating func check(_ piece: Piece, rank: Int) {
         let ranks = [piece.base.count, piece.vector.count, piece.lane.count]
         if rank < 1 || ranks.contains(where: { $0 != rank }) {
-            report("dataflow-layout", "a piece has not the \(max(rank, 1)) coordinates of the first")
+            report(
+                "dataflow-layout", "a piece has not the \(max(rank, 1)) coordinates of the first")
         }
         for sum in piece.vector + piece.lane where !sum.isLegal {
             report(
                 "dataflow-layout",
-                "a sum has more than \(Limits.digits) digits, or a radix below 1 before the last, or"
-                    + " leaves 32 bits")
+                "a sum has more than \(Limits.digits) digits, or a radix below 1 before the last,"
+                    + " or leaves 32 bits")
         }
         for base in piece.base where !Limits.number.contains(base) {
             report("dataflow-range", "base \(base) leaves 32 bits")

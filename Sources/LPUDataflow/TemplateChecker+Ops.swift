@@ -10,7 +10,8 @@ extension TemplateChecker {
             if (b == nil) != (operation.operandCount == 1) {
                 report(
                     "dataflow-operand",
-                    "\(operation) takes \(operation.operandCount) operands, not \(b == nil ? 1 : 2)")
+                    "\(operation) takes \(operation.operandCount) operands, not \(b == nil ? 1 : 2)"
+                )
             }
         case .distribute(let map, _):
             check(map, count: program.lanesPerSuperlane, lowest: -1)
@@ -135,7 +136,8 @@ extension TemplateChecker {
             }
         }
         if result != activation.widened {
-            report("dataflow-type", "sums of \(activation) are \(activation.widened), not \(result)")
+            report(
+                "dataflow-type", "sums of \(activation) are \(activation.widened), not \(result)")
         }
     }
 

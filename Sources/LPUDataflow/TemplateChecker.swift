@@ -99,15 +99,19 @@ struct TemplateChecker {
             let isTransfer = op.kind.isTransfer
             if (value.chip != chip) != isTransfer {
                 let remedy = isTransfer ? "transfer to another one" : "transfer it first"
-                problems.append((
-                    "dataflow-chip",
-                    "\(use.value) is at place \(value.chip), the result at \(chip): \(remedy)"))
+                problems.append(
+                    (
+                        "dataflow-chip",
+                        "\(use.value) is at place \(value.chip), the result at \(chip): \(remedy)"
+                    ))
             }
             let (first, last) = (use.vector(0), use.vector(count - 1))
             if min(first, last) < 0 || max(first, last) >= value.count {
-                problems.append((
-                    "dataflow-range",
-                    "\(use.text) takes vectors \(first)...\(last) of 0..<\(value.count)"))
+                problems.append(
+                    (
+                        "dataflow-range",
+                        "\(use.text) takes vectors \(first)...\(last) of 0..<\(value.count)"
+                    ))
             }
         }
         for (id, message) in problems { report(id, message) }
@@ -122,7 +126,7 @@ struct TemplateChecker {
             if result.count != op.count {
                 report(
                     "dataflow-count",
-                    "\(op.count) iterations make \(op.count) vectors, the result has \(result.count)"
+                    "\(op.count) iterations make as many vectors, the result has \(result.count)"
                 )
             }
         case .transpose:

@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct FormulaBytesTests {
     @Test func zeroAndConstant() {
-        #expect(Formula.zero.bytes(type: .fp16, count: 2, lanes: 2) == Array(repeating: 0, count: 8))
+        #expect(
+            Formula.zero.bytes(type: .fp16, count: 2, lanes: 2) == Array(repeating: 0, count: 8))
         let constant = Formula.constant(bits: 0x3c01, vectors: 1..<2, lanes: 1..<3)
         let bytes = constant.bytes(type: .fp16, count: 2, lanes: 3)
         #expect(bytes == [0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 0x3c, 0x3c])

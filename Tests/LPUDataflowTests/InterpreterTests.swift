@@ -62,7 +62,8 @@ import Testing
             Self.halves($0.map { Float($0) } + [0, 0, 0, 0, 0])
         }
         let head = "v0 x fp16 1 place0 = zero\nv1 w fp16 3 place0 = zero\n"
-        let ordered = head + "v2 y fp32 1 place0 = op0 matmul v0 * v1:1 + v0 * v1[1]:1 + v0 * v1[2]:1"
+        let ordered =
+            head + "v2 y fp32 1 place0 = op0 matmul v0 * v1:1 + v0 * v1[1]:1 + v0 * v1[2]:1"
         let other = head + "v2 y fp32 1 place0 = op0 matmul v0 * v1:1 + v0 * v1[2]:1 + v0 * v1[1]:1"
         let images = [x, Array(rows.joined())]
         #expect(try result(ordered, images) == Self.bytes([0, 0, 0, 0, 0, 0, 0, 0]))
@@ -107,16 +108,17 @@ import Testing
         #expect(try result(lines) == Self.bytes(Array(repeating: 2, count: 8)))
     }
 
-    @Test(arguments: [
-        ("distribute 3,-1,0,0 v0", [4, 0, 1, 1, 8, 0, 5, 5]),
-        ("permute 7,6,5,4,3,2,1,0 v0", [8, 7, 6, 5, 4, 3, 2, 1]),
-        ("permute 1,2,3,4,5,6,7,0 v0", [2, 3, 4, 5, 6, 7, 8, 1]),
-        ("shift 3 v0", [0, 0, 0, 1, 2, 3, 4, 5]), ("shift -6 v0", [7, 8, 0, 0, 0, 0, 0, 0]),
-        ("rotate 1 v0", [4, 1, 2, 3, 8, 5, 6, 7]), ("rotate -1 v0", [2, 3, 4, 1, 6, 7, 8, 5]),
-        ("select 3 v0 v0[1+0]", [1, 2, 3, 12, 13, 14, 15, 16]),
-        ("transfer v0", [1, 2, 3, 4, 5, 6, 7, 8]),
-        ("gather v0[0+0] rows 2 at v1", [1, 2, 3, 4, 13, 14, 15, 16]),
-    ] as [(String, [UInt8])])
+    @Test(
+        arguments: [
+            ("distribute 3,-1,0,0 v0", [4, 0, 1, 1, 8, 0, 5, 5]),
+            ("permute 7,6,5,4,3,2,1,0 v0", [8, 7, 6, 5, 4, 3, 2, 1]),
+            ("permute 1,2,3,4,5,6,7,0 v0", [2, 3, 4, 5, 6, 7, 8, 1]),
+            ("shift 3 v0", [0, 0, 0, 1, 2, 3, 4, 5]), ("shift -6 v0", [7, 8, 0, 0, 0, 0, 0, 0]),
+            ("rotate 1 v0", [4, 1, 2, 3, 8, 5, 6, 7]), ("rotate -1 v0", [2, 3, 4, 1, 6, 7, 8, 5]),
+            ("select 3 v0 v0[1+0]", [1, 2, 3, 12, 13, 14, 15, 16]),
+            ("transfer v0", [1, 2, 3, 4, 5, 6, 7, 8]),
+            ("gather v0[0+0] rows 2 at v1", [1, 2, 3, 4, 13, 14, 15, 16]),
+        ] as [(String, [UInt8])])
     func movesLanes(op: String, expected: [UInt8]) throws {
         let place = op.hasPrefix("transfer") ? 1 : 0
         let lines = """
@@ -146,7 +148,9 @@ import Testing
             v1 y int8 3 place0 = op0 count 1 transpose 2 v0
             """
         let expected: [UInt8] = [1, 9, 0, 0, 5, 13, 0, 0]
-        let step = [expected, expected.map { $0 > 0 ? $0 + 1 : 0 }, expected.map { $0 > 0 ? $0 + 2 : 0 }]
+        let step = [
+            expected, expected.map { $0 > 0 ? $0 + 1 : 0 }, expected.map { $0 > 0 ? $0 + 2 : 0 },
+        ]
         #expect(try result(lines, [Self.ramps]) == step.flatMap { $0 })
     }
 
@@ -191,7 +195,9 @@ import Testing
         let address: [UInt8] = [1, 0, 0, 0, 0, 0, 0, 0]
         let before = try interpreter.step(ingress: address + Self.ramp)
         #expect(before == Array(repeating: 0, count: 24))
-        let cache: [UInt8] = [1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 5, 6, 7, 8, 1, 2, 3, 4, 0, 0, 0, 0]
+        let cache: [UInt8] = [
+            1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 5, 6, 7, 8, 1, 2, 3, 4, 0, 0, 0, 0,
+        ]
         #expect(interpreter.bytes(of: ValueID(0), in: 0) == cache)
         let copy = interpreter
         #expect(try interpreter.step(ingress: address + Array(repeating: 9, count: 8)) == cache)

@@ -106,7 +106,8 @@ import Testing
 
     @Test func lanesAreWholeSuperlanes() throws {
         #expect(try problems(Self.values, lanes: "33 16").map(\.id) == ["dataflow-lanes"])
-        let gather = "v0 b int8 4 place0 = zero\nv1 y int8 4 place0 = op0 gather v0[0+0] rows 1 at v0"
+        let gather =
+            "v0 b int8 4 place0 = zero\nv1 y int8 4 place0 = op0 gather v0[0+0] rows 1 at v0"
         #expect(try problems(gather, lanes: "32 1").map(\.id) == ["dataflow-lanes"])
     }
 
@@ -152,11 +153,13 @@ import Testing
             for op in 0..<4 {
                 var program = try Program(text: documentedExample(), file: "p")
                 switch op {
-                case 0: program.templates[1].ops[0].kind = .matmul([
-                    MatmulTerm(Use(ValueID(1)), Tile([Use(ValueID(2))], count: number))
-                ])
-                case 1: program.templates[1].ops[3].kind = .transpose(
-                    Use(ValueID(6)), inputs: number)
+                case 0:
+                    program.templates[1].ops[0].kind = .matmul([
+                        MatmulTerm(Use(ValueID(1)), Tile([Use(ValueID(2))], count: number))
+                    ])
+                case 1:
+                    program.templates[1].ops[3].kind = .transpose(
+                        Use(ValueID(6)), inputs: number)
                 case 2: program.templates[1].ops[1].count = number
                 case _: program.instances[1].template = number
                 }
@@ -207,8 +210,9 @@ import Testing
         let forked = try problems(head + first + fork, chips: 1, instances: instances)
         #expect(forked.map(\.id) == ["dataflow-region"])
         #expect(forked.map(\.place.name) == ["t.op1"])
-        let moved = made.replacing("copy v1", with: "shift 1 v1") +
-            "v4 f int8 4 place0 = op2 count 1 scatter v3 rows 4 at v1 from v1\n"
+        let moved =
+            made.replacing("copy v1", with: "shift 1 v1")
+            + "v4 f int8 4 place0 = op2 count 1 scatter v3 rows 4 at v1 from v1\n"
         let intoResult = try problems(head + first + moved, chips: 1, instances: instances)
         #expect(intoResult.map(\.id) == ["dataflow-region"])
     }

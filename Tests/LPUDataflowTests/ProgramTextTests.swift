@@ -85,9 +85,11 @@ func documentedExample() throws -> String {
         #expect(throws: DiagnosticSet.self) { try Program(text: "program p", file: "p") }
     }
 
-    /// What a corrupted text gives is a program or diagnostics, and a program its problems: no trap.
+    /// A corrupted text gives a program or diagnostics, and a program its problems: no trap.
     @Test func corruptedTextNeverTraps() throws {
-        let numbers = ["-1", "0", "2147483647", "2147483648", "-9223372036854775808", "99999999999"]
+        let numbers = [
+            "-1", "0", "2147483647", "2147483648", "-9223372036854775808", "99999999999",
+        ]
         let words = numbers + ["=", "#", "v0", "op0", "é", "nan", "0x", "piece", "0..<9", ",", "/"]
         var illegal = 0
         for seed in UInt64(0)..<2000 {
@@ -115,7 +117,8 @@ func documentedExample() throws -> String {
                 let problems = program.problems()
                 illegal += problems.containsError ? 1 : 0
                 if !problems.containsError {
-                    try #require(Program(text: program.text, file: "again") == program, "seed \(seed)")
+                    try #require(
+                        Program(text: program.text, file: "again") == program, "seed \(seed)")
                 } else {
                     #expect(!program.digest.isEmpty)
                 }
