@@ -29,20 +29,18 @@ struct ChipMemory {
 
     /// The vector in a row, `.none` if it was never written as a whole.
     @inline(__always) func row(_ row: Int, ofBank bank: Int) -> Vector {
-        let rows = banks[bank].rows
-        guard !rows.isEmpty else { return .none }
+        guard !banks[bank].rows.isEmpty else { return .none }
         if !banks[bank].partial.isEmpty && banks[bank].partial[row] != nil { return .none }
-        return rows[row]
+        return banks[bank].rows[row]
     }
 
     /// The vector in a row, `.none` if this superlane of it was never written.
     func row(_ row: Int, ofBank bank: Int, superlane: Int) -> Vector {
-        let rows = banks[bank].rows
-        guard !rows.isEmpty else { return .none }
+        guard !banks[bank].rows.isEmpty else { return .none }
         if let written = banks[bank].partial[row], written & 1 << UInt64(superlane) == 0 {
             return .none
         }
-        return rows[row]
+        return banks[bank].rows[row]
     }
 
     /// Becomes a holder of `vector` in place of what the row held.

@@ -120,7 +120,8 @@ extension ChipRun {
     private func checkFree(_ plane: Int, _ issue: Issue) throws(Fault) {
         guard mxm[plane].busyUntil > issue.cycle else { return }
         throw fault(
-            .mxmWeights, issue, "plane \(plane % chip.planesPerHemisphere) is busy before "
+            .mxmWeights, issue,
+            "plane \(plane % chip.planesPerHemisphere) is busy before "
                 + "\(Cycle(mxm[plane].busyUntil))")
     }
 

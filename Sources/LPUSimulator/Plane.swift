@@ -79,8 +79,9 @@ struct Plane {
     }
 
     /// Installs the first `count` loads in place of what was installed.
-    mutating func install(_ count: Int, as kind: InstalledWeights, at cycle: Int, _ pool: VectorPool)
-    {
+    mutating func install(
+        _ count: Int, as kind: InstalledWeights, at cycle: Int, _ pool: VectorPool
+    ) {
         for row in rows.indices {
             pool.release(rows[row])
             rows[row] = .none

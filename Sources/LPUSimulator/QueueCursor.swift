@@ -26,7 +26,7 @@ struct QueueCursor {
         instruction = burst.instruction.moved(by: placement)
         (inner, outer) = (burst.inner, burst.outer)
         let nested = Int(outer.count - 1) * Int(outer.distance)
-        // Two loops whose outer one fits between two rounds of the inner one are written inside out.
+        // Loops whose outer one fits between two rounds of the inner one are inside out.
         if inner.count > 1 && outer.count > 1 && nested < Int(inner.distance) {
             swap(&inner, &outer)
         }

@@ -76,11 +76,17 @@ import Testing
             (.matmul(.west, plane: 1), .matmul(activation: west, .fp16), "even plane's"),
             (.matmul(.west, plane: 0), .matmul(activation: east, .fp8), "wrong way"),
             (.matmul(.west, plane: 0), .matmul(activation: west, .fp32), "does not take fp32"),
-            (.accumulate(.west, plane: 0), .accumulate(row: 0, add: false, emit: west), "wrong way"),
+            (
+                .accumulate(.west, plane: 0), .accumulate(row: 0, add: false, emit: west),
+                "wrong way"
+            ),
             (.alu(0), .alu(.add, .immediate(0), nil, east: nil, west: nil), "takes 2 operands"),
             (.alu(0), .alu(.copy, .alu(16), nil, east: nil, west: nil), "no alu16"),
             (.alu(0), .alu(.copy, .immediate(0), nil, east: west, west: nil), "wrong way"),
-            (.alu(0), .alu(.copy, .stream(try s("s3e"), .fp16), nil, east: nil, west: nil), "align"),
+            (
+                .alu(0), .alu(.copy, .stream(try s("s3e"), .fp16), nil, east: nil, west: nil),
+                "align"
+            ),
             (.distributor(.west, 0), .distribute(from: east, to: west, count: 9, map), "1...8"),
             (.distributor(.west, 0), .distribute(from: east, to: west, count: 1, map), "lane map"),
             (.permutor(.west, 0), .permute(from: east, to: west, count: 1, map), "lane map 0"),

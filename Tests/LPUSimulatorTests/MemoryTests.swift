@@ -75,7 +75,8 @@ import Testing
         }
         let simulator = try both(1).simulator()
         _ = try simulator.step()
-        #expect(simulator.row(1, bank: 1, slice: 0, .east, of: ChipID(0)) == (try both(1)).pattern(3))
+        #expect(
+            simulator.row(1, bank: 1, slice: 0, .east, of: ChipID(0)) == (try both(1)).pattern(3))
         let fault = try both(0).fault()
         #expect(fault.law == .memPort && fault.cycle == Cycle(20))
     }
@@ -157,7 +158,8 @@ import Testing
             Repeat(count: 2, distance: 10, step: 4), Repeat(count: 3, distance: 1, step: 1))
         let places = try [0, 1, 2, 10, 11, 12].map { inverted.keep(try s("s0e"), from: -1, $0 + 1) }
         #expect(try inverted.run(places) == [0, 1, 2, 4, 5, 6].map { inverted.pattern($0) })
-        let crossed = try burst(Repeat(count: 2, distance: 2), Repeat(count: 3, distance: 1)).fault()
+        let crossed = try burst(Repeat(count: 2, distance: 2), Repeat(count: 3, distance: 1))
+            .fault()
         #expect(crossed.law == .queueOrder && crossed.cycle == Cycle(0))
     }
 }

@@ -84,8 +84,9 @@ import Testing
     }
 
     @Test func anUnwiredLink() throws {
-        for (instruction, cycle) in [(Instruction.send(try s("s0w")), 7), (.receive(try s("s0w")), 9)]
-        {
+        for (instruction, cycle) in [
+            (Instruction.send(try s("s0w")), 7), (.receive(try s("s0w")), 9),
+        ] {
             var bench = try Bench("node8")
             bench.add(.link(LinkID(8)), at: cycle, instruction, on: 4)
             let fault = try bench.fault()
@@ -124,7 +125,8 @@ import Testing
         #expect(
             try fault([vector, vector, vector]).message
                 == "3 ingress vectors are given, 2 are taken")
-        #expect(try fault([vector, [1, 2]]).message == "ingress is given 2 bytes, a vector has 320")
+        #expect(
+            try fault([vector, [1, 2]]).message == "ingress is given 2 bytes, a vector has 320")
         let near = try fault([vector, vector], distance: 11)
         #expect(near.law == .linkConflict && near.cycle == Cycle(21))
     }

@@ -82,7 +82,8 @@ import Testing
             bench.add(.memory(.west, slice: k), at: 38, .read(0, try s("s\(k)e")))
         }
         bench.add(
-            .alu(0), at: 37, .alu(.copy, .immediate(0x0403_0201), nil, east: try s("s0e"), west: nil))
+            .alu(0), at: 37,
+            .alu(.copy, .immediate(0x0403_0201), nil, east: try s("s0e"), west: nil))
         bench.add(
             .alu(1), at: 44,
             .alu(.copy, .stream(try s("s0e"), .fp32), nil, east: nil, west: try s("s0w")))

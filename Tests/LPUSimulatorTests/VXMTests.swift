@@ -30,7 +30,8 @@ import Testing
         let west = try (0..<2).map { bench.keep(try s("s8w").advanced(by: $0), from: 0, 63) }
         let result = try bench.run(east + west).map { try #require($0) }
         let expected = (0..<320).map { Float($0) / 8 * 3 + 1 }
-        #expect(ElementType.fp16.widen(Array(result[..<2])).map(Float.init(bitPattern:)) == expected)
+        #expect(
+            ElementType.fp16.widen(Array(result[..<2])).map(Float.init(bitPattern:)) == expected)
         #expect(result[..<2] == result[2...])
     }
 
@@ -79,7 +80,8 @@ import Testing
         // One ALU every cycle: each consumer sees the firing of three cycles before.
         var bench = try Bench()
         for k in 0..<8 {
-            bench.add(.alu(0), at: 20 + k, .alu(.copy, .immediate(UInt32(k)), nil, east: nil, west: nil))
+            bench.add(
+                .alu(0), at: 20 + k, .alu(.copy, .immediate(UInt32(k)), nil, east: nil, west: nil))
         }
         bench.add(
             .alu(1), at: 26, .alu(.addInt, .alu(0), .alu(0), east: try s("s4e"), west: nil))
