@@ -100,9 +100,15 @@ extension ChipRun {
                 .operandTiming, queue, t, "column \(column) of weights is beyond the plane")
         }
         let first = planes[place.index].loaded.count
-        for s in 0..<(tandem ? 2 : 1) * streams {
-            let stream = Stream(place.hemisphere.outward, plane * streams + s)
-            planes[place.index].loaded.append(sampleOne(stream, queue, t, "a weight load"))
+        // Aligned streams of one diagonal are neighbours in its row of the ring.
+        let count = (tandem ? 2 : 1) * streams
+        let stream = Stream(place.hemisphere.outward, plane * streams)
+        let terms = UnsafeBufferPointer(
+            start: ring + slot(stream, place.register, t), count: count)
+        planes[place.index].loaded.append(contentsOf: terms)
+        for s in 0..<count where terms[s] == .none {
+            planes[place.index].loaded[first + s] =
+                sampleOne(stream.advanced(by: s), queue, t, "a weight load")
         }
         planes[place.index].loads.append(
             PlaneState.Load(cycle: t, column: column, tandem: tandem, first: first))

@@ -1,4 +1,3 @@
-import Dispatch
 public import LPUDataflow
 public import LPUMachine
 import LPUNumerics
@@ -25,7 +24,7 @@ public struct SymbolicResult: Sendable {
 /// - Requires: `program` is legal and `machine` valid.
 /// - Complexity: O(issues + chips * cycles in use + rows of installed tiles and windows).
 public func symbolicRun(
-    machine: Machine, schedule: Schedule, program: Program
+    machine: Machine, schedule: Schedule, program: Program, threads: Int = 1
 ) -> SymbolicResult {
     let flat = SymbolicProgram(program)
     guard flat.families.count < Term.maximumRoots, !flat.counts.contains(where: {
@@ -37,7 +36,7 @@ public func symbolicRun(
             violations: [Violation(.provenance, message)], issueCount: 0, iterationCount: 0)
     }
     var run = SymbolicRun(machine, schedule, flat)
-    run.run()
+    run.run(threads: threads)
     return run.result()
 }
 
@@ -63,7 +62,7 @@ struct SymbolicRun {
             count: machine.chipCount)
     }
 
-    mutating func run() {
+    mutating func run(threads: Int) {
         let window = max(1, machine.topology.axes.map(\.latency).min() ?? Int(Int32.max))
         var waiting = expansion.chipsByStart
         waiting.reverse()
@@ -78,7 +77,7 @@ struct SymbolicRun {
             }
             active.sort { $0.id < $1.id }
             let (chips, inboxes) = (active, self.inboxes)
-            DispatchQueue.concurrentPerform(iterations: chips.count) { i in
+            _ = concurrentMap(count: chips.count, threads: threads) { i in
                 chips[i].run(until: end, inbox: inboxes[chips[i].id.index])
             }
             for chip in active { deliver(chip) }
