@@ -89,7 +89,8 @@ let tests: [Room] = [
     Room(name: "LPUSimulator", uses: ["LPUSupport", "LPUNumerics", "LPUMachine", "LPUSchedule"]),
     Room(
         name: "LPUVerifier",
-        uses: ["LPUSupport", "LPUNumerics", "LPUMachine", "LPUDataflow", "LPUSchedule"]),
+        uses: ["LPUSupport", "LPUNumerics", "LPUMachine", "LPUDataflow", "LPUSchedule"],
+        data: ["Schedules"]),
     Room(
         name: "LPUScheduler",
         uses: [
