@@ -69,7 +69,11 @@ for a in c.schedule.templates[0].chips[0].allocations where a.isImage {
     }
 }
 let verdict = Verifier(threads: 2).verify(machine: machine, schedule: c.schedule)
-say(verdict)
+for v in verdict.violations.prefix(10) { say(v) }
+last = clock.now
+let symbolic = symbolicRun(machine: machine, schedule: c.schedule, program: program)
+say("symbolic", symbolic.violations.count, symbolic.issueCount, clock.now - last)
+for v in symbolic.violations.prefix(10) { say(v) }
 let sim: Simulator
 do { sim = try Simulator(machine: machine, schedule: c.schedule, image: image) } catch { say(error); exit(1) }
 
