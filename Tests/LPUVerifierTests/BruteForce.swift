@@ -156,15 +156,18 @@ struct BruteForce {
         for (queue, unit) in chip.units.enumerated() {
             for issue in issues[c][queue] {
                 guard case .memory(let read, let write) = issue.instruction else { continue }
-                var touched: [(RowAddress, Int)] = []
-                if case .read(let row, _) = read { touched.append((row, 1)) }
-                if case .gather(let row, let n, _, _) = read { touched.append((row, Int(n))) }
-                if case .write(let row, _) = write { touched.append((row, 1)) }
-                if case .scatter(let row, let n, _, _) = write { touched.append((row, Int(n))) }
-                for (row, count) in touched {
+                var touched: [(RowAddress, Int, isWindow: Bool)] = []
+                if case .read(let row, _) = read { touched.append((row, 1, false)) }
+                if case .gather(let row, let n, _, _) = read { touched.append((row, Int(n), true)) }
+                if case .write(let row, _) = write { touched.append((row, 1, false)) }
+                if case .scatter(let row, let n, _, _) = write {
+                    touched.append((row, Int(n), true))
+                }
+                for (row, count, isWindow) in touched {
                     for k in 0..<count {
                         let place = Place(
-                            unit: unit, bank: Int(row.bank), row: Int(row.row) + issue.step + k,
+                            unit: unit, bank: Int(row.bank),
+                            row: Int(row.row) + (isWindow ? 0 : issue.step) + k,
                             cycle: issue.cycle)
                         if rows[place] == nil { return true }
                     }
@@ -267,7 +270,9 @@ extension BruteForce {
         for source in plane == 0 ? [0] : [0, 1] {
             let native = source == plane
             for issue in unitIssues(c, .loadWeights(side, plane: source)) {
-                guard case .loadWeights(let column, let tandem) = issue.instruction else { continue }
+                guard case .loadWeights(let column, let tandem) = issue.instruction else {
+                    continue
+                }
                 if native || tandem {
                     loads.append((issue.cycle, tandem, native, Int(column) + issue.step))
                 }
@@ -285,7 +290,8 @@ extension BruteForce {
         installs.sort { $0.cycle < $1.cycle }
         matmuls.sort { $0.cycle < $1.cycle }
         func meet(_ events: [Event]) -> Bool {
-            events.contains { a in !a.native && events.contains { $0.native && $0.cycle == a.cycle } }
+            events.contains { a in !a.native && events.contains { $0.native && $0.cycle == a.cycle }
+            }
         }
         if meet(loads) || meet(installs + matmuls) { return true }
         for m in matmuls {
@@ -304,7 +310,9 @@ extension BruteForce {
             if loads[(i + 1)...].contains(where: { second in
                 second.column == load.column
                     && (taker.map { second.cycle < $0.cycle - chip.loadBeforeInstall } ?? true)
-            }) { return true }
+            }) {
+                return true
+            }
         }
         return false
     }

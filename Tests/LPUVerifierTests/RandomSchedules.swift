@@ -69,7 +69,10 @@ struct RandomSchedules {
     private mutating func memory(_ program: inout ChipProgram) {
         for side in Hemisphere.allCases {
             for slice in 0..<4 where chance(50) {
-                fill(.memory(side, slice: slice), pick(1...2), from: pick(0...6), gap: 6, step: 1, &program) {
+                fill(
+                    .memory(side, slice: slice), pick(1...2), from: pick(0...6), gap: 6, step: 1,
+                    &program
+                ) {
                     .memory($0.read(), $0.write())
                 }
                 let both = chance(85) ? [0, 1] : [0]
@@ -99,14 +102,14 @@ struct RandomSchedules {
     private mutating func read() -> MemoryRead {
         switch pick(0...3) {
         case 0: .none
-        case 1: .gather(window: address(), rows: Int32(pick(1...3)), address: stream(), stream())
+        case 1: .gather(window: address(), rows: Int32(pick(3...4)), address: stream(), stream())
         case _: .read(address(), stream())
         }
     }
     private mutating func write() -> MemoryWrite {
         switch pick(0...5) {
         case 0: .write(address(), stream())
-        case 1: .scatter(window: address(), rows: Int32(pick(1...3)), address: stream(), stream())
+        case 1: .scatter(window: address(), rows: Int32(pick(3...4)), address: stream(), stream())
         case _: .none
         }
     }
@@ -114,7 +117,8 @@ struct RandomSchedules {
     private mutating func vxm(_ program: inout ChipProgram) {
         fill(.alu(0), pick(1...3), from: pick(4...8), gap: 3, &program) {
             .alu(
-                .toFP8, .immediate(0), nil, east: $0.chance(50) ? Stream(.east, $0.pick(0...3)) : nil,
+                .toFP8, .immediate(0), nil,
+                east: $0.chance(50) ? Stream(.east, $0.pick(0...3)) : nil,
                 west: nil)
         }
         // A chain after each burst of alu0, mostly exact and of its shape.
@@ -145,16 +149,19 @@ struct RandomSchedules {
                             inner: Repeat(count: count, distance: both ? 2 : 1, step: 0)))
                 }
                 let isTandem = chance(5) ? !both && plane == 0 : both
-                add(.loadWeights(side, plane: plane), start, 1,
+                add(
+                    .loadWeights(side, plane: plane), start, 1,
                     .loadWeights(column: Int16(pick(0...1)), tandem: isTandem))
                 let install = start + pick(2...5)
                 add(.matmul(side, plane: plane), install, 1, .install(tandem: both))
                 let count = pick(1...3)
                 let matmul = install + 1 + pick(0...1)
-                add(.matmul(side, plane: plane), matmul, count,
+                add(
+                    .matmul(side, plane: plane), matmul, count,
                     .matmul(activation: Stream(side.outward, 0), type))
                 let late = chance(4) ? 1 : 0
-                add(.accumulate(side, plane: plane), matmul + 3 + late, count,
+                add(
+                    .accumulate(side, plane: plane), matmul + 3 + late, count,
                     .accumulate(row: Int16(pick(0...1)), add: tile > 0 && chance(40), emit: nil))
                 start = matmul + count * (both ? 2 : 1) - 4 + pick(2...5)
                 start = max(start, install - 3 + pick(1...3))

@@ -38,7 +38,7 @@ import Testing
         }
     }
 
-    private func verdict(_ path: String) throws -> (Verdict, [Fault], Schedule) {
+    func verdict(_ path: String) throws -> (Verdict, [Fault], Schedule) {
         let text = try String(contentsOfFile: path, encoding: .utf8)
         let lines = text.split(separator: "\n")
         let name = try #require(lines.first { $0.hasPrefix("machine ") }).dropFirst(8)

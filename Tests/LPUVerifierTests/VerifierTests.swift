@@ -133,7 +133,8 @@ import Testing
                     + "[sram-overlap]"
             ])
         let other = ChipProgram(allocations: [rows(4, first: 1, live: 0..<9)])
-        #expect(lines(schedule([[program], [other]], [place(0, 0, [0]), place(1, 5, [0])])).count == 1)
+        #expect(
+            lines(schedule([[program], [other]], [place(0, 0, [0]), place(1, 5, [0])])).count == 1)
     }
 
     @Test func imageIsThereFromCycleZeroWhereverItIsPlaced() {
@@ -219,7 +220,8 @@ import Testing
                     case 3: burst.inner.step = pick(wild)
                     case 4: burst.outer.distance = pick(wild)
                     case _:
-                        let row = RowAddress(slot: pick([0, 1, 255]), bank: 1, row: Int(pick(wild)))
+                        let row = RowAddress(
+                            slot: pick([0, 1, 255]), bank: 1, row: Int(pick(wild)))
                         burst.instruction = .memory(.read(row, Stream(.east, 1)), .none)
                     }
                     all.templates[0].chips[c].bursts[b] = burst

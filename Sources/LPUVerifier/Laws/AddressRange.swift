@@ -107,7 +107,12 @@ extension ChipTimeline {
         if rows < 1 || Int(rows) > limit {
             return "a window of \(rows) rows, outside of the 1...\(limit) that offsets reach"
         }
-        return rowProblem(window, Int(rows), steps)
+        // Steps move the offset, not the window.
+        if steps.upperBound - steps.lowerBound >= rows {
+            return "the offset steps over \(steps.upperBound - steps.lowerBound + 1) rows, the "
+                + "window has \(rows)"
+        }
+        return rowProblem(window, Int(rows), 0...0)
     }
 
     private func rowProblem(

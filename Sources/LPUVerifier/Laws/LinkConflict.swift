@@ -52,7 +52,9 @@ enum LinkConflict: ChipLaw {
                     "\(window + 1) of \(port.rawValue) in a row span \(issue.cycle - first) "
                         + "cycles from @\(first) on, less than \(span) (interval \(interval))")
             }
-            if count < window { recent.append(issue.cycle) } else {
+            if count < window {
+                recent.append(issue.cycle)
+            } else {
                 recent[count % window] = issue.cycle
             }
             count += 1

@@ -45,7 +45,8 @@ enum LinkPath {
             let sends = traffic[peer.chip.index].bursts[peer.link.index]
             LinkJudge(
                 receiver: end, sender: peer, latency: axis.latency, depth: machine.chip.receiveDepth
-            ).judge(sends.filter { $0.port == .send }, bursts.filter { $0.port == .receive }, &report)
+            ).judge(
+                sends.filter { $0.port == .send }, bursts.filter { $0.port == .receive }, &report)
         }
     }
 }
@@ -71,20 +72,27 @@ private struct LinkJudge {
             }
             let arrival = send.cycle + latency
             if receive.cycle < arrival {
-                add(receive.cycle, "receives what \(sender) sends @\(send.cycle), which arrives "
-                    + "@\(arrival)", &report)
+                add(
+                    receive.cycle,
+                    "receives what \(sender) sends @\(send.cycle), which arrives "
+                        + "@\(arrival)", &report)
             } else if count >= depth, recent[count % depth] > arrival {
-                add(receive.cycle, "the FIFO holds \(depth) vectors until "
-                    + "@\(recent[count % depth]), what \(sender) sends @\(send.cycle) arrives "
-                    + "@\(arrival)", &report)
+                add(
+                    receive.cycle,
+                    "the FIFO holds \(depth) vectors until "
+                        + "@\(recent[count % depth]), what \(sender) sends @\(send.cycle) arrives "
+                        + "@\(arrival)", &report)
             }
-            if count < depth { recent.append(receive.cycle) } else {
+            if count < depth {
+                recent.append(receive.cycle)
+            } else {
                 recent[count % depth] = receive.cycle
             }
             count += 1
         }
         while let receive = receiveIssues.next() {
-            add(receive.cycle, "\(sender) sends \(count) vectors, this receive is one more",
+            add(
+                receive.cycle, "\(sender) sends \(count) in all, this receive is one more",
                 &report)
         }
     }

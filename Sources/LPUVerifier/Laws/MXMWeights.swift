@@ -93,16 +93,20 @@ private struct PlaneJudge {
             if let matmul, cycle < matmul.end, !(matmul.isMirrored && event.isMirrored),
                 cycle != matmul.cycle
             {
-                add(unit, cycle, "the matmul of @\(matmul.cycle) takes the plane until "
-                    + "@\(matmul.end - 1)", &report)
+                add(
+                    unit, cycle,
+                    "the matmul of @\(matmul.cycle) takes the plane until "
+                        + "@\(matmul.end - 1)", &report)
             }
             switch event.instruction {
             case .install(let tandem):
                 if let last = installed, cycle - last.cycle < chip.installCadence,
                     cycle != last.cycle, !(last.isMirrored && event.isMirrored)
                 {
-                    add(unit, cycle, "installs \(cycle - last.cycle) cycles after the install of "
-                        + "@\(last.cycle), less than \(chip.installCadence)", &report)
+                    add(
+                        unit, cycle,
+                        "installs \(cycle - last.cycle) cycles after the install of "
+                            + "@\(last.cycle), less than \(chip.installCadence)", &report)
                 }
                 installed = (cycle, tandem, event.isMirrored)
             case .matmul(_, let type):
@@ -177,15 +181,19 @@ private struct PlaneJudge {
                         "the install of @\($0) takes; load no earlier than "
                             + "@\($0 - chip.loadBeforeInstall)"
                     } ?? "no install takes"
-                add(unit, cycle, "column \(index) still buffers the load of @\(held.cycle), which "
-                    + taker, &report)
+                add(
+                    unit, cycle,
+                    "column \(index) still buffers the load of @\(held.cycle), which "
+                        + taker, &report)
             }
             let taker = installs.first(from: cycle + chip.installLatency)
             buffered[index] = (cycle, taker?.cycle, event.isMirrored)
             if let taker, installs.isTandem != tandem, !(taker.isMirrored && event.isMirrored) {
                 let kinds = tandem ? ("tandem", "byte") : ("byte", "tandem")
-                add(unit, cycle, "a \(kinds.0) load is taken by the \(kinds.1) install of "
-                    + "@\(taker.cycle)", &report)
+                add(
+                    unit, cycle,
+                    "a \(kinds.0) load is taken by the \(kinds.1) install of "
+                        + "@\(taker.cycle)", &report)
             }
         }
     }
@@ -209,13 +217,16 @@ private struct PlaneJudge {
                 preconditionFailure("the queue is sound")
             }
             while let early = product, early.cycle + delay < event.cycle {
-                add(matmul, early.cycle, "no accumulate takes the sum @\(early.cycle + delay)",
+                add(
+                    matmul, early.cycle, "no accumulate takes the sum @\(early.cycle + delay)",
                     &report)
                 product = nextMatmul()
             }
             guard let operand = product, operand.cycle + delay == event.cycle else {
-                add(unit, event.cycle, "there is no sum: no matmul issues @\(event.cycle - delay), "
-                    + "\(delay) cycles before", &report)
+                add(
+                    unit, event.cycle,
+                    "there is no sum: no matmul issues @\(event.cycle - delay), "
+                        + "\(delay) cycles before", &report)
                 continue
             }
             product = nextMatmul()
@@ -223,8 +234,10 @@ private struct PlaneJudge {
             let type: ElementType = operand.type == .int8 ? .int32 : .fp32
             if isAdded && rows[index] != type {
                 let held = rows[index].map { "holds \($0.rawValue)" } ?? "holds no sum"
-                add(unit, event.cycle, "adds \(type.rawValue) to accumulator row \(index), which "
-                    + held, &report)
+                add(
+                    unit, event.cycle,
+                    "adds \(type.rawValue) to accumulator row \(index), which "
+                        + held, &report)
             }
             rows[index] = type
         }

@@ -29,6 +29,8 @@ private struct SliceSweep {
         var bank: UInt8
         /// At the first issue.
         var rows: Range<Int>
+        /// A window does not: all of it counts at every issue.
+        var moves: Bool
     }
 
     let timeline: ChipTimeline
@@ -79,25 +81,26 @@ private struct SliceSweep {
     private static func accesses(_ instruction: Instruction) -> [Access] {
         guard case .memory(let read, let write) = instruction else { return [] }
         var accesses: [Access] = []
-        func add(_ verb: String, _ row: RowAddress, _ rows: Int) {
-            let range = Int(row.row)..<Int(row.row) + rows
-            accesses.append(Access(verb: verb, bank: row.bank, rows: range))
+        func add(_ verb: String, _ row: RowAddress, window rows: Int? = nil) {
+            let range = Int(row.row)..<Int(row.row) + (rows ?? 1)
+            accesses.append(
+                Access(verb: verb, bank: row.bank, rows: range, moves: rows == nil))
         }
         switch read {
         case .none: break
-        case .read(let row, _): add("reads", row, 1)
-        case .gather(let window, let rows, _, _): add("gathers from", window, Int(rows))
+        case .read(let row, _): add("reads", row)
+        case .gather(let window, let rows, _, _): add("gathers from", window, window: Int(rows))
         }
         switch write {
         case .none: break
-        case .write(let row, _): add("writes", row, 1)
-        case .scatter(let window, let rows, _, _): add("scatters into", window, Int(rows))
+        case .write(let row, _): add("writes", row)
+        case .scatter(let window, let rows, _, _): add("scatters into", window, window: Int(rows))
         }
         return accesses
     }
 
     private func check(_ access: Access, _ burst: Burst, _ report: inout LawReport) {
-        let steps = burst.addressSteps
+        let steps = access.moves ? burst.addressSteps : 0...0
         let rows =
             access.rows.lowerBound + steps.lowerBound..<access.rows.upperBound + steps.upperBound
         let isInOne = live.contains {
@@ -108,8 +111,8 @@ private struct SliceSweep {
         // The burst leaves one allocation for another, or does wrong: issue by issue, then.
         var issues = IssueCursor(burst)
         while let issue = issues.next() {
-            let touched =
-                access.rows.lowerBound + issue.step..<access.rows.upperBound + issue.step
+            let step = access.moves ? issue.step : 0
+            let touched = access.rows.lowerBound + step..<access.rows.upperBound + step
             if let row = firstUnallocated(touched, access.bank, issue.cycle) {
                 report.add(
                     chip: timeline.id, unit: unit, cycle: issue.cycle,

@@ -20,7 +20,8 @@ enum VXMRoute: ChipLaw {
                 let problem =
                     operationProblem(operation, b, alu, timeline.chip)
                     ?? groupProblem(a, b, [east, west], alu, timeline.chip)
-                    ?? chainProblem(burst, a, timeline) ?? b.flatMap {
+                    ?? chainProblem(burst, a, timeline)
+                    ?? b.flatMap {
                         chainProblem(burst, $0, timeline)
                     }
                 guard let problem else { continue }
@@ -36,7 +37,7 @@ enum VXMRoute: ChipLaw {
         let operands = b == nil ? 1 : 2
         if operands != operation.operandCount {
             return "'\(operation.rawValue)' takes \(operation.operandCount) operands, "
-                + "\(operands) are given"
+                + "here \(operands)"
         }
         if operation.needsLargeALU && !chip.largeALUs.contains(alu) {
             let large = chip.largeALUs.map(String.init).joined(separator: ", ")
