@@ -61,7 +61,9 @@ struct BurstExpansion {
                 guard let start = starts[placement.template][part.chip] else { return nil }
                 return placement.start.index.addingReportingOverflow(start).partialValue
             }.min()
-            if let first { chipsByStart.append((ChipID(chip), max(0, first))) }
+            guard let first else { continue }
+            let start = min(max(0, first), BurstExpansion.lastCycle)
+            chipsByStart.append((ChipID(chip), start))
         }
         chipsByStart.sort { ($0.start, $0.chip) < ($1.start, $1.chip) }
     }
@@ -110,7 +112,8 @@ struct BurstExpansion {
             return "a burst ends @\(start) + \(last), a symbolic run takes \(1 << 40) cycles"
         }
         guard burst.queue.index < places.count,
-            machine.chip.accepts(burst.instruction, places[burst.queue.index].unit)
+            !machine.chip.problems(with: burst.instruction, on: places[burst.queue.index].unit)
+                .contains(where: { $0.kind == .malformed })
         else { return "this queue's unit has no such instruction" }
         guard let instruction = resolve(burst.instruction, placement) else {
             return "a row address names slot or bank that the placement has not"
@@ -123,7 +126,7 @@ struct BurstExpansion {
             }
             swap(&inner, &outer)
         }
-        let named = burst.op.map { $0.index + placement.opBase } ?? -1
+        let named = burst.op.map { $0.index &+ placement.opBase } ?? -1
         var running = RunningBurst(
             instruction: instruction, queue: burst.queue.index, inner: inner, outer: outer,
             start: start, next: start,
@@ -194,7 +197,7 @@ struct BurstExpansion {
             Int(base.row) + Int(allocation.rows) <= chip.rowsPerBank, allocation.run >= 1
         else { return }
         let queue = chip.queue(of: .memory(allocation.hemisphere, slice: Int(allocation.slice)))
-        let value = placement.valueBase + allocation.value.index
+        let value = placement.valueBase &+ allocation.value.index
         guard let root = image(value, on: run.id),
             Int(allocation.plane) < program.types[value].byteCount
         else {
@@ -250,23 +253,6 @@ extension Chip {
             case .link(let link): place(hemisphere(of: link), edge, link.index)
             case .host: place(hostHemisphere, edge)
             }
-        }
-    }
-
-    /// `true` iff `unit` has such an instruction.
-    func accepts(_ instruction: Instruction, _ unit: Unit) -> Bool {
-        switch instruction {
-        case .memory: if case .memory = unit { true } else { false }
-        case .loadWeights: if case .loadWeights = unit { true } else { false }
-        case .install, .matmul: if case .matmul = unit { true } else { false }
-        case .accumulate: if case .accumulate = unit { true } else { false }
-        case .alu: if case .alu = unit { true } else { false }
-        case .distribute: if case .distributor = unit { true } else { false }
-        case .transpose: if case .transposer = unit { true } else { false }
-        case .permute: if case .permutor = unit { true } else { false }
-        case .shift, .rotate, .select: if case .shifter = unit { true } else { false }
-        case .send, .receive: if case .link = unit { true } else { false }
-        case .ingress, .egress: if case .host = unit { true } else { false }
         }
     }
 }

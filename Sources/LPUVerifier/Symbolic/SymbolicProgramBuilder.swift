@@ -148,7 +148,8 @@ struct SymbolicProgramBuilder: TermLookup {
         switch record.kind {
         case .matmul:
             [record.a]
-                + terms[Int(record.firstTerm)..<Int(record.firstTerm + record.code)].map(\.activation)
+                + terms[Int(record.firstTerm)..<Int(record.firstTerm + record.code)]
+                .map(\.activation)
         case .elementwise, .lanes, .select, .gather: [record.a, record.b, record.c]
         case .transpose, .scatter, .transfer, .ingress, .egress, .view:
             [Operand(value: 0, start: 0, step: 1)]

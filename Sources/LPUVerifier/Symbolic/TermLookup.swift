@@ -73,7 +73,9 @@ extension TermLookup {
         var vector = term.vector
         if term.root != Int(entry.root) {
             guard aliases[Int(entry.root)] < 0,
-                let k = index(of: term, in: Int(entry.root), entry.view.isByte ? entry.view.byte : 4)
+                let k = index(
+                    of: term, in: Int(entry.root),
+                    entry.view.isByte ? entry.view.byte : SymbolicProgram.word)
             else { return nil }
             vector = k
         }

@@ -246,3 +246,34 @@ private struct RoundTrip {
         }
     }
 }
+
+@Suite struct BadScheduleTests {
+    /// Extreme numbers are refused in words; nothing traps.
+    @Test func extremeNumbersDoNotTrap() {
+        let hop = Hop()
+        let changes: [(inout Sketch) -> Void] = [
+            { $0.chips[0].bursts[0].start = Cycle(.max) },
+            { $0.chips[0].bursts[0].start = Cycle(.min) },
+            { $0.chips[0].bursts[0].inner = Repeat(count: 2, distance: 0) },
+            { $0.chips[0].bursts[0].queue = QueueID(60_000) },
+            { $0.chips[0].bursts[0].op = OpID(Int(Int32.max)) },
+            { $0.chips[0].allocations[0].base.row = .max },
+            { $0.chips[0].allocations[0].rows = .max },
+            { $0.read(0, .west, 0, row: Int(Int32.max), Stream(.west, 255), count: 2) },
+            { $0.read(0, .west, 0, row: -1, west0) },
+            {
+                $0.at(
+                    1, .alu(0),
+                    .alu(.copy, .stream(Stream(.west, 255), .fp32), nil, east: nil, west: nil))
+            },
+            { $0.at(1, .alu(0), .alu(.copy, .alu(255), nil, east: nil, west: nil)) },
+            { $0.at(1, .alu(0), .send(west0)) },
+            { $0.at(1, .loadWeights(.east, plane: 1), .loadWeights(column: -1, tandem: true)) },
+            { $0.at(1, .accumulate(.east, plane: 1), .accumulate(row: -1, add: true, emit: nil)) },
+        ]
+        for (number, change) in changes.enumerated() {
+            let expected = number == 4
+            #expect((hop.sketch.broken(change) == []) == expected, "change \(number)")
+        }
+    }
+}
