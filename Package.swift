@@ -51,7 +51,8 @@ let rooms: [Room] = [
     Room(
         name: "LPURendering",
         uses: [
-            "LPUSupport", "LPUMachine", "LPUPlanning", "LPUDataflow", "LPUSchedule", "CGraphviz",
+            "LPUSupport", "LPUNumerics", "LPUMachine", "LPUPlanning", "LPUDataflow", "LPUSchedule",
+            "CGraphviz",
         ]),
     Room(
         name: "LPUCompiler",

@@ -1,0 +1,126 @@
+import LPUMachine
+import LPUSchedule
+import LPUSupport
+
+extension Pictures {
+    /// The stages of the schedule: a box each with its chips, what it runs and when, and the SRAM
+    /// that its memory image takes; arrows with the bytes sent over links and through host ports.
+    ///
+    /// Chips are of one stage if a placement holds both. Placements of one template that follow
+    /// each other are one line. O(placements, their chips and bursts).
+    public func pipeline() -> Drawing {
+        let stages = Stages(of: self)
+        var nodes = stages.stages.indices.map { node(stages, $0) }
+        var edges: [Drawing.Edge] = []
+        let host = "host"
+        for a in stages.stages.indices {
+            if stages.ingress[a] > 0 {
+                edges.append(edge(from: host, to: "stage\(a)", vectors: stages.ingress[a]))
+            }
+        }
+        for a in stages.stages.indices {
+            for b in stages.stages.indices where a != b && stages.sent(from: a, to: b) > 0 {
+                edges.append(
+                    edge(from: "stage\(a)", to: "stage\(b)", vectors: stages.sent(from: a, to: b)))
+            }
+            if stages.egress[a] > 0 {
+                edges.append(edge(from: "stage\(a)", to: host, vectors: stages.egress[a]))
+            }
+        }
+        if edges.contains(where: { $0.from == host || $0.to == host }) {
+            let table = Drawing.Table([[Drawing.Cell(host, .strong, fill: UnitClass.link.colour)]])
+            nodes.insert(Drawing.Node(host, table: table, outline: .solid), at: 0)
+        }
+        var note = "step of \(lengthText)"
+        if let interval = schedule.interval {
+            note += "; a step every \(grouped(max(0, interval.count))) cycles"
+        }
+        return Drawing(
+            "pipeline", layout: stages.stages.count > 5 ? .down : .right,
+            heading: heading("pipeline", [note + "; arrows: vectors and bytes sent"]),
+            nodes: nodes, edges: edges)
+    }
+
+    private func edge(from: String, to: String, vectors: Int) -> Drawing.Edge {
+        let word = vectors == 1 ? "vector" : "vectors"
+        return Drawing.Edge(
+            from: from, to: to, "\(grouped(vectors)) \(word), \(bytes(vectors: vectors))")
+    }
+
+    private func node(_ stages: Stages, _ s: Int) -> Drawing.Node {
+        let stage = stages.stages[s]
+        let chips = stage.chips.count == 1 ? "1 chip" : "\(grouped(stage.chips.count)) chips"
+        var rows = [
+            [Drawing.Cell("stage \(s)", .strong)],
+            [Drawing.Cell("\(chips): \(rangesText(stage.chips.map(\.index)))")],
+        ]
+        for run in runs(stage.placements) {
+            let times = run.count == 1 ? "" : " × \(run.count)"
+            let name = schedule.templates[schedule.placements[run[0]].template].name
+            let first = run.map { schedule.placements[$0].start.index }.min() ?? 0
+            let last = run.map(lastIssue).max() ?? first
+            rows.append([
+                Drawing.Cell(
+                    "\(name)\(times): cycles \(grouped(first))–\(grouped(last))",
+                    fill: .pale)
+            ])
+        }
+        let image = stage.chips.map(imageRows).max() ?? 0
+        rows.append([
+            Drawing.Cell(
+                "weights and tables: \(bytes(vectors: image)) of "
+                    + "\(formatted(bytes: machine.chip.sramBytes)) a chip",
+                fill: UnitClass.memory.colour)
+        ])
+        if stages.sent(from: s, to: s) > 0 {
+            rows.append([
+                Drawing.Cell(
+                    "links inside: \(bytes(vectors: stages.sent(from: s, to: s)))",
+                    fill: UnitClass.link.colour)
+            ])
+        }
+        return Drawing.Node("stage\(s)", table: Drawing.Table(rows), outline: .solid)
+    }
+
+    /// Placements of one template that follow each other.
+    private func runs(_ placements: [Int]) -> [[Int]] {
+        var runs: [[Int]] = []
+        for p in placements {
+            if let last = runs.last?.last,
+                schedule.placements[last].template == schedule.placements[p].template
+            {
+                runs[runs.count - 1].append(p)
+            } else {
+                runs.append([p])
+            }
+        }
+        return runs
+    }
+
+    private func lastIssue(ofPlacement p: Int) -> Int {
+        let placement = schedule.placements[p]
+        let bursts = schedule.templates[placement.template].chips.lazy.flatMap(\.bursts)
+        return placement.start.index + (bursts.map(\.lastIssue.index).max() ?? 0)
+    }
+
+    /// Rows of the memory image on a chip.
+    private func imageRows(_ chip: ChipID) -> Int {
+        var rows = 0
+        schedule.forEachAllocation(on: chip) { if $0.isImage { rows += Int($0.rows) } }
+        return rows
+    }
+}
+
+/// `0–7, 16`: runs of consecutive numbers. - Requires: ascending.
+func rangesText(_ numbers: [Int]) -> String {
+    var runs: [ClosedRange<Int>] = []
+    for number in numbers {
+        if let last = runs.last, last.upperBound + 1 == number {
+            runs[runs.count - 1] = last.lowerBound...number
+        } else {
+            runs.append(number...number)
+        }
+    }
+    return runs.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)–\($0.upperBound)" }
+        .joined(separator: ", ")
+}

@@ -1,0 +1,100 @@
+public import LPUMachine
+import LPUSchedule
+public import LPUSupport
+
+extension Pictures {
+    /// How busy each kind of unit of a chip is over some cycles: a row a kind, columns of equally
+    /// many cycles, the height of a bar the share of the kind's units that is busy, and at the end
+    /// of the row the share over all cycles drawn.
+    ///
+    /// Under the axis, the spans of the largest kernels. Never more than 3000 boxes.
+    /// - Parameters:
+    ///   - chip: one of the machine.
+    ///   - cycles: part of the step; nil for all of it.
+    /// - Throws: `drawing-cycles` where nothing of the step is in the range, `drawing-chip`.
+    /// - Complexity: O(issues of the chip in the range + its bursts).
+    public func timing(
+        of chip: ChipID = ChipID(0), cycles: Range<Cycle>? = nil
+    ) throws(DiagnosticSet) -> Drawing {
+        let step = 0..<length.count
+        let asked = cycles.map { $0.lowerBound.index..<$0.upperBound.index } ?? step
+        let range = asked.clamped(to: step)
+        guard !range.isEmpty else {
+            throw DiagnosticSet(
+                Diagnostic(
+                    at: Diagnostic.Place("cycles"), id: "drawing-cycles",
+                    "\(asked) is asked for, the step is \(step)"))
+        }
+        guard chip.index < machine.chipCount else {
+            throw DiagnosticSet(
+                Diagnostic(
+                    at: Diagnostic.Place("chip"), id: "drawing-chip",
+                    "\(chip) is asked for, the machine has \(machine.chipCount) chips"))
+        }
+        let activity = Activity(of: self, chip: chip, range: range)
+        var chart = TimingChart(pictures: self, activity: activity)
+        chart.draw()
+        let notes = [
+            "cycles \(grouped(range.lowerBound))–\(grouped(range.upperBound - 1)) of a step of "
+                + lengthText,
+            "a bar of full height: all units of the row busy; a column: "
+                + "\(grouped(activity.columnCycles)) cycles; right: busy share of the row's "
+                + "unit-cycles",
+        ]
+        return Drawing(
+            "timing of \(chip)", layout: .placed, heading: heading("timing of \(chip)", notes),
+            nodes: chart.nodes)
+    }
+}
+
+/// Busy unit-cycles of each row in each column of a chart.
+struct Activity {
+    let range: Range<Int>
+    /// Cycles a column; the last may be shorter.
+    let columnCycles: Int
+    let columns: Int
+    /// Row by row.
+    private var busy: [Int]
+
+    /// Bars may be as many as columns in every row: so many keep a chart below 3000 boxes.
+    static let maximumColumns = 190
+
+    init(of pictures: Pictures, chip: ChipID, range: Range<Int>) {
+        self.range = range
+        columnCycles = (range.count + Self.maximumColumns - 1) / Self.maximumColumns
+        columns = (range.count + columnCycles - 1) / columnCycles
+        busy = Array(repeating: 0, count: TimingRow.allCases.count * columns)
+        let (units, model) = (pictures.units, pictures.machine.chip)
+        pictures.schedule.forEachBurst(on: chip) { burst in
+            guard burst.start.index < range.upperBound else { return }
+            let unit = units[burst.queue.index]
+            for occupation in Occupation.of(burst.instruction, on: unit, chip: model) {
+                add(occupation, of: burst)
+            }
+        }
+    }
+
+    private mutating func add(_ occupation: Occupation, of burst: Burst) {
+        let row = occupation.row.rawValue * columns
+        for outer in 0..<Int(burst.outer.count) {
+            let first = burst.start.index + outer * Int(burst.outer.distance)
+            for inner in 0..<Int(burst.inner.count) {
+                let issue = first + inner * Int(burst.inner.distance)
+                for cycle in (issue..<issue + occupation.cycles).clamped(to: range) {
+                    busy[row + (cycle - range.lowerBound) / columnCycles] += occupation.units
+                }
+            }
+        }
+    }
+
+    func cycles(ofColumn column: Int) -> Range<Int> {
+        let first = range.lowerBound + column * columnCycles
+        return first..<min(first + columnCycles, range.upperBound)
+    }
+
+    func busy(_ row: TimingRow, column: Int) -> Int { busy[row.rawValue * columns + column] }
+
+    func busy(_ row: TimingRow) -> Int {
+        busy[row.rawValue * columns..<(row.rawValue + 1) * columns].reduce(0, +)
+    }
+}
