@@ -7,9 +7,6 @@ import LPUSupport
 
 /// One query head on its way through attention.
 private struct QueryHead {
-    /// Its place in the set: query vector j, KV head g.
-    var j: Int
-    var g: Int
     /// fp16, zero outside the head's lanes.
     var masked: ValueID
     /// Score of the current token, in every lane.
@@ -26,82 +23,89 @@ private struct Cache {
 
 extension DecoderLowering {
     /// x + o(attention(norm x)), the token itself attended outside the cache and appended after.
-    mutating func lowerAttention(_ x: [ValueID], layer: Int) -> [ValueID] {
+    mutating func lowerAttention(_ x: [[ValueID]], layer: Int) -> [[ValueID]] {
+        let partial = places.map { lowerAttention(x[$0], layer: layer, on: $0) }
+        return addPartialSums(partial, to: x, "layer\(layer).x1")
+    }
+
+    /// This chip's part of the output projection's sum, a value an output tile.
+    private mutating func lowerAttention(
+        _ x: [ValueID], layer: Int, on place: Int
+    ) -> [ValueID] {
+        let heads = heads[place]
+        guard !heads.sets.isEmpty else { return [] }
         let prefix = "model.layers.\(layer)."
         let name = "layer\(layer)"
-        let (activation, scale) = normalise(x, "\(name).attention")
-        let cosine = builder.elementwise(.multiply, shared.cosine.at(), scale.at())
-        let sine = builder.elementwise(.multiply, shared.sine.at(), scale.at())
+        let (activation, scale) = normalise(x, "\(name).attention", on: place)
+        let cosine = builder.elementwise(.multiply, shared[place].cosine.at(), scale.at())
+        let sine = builder.elementwise(.multiply, shared[place].sine.at(), scale.at())
         var mixed: [ValueID] = []
         var columns: [IndexMap] = []
-        for set in 0..<heads.sets {
-            let label = heads.sets == 1 ? name : "\(name).set\(set)"
-            let cache = makeCache(label, set)
-            let value = projectValue(activation, scale, prefix, label, set)
+        for set in heads.sets.indices {
+            let label = heads.sets.count == 1 ? name : "\(name).set\(set)"
+            let cache = makeCache(label, set, on: place)
+            let value = projectValue(activation, scale, prefix, label, set, on: place)
             let key = projectRotated(
-                activation, prefix + "self_attn.k_proj.weight", "\(label).k", keyRows(set),
-                cosine, sine, norm: prefix + "input_layernorm.weight", factor: 1)
-            for j in 0..<heads.group {
+                activation, prefix + "self_attn.k_proj.weight", "\(label).k",
+                rotatedRows(heads.sets[set].map(\.head)), cosine, sine,
+                norm: prefix + "input_layernorm.weight", factor: 1, on: place)
+            for j in 0..<heads.queryVectors(set) {
+                let queries = heads.sets[set].map {
+                    j < $0.queries.count ? $0.queries[j] : nil
+                }
                 let query = projectRotated(
                     activation, prefix + "self_attn.q_proj.weight", "\(label).q\(j)",
-                    queryRows(set, j), cosine, sine, norm: prefix + "input_layernorm.weight",
-                    factor: 1 / Float(heads.dimension).squareRoot())
+                    rotatedRows(queries), cosine, sine, norm: prefix + "input_layernorm.weight",
+                    factor: 1 / Float(heads.dimension).squareRoot(), on: place)
                 mixed.append(
-                    attend(query, key, value, cache, set: set, j: j, "\(label).q\(j)"))
-                columns.append(outputColumns(set, j))
+                    attend(
+                        query, key, value, cache, set: set, queries: queries,
+                        "\(label).q\(j)"))
+                columns.append(outputColumns(queries))
             }
             append(key, value, cache, set: set, label)
         }
         let output = linear(
             "\(name).o", tensor: prefix + "self_attn.o_proj.weight", rows: hiddenColumns,
-            columns: columns)
-        return (0..<hidden.count).map { n in
-            chained { l in
-                let sum = l.product(mixed, output, n)
-                return l.builder.elementwise(.add, sum.at(), x[n].at(), name: "\(name).x1.\(n)")
-            }
-        }
+            columns: columns, on: place)
+        return partialSums(mixed, output, residual: x, "\(name).x1")
     }
 
     // MARK: Projections
 
     /// Lanes 2i and 2i + 1 of a head hold the pair (i, i + d/2) that rotates together.
-    private func keyRows(_ set: Int) -> IndexMap {
-        rotatedRows(firstHead: heads.heads(set).lowerBound, stride: 1, set)
+    private func rotatedRows(_ rows: [Int?]) -> IndexMap {
+        let d = model.headDimension
+        return IndexMap(segments: rows.enumerated().compactMap { g, head in
+            head.map {
+                IndexMap.Segment(
+                    position: g * d, base: $0 * d, count: d,
+                    digits: DigitSum([
+                        .init(radix: 2, stride: d / 2), .init(radix: 0, stride: 1),
+                    ]))
+            }
+        })
     }
 
-    private func queryRows(_ set: Int, _ j: Int) -> IndexMap {
-        rotatedRows(
-            firstHead: heads.heads(set).lowerBound * heads.group + j, stride: heads.group, set)
+    private func plainRows(_ rows: [Int?]) -> IndexMap {
+        let d = model.headDimension
+        return IndexMap(segments: rows.enumerated().compactMap { g, head in
+            head.map {
+                IndexMap.Segment(position: g * d, base: $0 * d, count: d, digits: .linear(1))
+            }
+        })
     }
 
-    private func rotatedRows(firstHead: Int, stride: Int, _ set: Int) -> IndexMap {
-        let d = heads.dimension
-        return IndexMap(
-            base: firstHead * d, count: heads.width(set),
-            digits: DigitSum([
-                .init(radix: 2, stride: d / 2), .init(radix: d / 2, stride: 1),
-                .init(radix: 0, stride: stride * d),
-            ]))
-    }
-
-    private func outputColumns(_ set: Int, _ j: Int) -> IndexMap {
-        let d = heads.dimension
-        return IndexMap(
-            base: (heads.heads(set).lowerBound * heads.group + j) * d, count: heads.width(set),
-            digits: DigitSum([
-                .init(radix: d, stride: 1), .init(radix: 0, stride: heads.group * d),
-            ]))
-    }
+    private func outputColumns(_ queries: [Int?]) -> IndexMap { plainRows(queries) }
 
     private mutating func projectValue(
-        _ activation: [ValueID], _ scale: ValueID, _ prefix: String, _ label: String, _ set: Int
+        _ activation: [ValueID], _ scale: ValueID, _ prefix: String, _ label: String, _ set: Int,
+        on place: Int
     ) -> ValueID {
-        let first = heads.heads(set).lowerBound * heads.dimension
         let weights = linear(
             "\(label).v", tensor: prefix + "self_attn.v_proj.weight",
-            rows: [.range(first..<first + heads.width(set))], columns: hiddenColumns,
-            norm: prefix + "input_layernorm.weight")
+            rows: [plainRows(heads[place].sets[set].map(\.head))], columns: hiddenColumns,
+            norm: prefix + "input_layernorm.weight", on: place)
         return chained { l in
             let sum = l.product(activation, weights, 0)
             return l.builder.elementwise(.multiply, sum.at(), scale.at(), name: "\(label).value")
@@ -113,11 +117,11 @@ extension DecoderLowering {
     /// each pair swapped, so that both are equally late.
     private mutating func projectRotated(
         _ activation: [ValueID], _ tensor: String, _ label: String, _ rows: IndexMap,
-        _ cosine: ValueID, _ sine: ValueID, norm: String, factor: Float
+        _ cosine: ValueID, _ sine: ValueID, norm: String, factor: Float, on place: Int
     ) -> ValueID {
         let weights = linear(
             label, tensor: tensor, rows: [rows], columns: hiddenColumns, factor: factor,
-            norm: norm)
+            norm: norm, on: place)
         let width = chip.lanesPerSuperlane
         let straight = (0..<width).map { Int16($0) }
         let swapped = (0..<width).map { Int16($0 ^ 1) }
@@ -135,13 +139,13 @@ extension DecoderLowering {
 
     /// The attention output of the set's heads of query vector j, fp16, in the heads' lanes.
     private mutating func attend(
-        _ query: ValueID, _ key: ValueID, _ value: ValueID, _ cache: Cache, set: Int, j: Int,
-        _ label: String
+        _ query: ValueID, _ key: ValueID, _ value: ValueID, _ cache: Cache, set: Int,
+        queries: [Int?], _ label: String
     ) -> ValueID {
         var outputs: [ValueID] = []
-        for g in 0..<heads.heads(set).count {
+        for g in queries.indices where queries[g] != nil {
             let head = "\(label).h\(g)"
-            let query = maskedQuery(query, key, g: g, j: j, head)
+            let query = maskedQuery(query, key, g: g, head)
             let scores = scores(query, cache, set, head)
             var best = query.current
             for score in scores {
@@ -172,9 +176,10 @@ extension DecoderLowering {
     }
 
     private mutating func maskedQuery(
-        _ query: ValueID, _ key: ValueID, g: Int, j: Int, _ head: String
+        _ query: ValueID, _ key: ValueID, g: Int, _ head: String
     ) -> QueryHead {
-        let mask = shared.headMasks[g]
+        let place = builder[query].chip
+        let mask = shared[place].headMasks[g]
         let masked = chained { l -> ValueID in
             let mine = l.builder.elementwise(.mask, query.at(), mask.at())
             return l.builder.elementwise(.toFP16, mine.at(), name: "\(head).masked")
@@ -187,18 +192,19 @@ extension DecoderLowering {
             let rest = l.builder.elementwise(.subtract, mine.at(), high.at())
             return (high, l.builder.elementwise(.toFP16, rest.at()))
         }
-        let ones = Tile([Use(shared.ones)], count: lanes)
+        let ones = Tile([Use(shared[place].ones)], count: lanes)
         let current = builder.matmul(
             [MatmulTerm(high.at(), ones), MatmulTerm(low.at(), ones)], count: 1,
             name: "\(head).current")
-        return QueryHead(j: j, g: g, masked: masked, current: current)
+        return QueryHead(masked: masked, current: current)
     }
 
     /// Scores of the cached tokens, a block of 320 each; at most -60000 where there is none.
     private mutating func scores(
         _ query: QueryHead, _ cache: Cache, _ set: Int, _ head: String
     ) -> [ValueID] {
-        (0..<blockCount).map { block in
+        let place = builder[query.masked].chip
+        return (0..<blockCount).map { block in
             let tokens = min(lanes, (plan.context - block * lanes + 15) / 16 * 16)
             let rows = lanes / chip.weightStreamsPerPlane
             let tile = Tile(
@@ -206,7 +212,7 @@ extension DecoderLowering {
             return chained { l in
                 let score = l.builder.matmul([MatmulTerm(query.masked.at(), tile)], count: 1)
                 return l.builder.elementwise(
-                    .min, score.at(), l.shared.bounds[block].at(), name: "\(head).scores")
+                    .min, score.at(), l.shared[place].bounds[block].at(), name: "\(head).scores")
             }
         }
     }
@@ -216,14 +222,16 @@ extension DecoderLowering {
         _ weights: [ValueID], _ current: ValueID, _ value: ValueID, _ cache: Cache, set: Int,
         g: Int, _ head: String
     ) -> ValueID {
-        let ones = Tile([Use(shared.ones)], count: lanes)
+        let place = builder[current].chip
+        let heads = heads[place]
+        let ones = Tile([Use(shared[place].ones)], count: lanes)
         let share = chained { l -> ValueID in
             let cached = l.builder.matmul(weights.map { MatmulTerm($0.at(), ones) }, count: 1)
             let total = l.builder.elementwise(.add, cached.at(), current.at())
             let root = l.builder.elementwise(.rsqrt, total.at())
             let inverse = l.builder.elementwise(.multiply, root.at(), root.at())
             return l.builder.elementwise(
-                .mask, inverse.at(), l.shared.headMasks[g].at(), name: "\(head).share")
+                .mask, inverse.at(), l.shared[place].headMasks[g].at(), name: "\(head).share")
         }
         let rows = heads.rows(set) / chip.weightStreamsPerPlane
         let terms = weights.enumerated().map { block, weight in
@@ -243,18 +251,19 @@ extension DecoderLowering {
 
     // MARK: Cache
 
-    private mutating func makeCache(_ label: String, _ set: Int) -> Cache {
+    private mutating func makeCache(_ label: String, _ set: Int, on place: Int) -> Cache {
         let slices = chip.weightStreamsPerPlane
         func regions(_ name: String, _ rows: Int) -> [ValueID] {
             (0..<slices).map {
-                builder.image("\(label).\(name)\($0)", type: .fp16, count: rows, .zero)
+                builder.image(
+                    "\(label).\(name)\($0)", chip: place, type: .fp16, count: rows, .zero)
             }
         }
         let rows = lanes / slices
         return Cache(
             keys: regions("keys", blockCount * rows + 1),
             openValues: regions("openValues", rows + 1),
-            values: regions("values", blockCount * heads.rows(set) / slices))
+            values: regions("values", blockCount * heads[place].rows(set) / slices))
     }
 
     /// Appends the token's K row, and its V row to the open block, which is transposed anew: the
@@ -262,6 +271,7 @@ extension DecoderLowering {
     private mutating func append(
         _ key: ValueID, _ value: ValueID, _ cache: Cache, set: Int, _ label: String
     ) {
+        let place = builder[key].chip
         let slices = chip.weightStreamsPerPlane
         let rows = lanes / slices
         let newKey = builder.elementwise(.toFP16, key.at(), name: "\(label).newKey")
@@ -270,27 +280,27 @@ extension DecoderLowering {
         for slice in 0..<slices {
             _ = builder.scatter(
                 into: Use(cache.keys[slice]), rows: blockCount * rows + 1,
-                address: shared.keyRows[slice].at(), data: newKey.at(), count: 1,
+                address: shared[place].keyRows[slice].at(), data: newKey.at(), count: 1,
                 name: "\(label).keys\(slice).next")
             open.append(
                 builder.scatter(
                     into: Use(cache.openValues[slice]), rows: rows + 1,
-                    address: shared.valueRows[slice].at(), data: newValue.at(), count: 1,
+                    address: shared[place].valueRows[slice].at(), data: newValue.at(), count: 1,
                     name: "\(label).openValues\(slice).next"))
         }
         let tile = Tile(open.map { Use($0) }, count: lanes)
         var values = cache.values
-        let perBlock = heads.rows(set) / slices
-        for channel in 0..<heads.rows(set) {
+        let perBlock = heads[place].rows(set) / slices
+        for channel in 0..<heads[place].rows(set) {
             let column = chained { l -> ValueID in
                 let sum = l.builder.matmul(
-                    [MatmulTerm(l.shared.identity.at(channel), tile)], count: 1)
+                    [MatmulTerm(l.shared[place].identity.at(channel), tile)], count: 1)
                 return l.builder.elementwise(.toFP16, sum.at())
             }
             let row = channel / slices
             values[channel % slices] = builder.scatter(
                 into: Use(values[channel % slices], start: row),
-                rows: (blockCount - 1) * perBlock + 1, address: shared.blockRow.at(),
+                rows: (blockCount - 1) * perBlock + 1, address: shared[place].blockRows[set].at(),
                 data: column.at(), count: 1,
                 name: "\(label).values\(channel % slices).\(row)")
         }

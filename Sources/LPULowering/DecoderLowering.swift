@@ -22,7 +22,7 @@ public func lower(
         name: model.architecture.rawValue, lanes: machine.chip.lanes,
         lanesPerSuperlane: machine.chip.lanesPerSuperlane,
         templates: [lowering.builder.template],
-        instances: [Instance(template: 0, chips: [ChipID(0)])])
+        instances: [Instance(template: 0, chips: (0..<plan.tensorParallel).map { ChipID($0) })])
 }
 
 private func checkSupport(
@@ -46,6 +46,16 @@ private func checkSupport(
     if model.hasAttentionBias || model.hasFeedForwardBias {
         refuse("attention_bias, mlp_bias", "biases are not lowered yet")
     }
+    let chips = (0..<max(plan.tensorParallel, 1)).map { ChipID($0) }
+    if plan.tensorParallel < 1 || chips.count > machine.chipCount {
+        refuse(
+            "plan.tensorParallel", "\(plan.tensorParallel) chips share a layer, \(machine.name) has "
+                + "\(machine.chipCount)")
+    } else if let far = chips.first(where: { machine.topology.hops(from: chips[0], to: $0) > 1 }) {
+        refuse(
+            "plan.tensorParallel", "\(plan.tensorParallel) chips share a layer, but \(chips[0]) and "
+                + "\(far) are more than one hop apart: try fewer")
+    }
     if plan.context < 1 || plan.context > model.maximumPositions {
         refuse(
             "plan.context", "context is \(plan.context), the model has "
@@ -67,23 +77,28 @@ struct DecoderLowering {
     let lanes: Int
     var builder: TemplateBuilder
     private var chains = 0
-    var shared = SharedValues()
+    /// Chips that share every layer.
+    let places: Range<Int>
+    var shared: [SharedValues]
 
     /// How the hidden vector is dealt out to lanes.
     let hidden: Tiling
-    let feedForward: Tiling
-    let heads: HeadLayout
+    /// Each chip's heads.
+    let heads: [HeadLayout]
 
     init(model: ModelConfiguration, plan: Plan, chip: Chip) {
         self.model = model
         self.plan = plan
         self.chip = chip
         lanes = chip.lanes
-        hidden = Tiling(model.hiddenSize, lanes: chip.lanes)
-        feedForward = Tiling(model.intermediateSize, lanes: chip.lanes)
-        heads = HeadLayout(model, lanes: chip.lanes)
+        hidden = Tiling(0..<model.hiddenSize, lanes: chip.lanes)
+        places = 0..<plan.tensorParallel
+        shared = places.map { _ in SharedValues() }
+        heads = places.map {
+            HeadLayout(model, queries: $0.share(of: model.queryHeadCount, plan), lanes: chip.lanes)
+        }
         builder = TemplateBuilder(
-            "step", chipCount: 1, lanesPerSuperlane: chip.lanesPerSuperlane)
+            "step", chipCount: plan.tensorParallel, lanesPerSuperlane: chip.lanesPerSuperlane)
     }
 
     mutating func lowerStep() {
@@ -106,10 +121,11 @@ struct DecoderLowering {
 
     /// An image vector with the same word in every lane.
     mutating func constant(
-        _ name: String, _ bits: UInt32, type: ElementType, lanes range: Range<Int>? = nil
+        _ name: String, _ bits: UInt32, type: ElementType, lanes range: Range<Int>? = nil,
+        on place: Int
     ) -> ValueID {
         builder.image(
-            name, type: type, count: 1,
+            name, chip: place, type: type, count: 1,
             .constant(bits: bits, vectors: 0..<1, lanes: range ?? 0..<lanes))
     }
 }
@@ -128,56 +144,75 @@ struct SharedValues {
     var keyRows: [ValueID] = []
     /// The same in the open block of V.
     var valueRows: [ValueID] = []
-    /// The first row of the token's block in the transposed V.
-    var blockRow = ValueID(0)
+    /// For each set of heads, the first row of the token's block in the transposed V.
+    var blockRows: [ValueID] = []
     var tokenAddress = ValueID(0)
     /// 1 in the lanes of each KV head of a set.
     var headMasks: [ValueID] = []
 }
 
-/// A dimension dealt out to as few vectors as possible, in equal parts.
+/// A range of a dimension dealt out to as few vectors as possible, in equal parts.
 struct Tiling {
-    let size: Int
+    let whole: Range<Int>
     let count: Int
     let width: Int
 
-    init(_ size: Int, lanes: Int) {
-        self.size = size
-        count = (size + lanes - 1) / lanes
-        width = (size + count - 1) / count
+    init(_ whole: Range<Int>, lanes: Int) {
+        self.whole = whole
+        count = (whole.count + lanes - 1) / lanes
+        width = count == 0 ? 0 : (whole.count + count - 1) / count
     }
 
-    func range(_ tile: Int) -> Range<Int> { tile * width..<min((tile + 1) * width, size) }
-    /// Weight vectors of an output tile: whole load columns of 16.
-    var rows: Int { (width + 15) / 16 * 16 }
+    func range(_ tile: Int) -> Range<Int> {
+        let start = whole.lowerBound + tile * width
+        return start..<min(start + width, whole.upperBound)
+    }
+    var ranges: [Range<Int>] { (0..<count).map(range) }
 }
 
-/// Which heads share a vector: KV head g of a set takes lanes g * dimension on; query vector j
-/// holds query j of each KV head's group in the same lanes.
+/// A chip's query heads and the KV heads that they need, in sets that share a vector: KV head g of
+/// a set takes lanes g * dimension on, and query vector j holds query j of each KV head's group in
+/// the same lanes.
 struct HeadLayout {
+    struct KeyValueHead {
+        var head: Int
+        var queries: [Int]
+    }
     let dimension: Int
-    /// KV heads of a full set.
-    let perSet: Int
-    let sets: Int
-    /// Query heads of a KV head.
-    let group: Int
-    private let keyValueHeads: Int
+    let sets: [[KeyValueHead]]
 
-    init(_ model: ModelConfiguration, lanes: Int) {
+    init(_ model: ModelConfiguration, queries: Range<Int>, lanes: Int) {
         dimension = model.headDimension
-        keyValueHeads = model.keyValueHeadCount
-        group = model.groupSize
-        perSet = min(lanes / dimension, keyValueHeads)
-        sets = (keyValueHeads + perSet - 1) / perSet
+        let group = model.groupSize
+        var all: [KeyValueHead] = []
+        for query in queries {
+            if all.last?.head == query / group {
+                all[all.count - 1].queries.append(query)
+            } else {
+                all.append(KeyValueHead(head: query / group, queries: [query]))
+            }
+        }
+        let perSet = lanes / dimension
+        sets = stride(from: 0, to: all.count, by: perSet).map {
+            Array(all[$0..<min($0 + perSet, all.count)])
+        }
     }
 
-    /// KV heads of a set.
-    func heads(_ set: Int) -> Range<Int> {
-        set * perSet..<min((set + 1) * perSet, keyValueHeads)
-    }
+    /// KV heads that the widest set has.
+    var perSet: Int { sets.map(\.count).max() ?? 0 }
     /// Lanes that a set's vectors use.
-    func width(_ set: Int) -> Int { heads(set).count * dimension }
+    func width(_ set: Int) -> Int { sets[set].count * dimension }
+    /// Weight vectors that hold them: whole load columns of 16.
     func rows(_ set: Int) -> Int { (width(set) + 15) / 16 * 16 }
+    /// Query vectors of a set.
+    func queryVectors(_ set: Int) -> Int { sets[set].map(\.queries.count).max() ?? 0 }
+}
+
+extension Int {
+    /// The part of `count` things that falls to this chip of the plan, in equal parts.
+    func share(of count: Int, _ plan: Plan) -> Range<Int> {
+        self * count / plan.tensorParallel..<(self + 1) * count / plan.tensorParallel
+    }
 }
 
 extension ValueID {

@@ -7,21 +7,30 @@ import LPUSupport
 
 extension DecoderLowering {
     /// x + down(silu(gate(norm x)) * up(norm x)).
-    mutating func lowerFeedForward(_ x: [ValueID], layer: Int) -> [ValueID] {
+    mutating func lowerFeedForward(_ x: [[ValueID]], layer: Int) -> [[ValueID]] {
+        let partial = places.map { lowerFeedForward(x[$0], layer: layer, on: $0) }
+        return addPartialSums(partial, to: x, "layer\(layer).x2")
+    }
+
+    /// This chip's part of the down projection's sum, a value an output tile.
+    private mutating func lowerFeedForward(
+        _ x: [ValueID], layer: Int, on place: Int
+    ) -> [ValueID] {
         let prefix = "model.layers.\(layer)."
         let name = "layer\(layer)"
         let norm = prefix + "post_attention_layernorm.weight"
-        let (activation, scale) = normalise(x, "\(name).ffn")
+        let (activation, scale) = normalise(x, "\(name).ffn", on: place)
         let half = builder.elementwise(.multiply, scale.at(), 0.5, name: "\(name).ffn.half")
-        let rows = (0..<feedForward.count).map { IndexMap.range(feedForward.range($0)) }
+        let own = Tiling(place.share(of: model.intermediateSize, plan), lanes: lanes)
+        let rows = own.ranges.map { IndexMap.range($0) }
         let gate = linear(
             "\(name).gate", tensor: prefix + "mlp.gate_proj.weight", rows: rows,
-            columns: hiddenColumns, norm: norm)
+            columns: hiddenColumns, norm: norm, on: place)
         let up = linear(
             "\(name).up", tensor: prefix + "mlp.up_proj.weight", rows: rows,
-            columns: hiddenColumns, norm: norm)
+            columns: hiddenColumns, norm: norm, on: place)
         var inner: [ValueID] = []
-        for n in 0..<feedForward.count {
+        for n in 0..<own.count {
             inner.append(
                 chained { l -> ValueID in
                     // silu(g) = g/2 * (1 + tanh(g/2)).
@@ -39,12 +48,8 @@ extension DecoderLowering {
         }
         let down = linear(
             "\(name).down", tensor: prefix + "mlp.down_proj.weight", rows: hiddenColumns,
-            columns: rows)
-        return (0..<hidden.count).map { n in
-            chained { l in
-                let sum = l.product(inner, down, n)
-                return l.builder.elementwise(.add, sum.at(), x[n].at(), name: "\(name).x2.\(n)")
-            }
-        }
+            columns: rows, on: place)
+        guard own.count > 0 else { return [] }
+        return partialSums(inner, down, residual: x, "\(name).x2")
     }
 }

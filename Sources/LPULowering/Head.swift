@@ -5,62 +5,93 @@ import LPUNumerics
 import LPUPlanning
 import LPUSupport
 
+/// The best logit seen so far in each lane, and its token.
+private struct Best {
+    var logit: ValueID
+    var token: ValueID
+}
+
 extension DecoderLowering {
-    /// Logits, their argmax, and the token on its way out.
-    mutating func lowerHead(_ x: [ValueID]) {
-        let (activation, scale) = normalise(x, "head")
-        let vocabulary = Tiling(model.vocabularySize, lanes: lanes)
+    /// Logits, their argmax, and the token on its way out. The vocabulary is split over the chips.
+    mutating func lowerHead(_ x: [[ValueID]]) {
+        var best: Best?
+        for place in places {
+            guard let own = lowerVocabulary(x[place], on: place) else { continue }
+            guard let old = best else {
+                best = own
+                continue
+            }
+            let logit = builder.transfer(own.logit.at(), to: builder[old.logit].chip, count: 1)
+            let token = builder.transfer(own.token.at(), to: builder[old.logit].chip, count: 1)
+            best = better(old, Best(logit: logit, token: token))
+        }
+        guard let best else { return }
+        let token = argmaxOverLanes(best.logit, best.token)
+        lowerEgress(token)
+    }
+
+    /// Per lane, the best of this chip's part of the vocabulary; nil where it has none.
+    private mutating func lowerVocabulary(_ x: [ValueID], on place: Int) -> Best? {
+        let own = Tiling(place.share(of: model.vocabularySize, plan), lanes: lanes)
+        guard own.count > 0 else { return nil }
+        let (activation, scale) = normalise(x, "head", on: place)
         let weights = linear(
             "lmHead",
             tensor: model.tiesEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight",
-            rows: (0..<vocabulary.count).map { .range(vocabulary.range($0)) },
-            columns: hiddenColumns, norm: "model.norm.weight")
-        var best: ValueID?
-        var place = ValueID(0)
-        for n in 0..<vocabulary.count {
-            let range = vocabulary.range(n)
+            rows: own.ranges.map { .range($0) }, columns: hiddenColumns,
+            norm: "model.norm.weight", on: place)
+        var best: Best?
+        for (n, range) in own.ranges.enumerated() {
             let logits = chained { l -> ValueID in
                 let sum = l.product(activation, weights, n)
                 return l.builder.elementwise(
-                    .multiply, sum.at(), scale.at(), name: "logits\(n)")
+                    .multiply, sum.at(), scale.at(), name: "logits.\(range.lowerBound)")
             }
-            // Lanes beyond the vocabulary never win.
-            let limits = (0..<lanes).map {
-                ($0 < range.count ? Float.greatestFiniteMagnitude : -Float.greatestFiniteMagnitude)
-                    .bitPattern
-            }
-            let limit = builder.image(
-                "limit\(n)", type: .fp32, count: 1, .table(bits: limits, stride: 0, run: 1))
-            let index = builder.image(
-                "token\(n)", type: .int32, count: 1,
-                .table(
-                    bits: (0..<lanes).map { UInt32(range.lowerBound + $0) }, stride: 0, run: 1))
-            let valid = builder.elementwise(.min, logits.at(), limit.at(), name: "valid\(n)")
-            guard let old = best else {
-                best = valid
-                place = builder.elementwise(.copy, index.at())
-                continue
-            }
-            let greater = builder.elementwise(.less, old.at(), valid.at())
-            place = chained { l in
-                let taken = l.builder.elementwise(.mask, index.at(), greater.at())
-                let kept = l.builder.elementwise(.maskNot, place.at(), greater.at())
-                return l.builder.elementwise(.or, taken.at(), kept.at())
-            }
-            best = builder.elementwise(.max, old.at(), valid.at())
+            let tile = limited(logits, range, on: place)
+            best = best.map { better($0, tile) } ?? tile
         }
-        guard let best else { return }
-        lowerEgress(argmaxOverLanes(best, place))
+        return best
+    }
+
+    /// Lanes beyond the vocabulary never win.
+    private mutating func limited(
+        _ logits: ValueID, _ range: Range<Int>, on place: Int
+    ) -> Best {
+        let top = Float.greatestFiniteMagnitude
+        let limits = (0..<lanes).map { ($0 < range.count ? top : -top).bitPattern }
+        let limit = builder.image(
+            "limit.\(range.lowerBound)", chip: place, type: .fp32, count: 1,
+            .table(bits: limits, stride: 0, run: 1))
+        let token = builder.image(
+            "token.\(range.lowerBound)", chip: place, type: .int32, count: 1,
+            .table(
+                bits: (0..<lanes).map { UInt32(range.lowerBound + $0) }, stride: 0, run: 1))
+        return Best(
+            logit: builder.elementwise(.min, logits.at(), limit.at()),
+            token: builder.elementwise(.copy, token.at()))
+    }
+
+    /// The greater logit in each lane; of equal ones the old, whose token is lower.
+    private mutating func better(_ old: Best, _ new: Best) -> Best {
+        let greater = builder.elementwise(.less, old.logit.at(), new.logit.at())
+        let token = chained { l -> ValueID in
+            let taken = l.builder.elementwise(.mask, new.token.at(), greater.at())
+            let kept = l.builder.elementwise(.maskNot, old.token.at(), greater.at())
+            return l.builder.elementwise(.or, taken.at(), kept.at())
+        }
+        return Best(
+            logit: builder.elementwise(.max, old.logit.at(), new.logit.at()), token: token)
     }
 
     /// Byte k of the id in lane k of every superlane, k < 4.
     private mutating func lowerEgress(_ token: ValueID) {
         let width = chip.lanesPerSuperlane
+        let place = builder[token].chip
         let shifts = builder.image(
-            "egressShifts", type: .int32, count: 1,
+            "egressShifts", chip: place, type: .int32, count: 1,
             .table(bits: (0..<lanes).map { UInt32(8 * min($0 % width, 3)) }, stride: 0, run: 1))
         let bytes = builder.image(
-            "egressBytes", type: .int32, count: 1,
+            "egressBytes", chip: place, type: .int32, count: 1,
             .table(bits: (0..<lanes).map { $0 % width < 4 ? 255 : 0 }, stride: 0, run: 1))
         let word = chained { l -> ValueID in
             let shifted = l.builder.elementwise(.shiftRight, token.at(), shifts.at())

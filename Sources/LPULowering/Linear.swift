@@ -19,12 +19,21 @@ struct LinearWeights {
 
 /// Rows or columns of a weight matrix that a tile's weight vectors or lanes hold.
 struct IndexMap {
-    var base: Int
-    var count: Int
-    var digits: DigitSum
+    /// `count` of them from `position` of the tile on: `base + digits(i)` of the matrix.
+    struct Segment {
+        var position: Int
+        var base: Int
+        var count: Int
+        var digits: DigitSum
+    }
+    var segments: [Segment]
+
+    var count: Int { segments.map { $0.position + $0.count }.max() ?? 0 }
 
     static func range(_ range: Range<Int>) -> IndexMap {
-        IndexMap(base: range.lowerBound, count: range.count, digits: .linear(1))
+        IndexMap(segments: [
+            Segment(position: 0, base: range.lowerBound, count: range.count, digits: .linear(1))
+        ])
     }
 }
 
@@ -32,22 +41,26 @@ extension DecoderLowering {
     /// The weights of `tensor` with the given rows a output tile and columns a contraction tile.
     mutating func linear(
         _ name: String, tensor: String, rows: [IndexMap], columns: [IndexMap],
-        factor: Float = 1, norm: String? = nil
+        factor: Float = 1, norm: String? = nil, on place: Int
     ) -> LinearWeights {
         let height = ((rows.map(\.count).max() ?? 0) + 15) / 16 * 16
         var pieces: [Piece] = []
         for (n, row) in rows.enumerated() {
             for (k, column) in columns.enumerated() {
                 let start = (n * columns.count + k) * height
-                pieces.append(
-                    Piece(
-                        vectors: start..<start + row.count, lanes: 0..<column.count,
-                        base: [row.base, column.base], vector: [row.digits, .zero],
-                        lane: [.zero, column.digits]))
+                for r in row.segments {
+                    let first = start + r.position
+                    pieces += column.segments.map { c in
+                        Piece(
+                            vectors: first..<first + r.count,
+                            lanes: c.position..<c.position + c.count, base: [r.base, c.base],
+                            vector: [r.digits, .zero], lane: [.zero, c.digits])
+                    }
+                }
             }
         }
         let value = builder.image(
-            name, type: plan.weightType, count: rows.count * columns.count * height,
+            name, chip: place, type: plan.weightType, count: rows.count * columns.count * height,
             .weights(
                 Layout(tensor: tensor, pieces: pieces), factor: factor, columnScale: norm))
         return LinearWeights(value: value, rows: height, contractions: columns.count)
@@ -62,14 +75,16 @@ extension DecoderLowering {
             name: name)
     }
 
-    var hiddenColumns: [IndexMap] { (0..<hidden.count).map { .range(hidden.range($0)) } }
+    var hiddenColumns: [IndexMap] { hidden.ranges.map { .range($0) } }
 
     /// x in fp16 and 1/rms(x) in every lane.
     ///
     /// The norm's weight is folded into the layer after it and its scalar multiplies the outputs.
     /// Squares of real residuals leave fp16, so that they are scaled by 2^-14 and summed as two
     /// fp16 terms, the second 2^11 times what the first dropped.
-    mutating func normalise(_ x: [ValueID], _ name: String) -> (x: [ValueID], scale: ValueID) {
+    mutating func normalise(
+        _ x: [ValueID], _ name: String, on place: Int
+    ) -> (x: [ValueID], scale: ValueID) {
         var activations: [ValueID] = []
         var high: [ValueID] = []
         var low: [ValueID] = []
@@ -87,7 +102,7 @@ extension DecoderLowering {
             high.append(a)
             low.append(b)
         }
-        let ones = Tile([Use(shared.ones)], count: lanes)
+        let ones = Tile([Use(shared[place].ones)], count: lanes)
         let sums = [high, low].map { part in
             builder.matmul(part.map { MatmulTerm($0.at(), ones) }, count: 1)
         }

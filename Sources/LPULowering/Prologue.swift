@@ -7,31 +7,44 @@ import LPUSupport
 
 /// Once a token: constants, addresses, masks and rotary rows from the bytes that come in.
 extension DecoderLowering {
+    /// Every chip works out the same from the bytes that enter the first.
     mutating func lowerPrologue() {
-        lowerConstants()
         let ingress = builder.ingress(count: 1, name: "ingress")
-        let token = ingressWord(ingress, 0, "token")
-        let position = ingressWord(ingress, 1, "position")
-        shared.tokenAddress = address(token, "tokenAddress")
-        let positionAddress = address(position, "positionAddress")
-        shared.cosine = rotaryRow(positionAddress, isSine: false)
-        shared.sine = rotaryRow(positionAddress, isSine: true)
-        lowerBounds(position)
-        lowerCacheRows(position)
+        for place in places {
+            let bytes =
+                place == 0
+                ? ingress : builder.transfer(ingress.at(), to: place, count: 1, name: "ingress")
+            lowerPrologue(bytes, on: place)
+        }
     }
 
-    private mutating func lowerConstants() {
+    private mutating func lowerPrologue(_ ingress: ValueID, on place: Int) {
+        lowerConstants(on: place)
+        let token = ingressWord(ingress, 0, "token")
+        let position = ingressWord(ingress, 1, "position")
+        shared[place].tokenAddress = address(token, "tokenAddress")
+        let positionAddress = address(position, "positionAddress")
+        shared[place].cosine = rotaryRow(positionAddress, isSine: false)
+        shared[place].sine = rotaryRow(positionAddress, isSine: true)
+        lowerBounds(position, on: place)
+        lowerCacheRows(position, on: place)
+    }
+
+    private mutating func lowerConstants(on place: Int) {
         let one: UInt32 = 0x3c00
-        shared.ones = builder.image(
-            "ones", type: .fp16, count: lanes,
+        shared[place].ones = builder.image(
+            "ones", chip: place, type: .fp16, count: lanes,
             .constant(bits: one, vectors: 0..<lanes, lanes: 0..<lanes))
-        shared.identity = builder.image(
-            "identity", type: .fp16, count: heads.rows(0),
+        let rows = heads[place].sets.indices.map { heads[place].rows($0) }.max() ?? 0
+        shared[place].identity = builder.image(
+            "identity", chip: place, type: .fp16, count: max(rows, 1),
             .diagonal(bits: one, offset: 0, period: lanes))
-        for g in 0..<heads.perSet {
-            let range = g * heads.dimension..<(g + 1) * heads.dimension
-            shared.headMasks.append(
-                constant("headMask\(g)", Float(1).bitPattern, type: .fp32, lanes: range))
+        let dimension = model.headDimension
+        for g in 0..<heads[place].perSet {
+            let range = g * dimension..<(g + 1) * dimension
+            shared[place].headMasks.append(
+                constant(
+                    "headMask\(g)", Float(1).bitPattern, type: .fp32, lanes: range, on: place))
         }
     }
 
@@ -48,7 +61,7 @@ extension DecoderLowering {
     /// An int32 below 65536 as a gather address: low byte in lane 0, high byte in lane 1 of every
     /// superlane.
     mutating func address(_ value: ValueID, _ name: String) -> ValueID {
-        let shifts = addressShifts()
+        let shifts = addressShifts(for: value)
         let bytes = builder.elementwise(
             .shiftRight, value.at(), shifts.at(), name: "\(name).shifted")
         return builder.byte(0, of: bytes.at(), name: name)
@@ -56,21 +69,22 @@ extension DecoderLowering {
 
     /// 8 in lane 1 of every superlane, else 0; a constant of its own for each user, so that reads
     /// of it never meet.
-    private mutating func addressShifts() -> ValueID {
+    private mutating func addressShifts(for value: ValueID) -> ValueID {
         builder.image(
-            "addressShifts", type: .int32, count: 1,
+            "addressShifts", chip: builder[value].chip, type: .int32, count: 1,
             .diagonal(bits: 8, offset: 1, period: chip.lanesPerSuperlane))
     }
 
     /// The row of cosines or signed sines of the token's position.
     private mutating func rotaryRow(_ address: ValueID, isSine: Bool) -> ValueID {
         let frequencies = model.rotary.inverseFrequencies().map(\.bitPattern)
+        let place = builder[address].chip
         let table = builder.image(
-            isSine ? "sines" : "cosines", type: .fp32, count: plan.context,
+            isSine ? "sines" : "cosines", chip: place, type: .fp32, count: plan.context,
             .rotary(
                 Rotary(
                     inverseFrequencies: frequencies, isSine: isSine, positionStep: 1,
-                    heads: heads.perSet)))
+                    heads: max(heads[place].perSet, 1))))
         return builder.gather(
             table.at(), rows: plan.context, address: address.at(), count: 1,
             name: isSine ? "sine" : "cosine")
@@ -79,12 +93,12 @@ extension DecoderLowering {
     var blockCount: Int { (plan.context + lanes - 1) / lanes }
 
     /// Tokens n < position are in the cache: +60000 there, -60000 elsewhere.
-    private mutating func lowerBounds(_ position: ValueID) {
+    private mutating func lowerBounds(_ position: ValueID, on place: Int) {
         let real = builder.elementwise(.toFP32, position.at(), name: "position.fp32")
         for block in 0..<blockCount {
             let indices = (0..<lanes).map { Float(block * lanes + $0).bitPattern }
             let lane = builder.image(
-                "tokens\(block)", type: .fp32, count: 1,
+                "tokens\(block)", chip: place, type: .fp32, count: 1,
                 .table(bits: indices, stride: 0, run: 1))
             let bound = chained { l in
                 let seen = l.builder.elementwise(.less, lane.at(), real.at())
@@ -92,12 +106,12 @@ extension DecoderLowering {
                 return l.builder.elementwise(
                     .subtract, scaled.at(), 60_000, name: "bound\(block)")
             }
-            shared.bounds.append(bound)
+            shared[place].bounds.append(bound)
         }
     }
 
     /// Token n is row n / 16 of slice n mod 16: the row in that slice, the trash row in the others.
-    private mutating func lowerCacheRows(_ position: ValueID) {
+    private mutating func lowerCacheRows(_ position: ValueID, on place: Int) {
         let slices = chip.weightStreamsPerPlane
         let block = chained { l in
             // position / 320 = (position / 64) / 5, exact for positions below 2^20.
@@ -106,7 +120,7 @@ extension DecoderLowering {
             return l.builder.elementwise(
                 .shiftRight, product.at(), integer: 18, name: "block")
         }
-        shared.keyRows = (0..<slices).map {
+        shared[place].keyRows = (0..<slices).map {
             candidateRow(position, slice: $0, trash: blockCount * lanes / slices, "keyRow\($0)")
         }
         let inBlock = chained { l in
@@ -114,12 +128,15 @@ extension DecoderLowering {
             return l.builder.elementwise(
                 .subtractInt, position.at(), first.at(), name: "inBlock")
         }
-        shared.valueRows = (0..<slices).map {
+        shared[place].valueRows = (0..<slices).map {
             candidateRow(inBlock, slice: $0, trash: lanes / slices, "valueRow\($0)")
         }
-        let rows = builder.elementwise(
-            .multiplyInt, block.at(), integer: Int32(heads.rows(0) / slices), name: "blockRow.row")
-        shared.blockRow = address(rows, "blockRow")
+        for set in heads[place].sets.indices {
+            let perBlock = Int32(heads[place].rows(set) / slices)
+            let rows = builder.elementwise(
+                .multiplyInt, block.at(), integer: perBlock, name: "blockRow\(set).row")
+            shared[place].blockRows.append(address(rows, "blockRow\(set)"))
+        }
     }
 
     private mutating func candidateRow(
@@ -139,12 +156,14 @@ extension DecoderLowering {
         return address(chosen, name)
     }
 
-    /// The token's embedding row, in fp32.
-    mutating func lowerEmbedding() -> [ValueID] {
-        (0..<hidden.count).map { tile in
-            let range = hidden.range(tile)
+    /// The token's embedding row, in fp32 on every chip: the chips hold the tables of the hidden
+    /// vector's tiles in turn and hand their rows to the others.
+    mutating func lowerEmbedding() -> [[ValueID]] {
+        var x = places.map { _ in [ValueID]() }
+        for (tile, range) in hidden.ranges.enumerated() {
+            let owner = tile % places.count
             let table = builder.image(
-                "embedding\(tile)", type: .fp16, count: model.vocabularySize,
+                "embedding\(tile)", chip: owner, type: .fp16, count: model.vocabularySize,
                 .weights(
                     Layout(
                         tensor: "model.embed_tokens.weight",
@@ -155,9 +174,15 @@ extension DecoderLowering {
                                 lane: [.zero, .linear(1)])
                         ]), factor: 1, columnScale: nil))
             let row = builder.gather(
-                table.at(), rows: model.vocabularySize, address: shared.tokenAddress.at(),
+                table.at(), rows: model.vocabularySize, address: shared[owner].tokenAddress.at(),
                 count: 1, name: "embedded\(tile)")
-            return builder.elementwise(.copy, row.at(), name: "x.embedding.\(tile)")
+            for place in places {
+                let here =
+                    place == owner ? row : builder.transfer(row.at(), to: place, count: 1)
+                x[place].append(
+                    builder.elementwise(.copy, here.at(), name: "x.embedding.\(tile)"))
+            }
         }
+        return x
     }
 }

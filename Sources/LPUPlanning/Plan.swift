@@ -6,9 +6,13 @@ public struct Plan: Hashable, Sendable {
     public var context: Int
     /// In which the weights rest and the linear layers run.
     public var weightType: ElementType
+    /// Chips that share every layer: heads, columns and vocabulary are split over them, and they
+    /// must be wired all to all.
+    public var tensorParallel: Int
 
-    public init(context: Int, weightType: ElementType = .fp16) {
+    public init(context: Int, weightType: ElementType = .fp16, tensorParallel: Int = 1) {
         self.context = context
         self.weightType = weightType
+        self.tensorParallel = tensorParallel
     }
 }
