@@ -36,8 +36,12 @@ struct LawReport: Sendable {
     mutating func add(
         chip: ChipID? = nil, unit: Unit? = nil, cycle: Int? = nil, _ message: String
     ) {
+        add(Violation(law, chip: chip, unit: unit, cycle: cycle.map { Cycle($0) }, message))
+    }
+
+    mutating func add(_ violation: Violation) {
         violationCount += 1
-        keep(Violation(law, chip: chip, unit: unit, cycle: cycle.map { Cycle($0) }, message))
+        keep(violation)
     }
 
     /// Takes in what the same law found elsewhere.

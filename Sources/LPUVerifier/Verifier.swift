@@ -1,3 +1,4 @@
+public import LPUDataflow
 public import LPUMachine
 public import LPUSchedule
 import LPUSupport
@@ -28,6 +29,33 @@ public struct Verifier: Sendable {
         Verdict(schedule: schedule, reports: structuralReports(machine, schedule))
     }
 
+    /// Judges laws 1-14: those above, and by a symbolic run that the schedule does what `program`
+    /// says. The program's digest is a claim of the schedule.
+    /// - Requires: the machine has no problems of its own, and the program is legal.
+    /// - Complexity: as above, and O(issues + chips * cycles in use).
+    public func verify(machine: Machine, schedule: Schedule, program: Program) -> Verdict {
+        var reports = structuralReports(machine, schedule)
+        let digest = program.digest
+        let bursts = reports.map(\.scope.bursts).max() ?? 0
+        for i in reports.indices where reports[i].law == .claims && schedule.program != digest {
+            reports[i].add("is for program '\(schedule.program)', not for '\(digest)'")
+        }
+        let run = symbolicRun(
+            machine: machine, schedule: schedule, program: program, threads: threads)
+        for law in [Law.operandTiming, .provenance, .coverage] {
+            var report = LawReport(law, limit: violationsPerLaw)
+            report.count(chips: machine.chipCount, bursts: bursts, issues: run.issueCount)
+            for violation in run.violations where violation.law == law { report.add(violation) }
+            reports.append(report)
+        }
+        return Verdict(schedule: schedule, reports: Self.sorted(reports))
+    }
+
+    /// In the contract's order.
+    private static func sorted(_ reports: [LawReport]) -> [LawReport] {
+        Law.allCases.compactMap { law in reports.first { $0.law == law } }
+    }
+
     /// The reports of the laws that need no dataflow program, in the contract's order.
     func structuralReports(_ machine: Machine, _ schedule: Schedule) -> [LawReport] {
         let table = UnitTable(machine)
@@ -56,7 +84,7 @@ public struct Verifier: Sendable {
         let isSound = reports.allSatisfy { $0.violationCount == 0 }
         ClaimsLaw.judge(schedule, machine, ofChip.map(\.work), isSound: isSound, &claims)
         reports.append(claims)
-        return Law.allCases.compactMap { law in reports.first { $0.law == law } }
+        return Self.sorted(reports)
     }
 
     /// What is found on one chip by itself, and what it adds to the laws on all of them.

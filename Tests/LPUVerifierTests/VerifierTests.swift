@@ -1,3 +1,4 @@
+import LPUDataflow
 import LPUMachine
 import LPUNumerics
 import LPUSchedule
@@ -106,6 +107,41 @@ import Testing
         #expect(order.allSatisfy { $0.chip == ChipID(0) })
         #expect(verdict.more.first == Verdict.More(law: .queueOrder, count: 8 * 299 - 10))
         #expect(verdict.description.contains("schedule: error: and 2382 more [queue-order]"))
+    }
+
+    // MARK: With a program
+
+    @Test func scheduleIsJudgedAgainstItsProgram() throws {
+        var sketch = Sketch()
+        let x = sketch.builder.image("x", type: .fp8, count: 1, .zero)
+        let y = sketch.builder.elementwise(.toFP8, x[0], count: 1)
+        sketch.hold(x, .east, 0, rows: 1)
+        sketch.read(0, .east, 0, west0)
+        let alu = sketch.at(
+            6, .alu(0), .alu(.toFP8, .stream(west0, .fp8), nil, east: nil, west: west0))
+        sketch.at(
+            10, .memory(.west, slice: 0), .memory(.none, .write(RowAddress(bank: 0, row: 0), west0))
+        )
+        sketch.chips[0].allocations.append(
+            Allocation(
+                value: y, plane: 0, hemisphere: .west, slice: 0,
+                base: RowAddress(bank: 0, row: 0), rows: 1, first: 0, run: 1, innerStride: 1,
+                outerStride: 0, live: Cycle(10)..<Cycle(11), isImage: false))
+        func verdict(_ sketch: Sketch, program: String? = nil) -> Verdict {
+            var schedule = sketch.schedule
+            for c in schedule.templates[0].chips.indices { schedule.templates[0].chips[c].sort() }
+            schedule.program = program ?? sketch.program.digest
+            schedule.claims = schedule.recomputedClaims(on: sketch.machine)
+            return Verifier().verify(
+                machine: sketch.machine, schedule: schedule, program: sketch.program)
+        }
+        let accepted = verdict(sketch)
+        let certificate = try #require(accepted.certificate, "\(accepted)")
+        #expect(certificate.unchecked == [.intervalFolded, .refinement])
+        #expect(certificate.scopes.allSatisfy { $0.chips == 1 })
+        #expect(verdict(sketch, program: "0").violations.map(\.law) == [.claims])
+        sketch.delay(alu, by: 1)
+        #expect(verdict(sketch).violations.contains { $0.law == .operandTiming })
     }
 
     // MARK: What placements add
