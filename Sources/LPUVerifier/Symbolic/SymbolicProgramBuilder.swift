@@ -26,6 +26,8 @@ struct SymbolicProgramBuilder: TermLookup {
     private var firstEqual: [[Int]: Int32] = [:]
     /// The same on one chip.
     private var firstEqualOnChip: [[Int]: Int32] = [:]
+    /// The first value that is these bytes side by side.
+    private var firstPack: [[Int]: Int] = [:]
     private let operationNumbers = SymbolicProgram.operationNumbers
 
     init(_ program: Program) { self.program = program }
@@ -100,6 +102,8 @@ struct SymbolicProgramBuilder: TermLookup {
             entry.root == low.root && entry.start == low.start && entry.step == low.step
                 && entry.view.isByte && entry.view.byte == low.view.byte + b
         }
+        let key = bytes.flatMap { [Int($0.root), Int($0.start), Int($0.step), Int($0.view.raw)] }
+        if !consecutive, let first = firstPack[key] { return alias(value, to: first) }
         var word = low
         if consecutive {
             word.view = View(word: types[value], plane: low.view.byte)
@@ -107,6 +111,7 @@ struct SymbolicProgramBuilder: TermLookup {
             word = SymbolicProgram.Entry(
                 root: Int32(value), start: 0, step: 1, view: ownView(value, SymbolicProgram.word))
             packs[low.root, default: []].append(Int32(value))
+            firstPack[key] = value
         }
         let padded = bytes + Array(repeating: low, count: max(0, 4 - bytes.count))
         setAlias(value, Array(padded.prefix(4)) + [word])
