@@ -23,19 +23,19 @@ private struct Cache {
 
 extension DecoderLowering {
     /// x + o(attention(norm x)), the token itself attended outside the cache and appended after.
-    mutating func lowerAttention(_ x: [[ValueID]], layer: Int) -> [[ValueID]] {
-        let partial = places.map { lowerAttention(x[$0], layer: layer, on: $0) }
-        return addPartialSums(partial, to: x, "layer\(layer).x1")
+    mutating func lowerAttention(_ x: [[ValueID]]) -> [[ValueID]] {
+        let partial = places.map { lowerAttention(x[$0], on: $0) }
+        return addPartialSums(partial, to: x, "layer.x1")
     }
 
     /// This chip's part of the output projection's sum, a value an output tile.
     private mutating func lowerAttention(
-        _ x: [ValueID], layer: Int, on place: Int
+        _ x: [ValueID], on place: Int
     ) -> [ValueID] {
         let heads = heads[place]
         guard !heads.sets.isEmpty else { return [] }
-        let prefix = "model.layers.\(layer)."
-        let name = "layer\(layer)"
+        let prefix = "model.layers.$layer."
+        let name = "layer"
         let (activation, scale) = normalise(x, "\(name).attention", on: place)
         let cosine = builder.elementwise(.multiply, shared[place].cosine.at(), scale.at())
         let sine = builder.elementwise(.multiply, shared[place].sine.at(), scale.at())

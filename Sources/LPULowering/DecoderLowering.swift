@@ -17,12 +17,7 @@ public func lower(
 ) throws(DiagnosticSet) -> Program {
     try checkSupport(model, plan, machine)
     var lowering = DecoderLowering(model: model, plan: plan, chip: machine.chip)
-    lowering.lowerStep()
-    return Program(
-        name: model.architecture.rawValue, lanes: machine.chip.lanes,
-        lanesPerSuperlane: machine.chip.lanesPerSuperlane,
-        templates: [lowering.builder.template],
-        instances: [Instance(template: 0, chips: (0..<plan.tensorParallel).map { ChipID($0) })])
+    return lowering.lowerStep(on: (0..<plan.tensorParallel).map { ChipID($0) })
 }
 
 private func checkSupport(
@@ -77,6 +72,10 @@ struct DecoderLowering {
     let lanes: Int
     var builder: TemplateBuilder
     private var chains = 0
+    /// What the open template's parameters are bound to, in their order.
+    var bound: [ValueID] = []
+    /// The first template, whose shared values the others take.
+    var prologueTemplate: ProgramTemplate?
     /// Chips that share every layer.
     let places: Range<Int>
     var shared: [SharedValues]
@@ -98,18 +97,10 @@ struct DecoderLowering {
             HeadLayout(model, queries: $0.share(of: model.queryHeadCount, plan), lanes: chip.lanes)
         }
         builder = TemplateBuilder(
-            "step", chipCount: plan.tensorParallel, lanesPerSuperlane: chip.lanesPerSuperlane)
+            "prologue", chipCount: plan.tensorParallel,
+            lanesPerSuperlane: chip.lanesPerSuperlane)
     }
 
-    mutating func lowerStep() {
-        lowerPrologue()
-        var x = lowerEmbedding()
-        for layer in 0..<model.layerCount {
-            x = lowerAttention(x, layer: layer)
-            x = lowerFeedForward(x, layer: layer)
-        }
-        lowerHead(x)
-    }
 
     /// Runs `body` with a chain of its own: its results pass on streams.
     mutating func chained<Result>(_ body: (inout Self) -> Result) -> Result {

@@ -7,17 +7,17 @@ import LPUSupport
 
 extension DecoderLowering {
     /// x + down(silu(gate(norm x)) * up(norm x)).
-    mutating func lowerFeedForward(_ x: [[ValueID]], layer: Int) -> [[ValueID]] {
-        let partial = places.map { lowerFeedForward(x[$0], layer: layer, on: $0) }
-        return addPartialSums(partial, to: x, "layer\(layer).x2")
+    mutating func lowerFeedForward(_ x: [[ValueID]]) -> [[ValueID]] {
+        let partial = places.map { lowerFeedForward(x[$0], on: $0) }
+        return addPartialSums(partial, to: x, "layer.x2")
     }
 
     /// This chip's part of the down projection's sum, a value an output tile.
     private mutating func lowerFeedForward(
-        _ x: [ValueID], layer: Int, on place: Int
+        _ x: [ValueID], on place: Int
     ) -> [ValueID] {
-        let prefix = "model.layers.\(layer)."
-        let name = "layer\(layer)"
+        let prefix = "model.layers.$layer."
+        let name = "layer"
         let norm = prefix + "post_attention_layernorm.weight"
         let (activation, scale) = normalise(x, "\(name).ffn", on: place)
         let half = builder.elementwise(.multiply, scale.at(), 0.5, name: "\(name).ffn.half")

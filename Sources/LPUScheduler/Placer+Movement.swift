@@ -58,7 +58,7 @@ extension Placer {
                     table.isFree(stream, from: register, at: cycle, to: target)
                 else { continue }
                 table.occupy(stream, from: register, at: cycle, to: target)
-                let row = srams[place].takeRow(slice, bank: bank)
+                let row = srams[place].takeRow(slice, bank: bank, slot: 0)
                 table.issue(
                     .memory(.none, .write(row.address, stream)), on: slice, at: arrival,
                     op: OpID(op))
@@ -71,7 +71,7 @@ extension Placer {
                     copies[slot][last].planes.append(row)
                     copies[slot][last].ready = max(copies[slot][last].ready, ready)
                 }
-                scratchLog.append(([row], slot))
+                scratchLog.append(([row], slot, false))
                 return true
             }
         }
@@ -101,7 +101,8 @@ extension Placer {
             let start = max(
                 earliestArrival(address.value, address.vector(i), type: type, at: register),
                 regionReady[table.value.index])
-            let window = RowAddress(bank: block.bank, row: block.row + table.vector(i))
+            let window = RowAddress(
+                slot: block.slot, bank: block.bank, row: block.row + table.vector(i))
             _ = try firstCycle(from: start + choice.delay(), on: bundle.chip, op: op) {
                 cycle throws(Infeasibility) in
                 guard tables[bundle.chip].canRead(slice, bank: block.bank, at: cycle) else {
@@ -171,7 +172,8 @@ extension Placer {
                 earliestArrival(address.value, address.vector(i), type: addressType, at: register),
                 earliestArrival(data.value, data.vector(i), type: dataType, at: register),
                 lastRead[root(region.value).index] + 1, regionReady[region.value.index])
-            let window = RowAddress(bank: block.bank, row: block.row + Int(region.start))
+            let window = RowAddress(
+                slot: block.slot, bank: block.bank, row: block.row + Int(region.start))
             let at = try firstCycle(from: start + choice.delay(), on: bundle.chip, op: op) {
                 cycle throws(Infeasibility) in
                 guard tables[bundle.chip].canWrite(slice, bank: block.bank, at: cycle) else {

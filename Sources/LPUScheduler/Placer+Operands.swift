@@ -115,8 +115,7 @@ extension Placer {
     func ensureImage(_ value: ValueID, _ vector: Int) throws(Infeasibility) {
         for plane in 0..<template.values[value.index].type.byteCount {
             let (v, i, _) = resolve(value, vector, plane)
-            guard case .image = template.values[v.index].origin,
-                copies[vectorBase[v.index] + i].isEmpty
+            guard isImage(v), copies[vectorBase[v.index] + i].isEmpty
             else { continue }
             let place = template.values[v.index].chip
             let planes = template.values[v.index].type.byteCount
@@ -125,7 +124,8 @@ extension Placer {
                 guard home.allSatisfy({ srams[place].freeRows($0, bank: bank) > 0 }) else {
                     continue
                 }
-                let rows = home.map { srams[place].takeRow($0, bank: bank) }
+                let slot = slot(of: v)
+                let rows = home.map { srams[place].takeRow($0, bank: bank, slot: slot) }
                 copies[vectorBase[v.index] + i].append(Copy(planes: rows, ready: 0))
                 break
             }

@@ -77,7 +77,10 @@ extension Placer {
             let outermost = $0.sign * (chip.edge - 1)
             return (outermost - emission.register) * emission.direction.sign >= 0
         }
-        let homes = homes(of: value, vector, planes: emission.byteCount, sides: sides)
+        let fixed = pins[vectorBase[value.index] + vector]
+        let homes =
+            fixed.map { [$0.map(\.slice)] }
+            ?? homes(of: value, vector, planes: emission.byteCount, sides: sides)
         for home in homes {
             let registers = home.map { srams[place].register(of: $0) }
             guard let last = registers.max(by: {
@@ -85,7 +88,8 @@ extension Placer {
             }), registers.allSatisfy({
                 ($0 - emission.register) * emission.direction.sign >= 0
             }) else { continue }
-            for bank in choice.order(Array(0..<chip.banksPerSlice)) {
+            let banks = fixed.map { [Int($0[0].bank)] } ?? Array(0..<chip.banksPerSlice)
+            for bank in choice.order(banks) {
                 let cycles = registers.map {
                     emission.cycle + ($0 - emission.register) * emission.direction.sign
                 }
@@ -97,7 +101,8 @@ extension Placer {
                 var extended = emission
                 guard extend(&extended, to: last, groups: groups, on: table) else { break }
                 emission = extended
-                let rows = home.map { srams[place].takeRow($0, bank: bank) }
+                let rows =
+                    fixed ?? home.map { srams[place].takeRow($0, bank: bank, slot: 0) }
                 for (k, row) in rows.enumerated() {
                     table.issue(
                         .memory(.none, .write(row.address, emission.stream!.advanced(by: k))),
@@ -105,7 +110,7 @@ extension Placer {
                 }
                 let slot = vectorBase[value.index] + vector
                 copies[slot].append(Copy(planes: rows, ready: cycles.max()! + chip.writeToRead))
-                scratchLog.append((rows, slot))
+                scratchLog.append((rows, slot, fixed != nil))
                 return true
             }
         }

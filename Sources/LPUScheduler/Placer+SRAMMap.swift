@@ -7,13 +7,14 @@ import LPUSupport
 /// The SRAM map that goes with the instructions: which rows hold what, and how long.
 extension Placer {
     /// Sorted by slice, bank, row and first cycle.
-    func allocations(of place: Int, issues: [Reservations.Issue]) -> [Allocation] {
-        let uses = RowUses(chip: chip, issues: issues)
-        let end = (issues.map(\.cycle).max() ?? 0) + 1
+    func allocations(of place: Int, ends: [Int]) -> [Allocation] {
+        let uses = RowUses(chip: chip, issues: tables[place].issues)
         var result: [Allocation] = []
-        for (v, value) in template.values.enumerated() where value.chip == place {
-            result += vectors(v, value, uses, end, place)
-            for tile in tilePlaces[v] { result += rows(of: tile, v, value, end, place) }
+        for (v, value) in template.values.enumerated()
+        where value.chip == place && value.origin != .parameter {
+            let end = max(length, ends[v] + 1)
+            result += vectors(v, value, uses, end, ends[v], place)
+            for tile in tilePlaces[v] { result += rows(of: tile, v, end, place) }
             if let block = blockPlaces[v] {
                 for (plane, slice) in block.slices.enumerated() {
                     result.append(
@@ -21,7 +22,8 @@ extension Placer {
                             value: ValueID(v), plane: plane,
                             hemisphere: srams[place].hemisphere(of: slice),
                             slice: srams[place].number(of: slice),
-                            base: RowAddress(bank: block.bank, row: block.row), rows: value.count,
+                            base: RowAddress(slot: block.slot, bank: block.bank, row: block.row),
+                            rows: value.count,
                             first: 0, run: value.count, innerStride: 1, outerStride: 0,
                             live: Cycle(0)..<Cycle(end), isImage: true))
                 }
@@ -33,15 +35,26 @@ extension Placer {
         }
     }
 
+    /// For each value, the last cycle at which one of its rows is read; -1 if none is.
+    var lastReads: [Int] {
+        let uses = chips.indices.map { RowUses(chip: chip, issues: tables[$0].issues) }
+        return template.values.enumerated().map { v, value in
+            (0..<value.count).flatMap { copies[vectorBase[v] + $0] }.flatMap(\.planes).map {
+                uses[value.chip].life(of: $0).upperBound - 1
+            }.max() ?? -1
+        }
+    }
+
     private func vectors(
-        _ v: Int, _ value: Value, _ uses: RowUses, _ end: Int, _ place: Int
+        _ v: Int, _ value: Value, _ uses: RowUses, _ end: Int, _ lastRead: Int, _ place: Int
     ) -> [Allocation] {
         let isImage = if case .image = value.origin { true } else { false }
         var result: [Allocation] = []
         for vector in 0..<value.count {
             for copy in copies[vectorBase[v] + vector] {
                 for (plane, location) in copy.planes.enumerated() {
-                    let live = isImage ? 0..<end : uses.life(of: location)
+                    let life = isImage ? 0..<end : uses.life(of: location)
+                    let live = life.lowerBound..<max(life.upperBound, lastRead + 1)
                     result.append(
                         Allocation(
                             value: ValueID(v), plane: plane,
@@ -58,33 +71,17 @@ extension Placer {
     }
 
     private func rows(
-        of tile: TilePlace, _ v: Int, _ value: Value, _ end: Int, _ place: Int
+        of tile: TilePlace, _ v: Int, _ end: Int, _ place: Int
     ) -> [Allocation] {
         let width = chip.weightStreamsPerPlane
-        let rows = tileRows(v, start: tile.start)
         return tile.slices.enumerated().map { k, slice in
             Allocation(
                 value: ValueID(v), plane: k / width, hemisphere: tile.hemisphere,
                 slice: srams[place].number(of: slice),
-                base: RowAddress(bank: tile.bank, row: tile.row), rows: rows,
-                first: tile.start + k % width, run: rows, innerStride: width, outerStride: 0,
+                base: RowAddress(slot: tile.slot, bank: tile.bank, row: tile.row), rows: tile.rows,
+                first: tile.start + k % width, run: tile.rows, innerStride: width, outerStride: 0,
                 live: Cycle(0)..<Cycle(end), isImage: true)
         }
-    }
-
-    /// Load columns of the tile of value `v` that starts at a vector.
-    private func tileRows(_ v: Int, start: Int) -> Int {
-        for op in template.ops {
-            guard case .matmul(let terms) = op.kind else { continue }
-            for term in terms
-            where term.tile.sources[0].value.index == v
-                && Int(term.tile.sources[0].start) == start
-            {
-                return (term.tile.count + chip.weightStreamsPerPlane - 1)
-                    / chip.weightStreamsPerPlane
-            }
-        }
-        return 0
     }
 }
 
@@ -101,8 +98,8 @@ private struct RowUses {
         last = Array(repeating: -1, count: count)
         for issue in issues {
             guard case .memory(let read, let write) = issue.instruction else { continue }
-            if case .read(let row, _) = read { note(issue, row) }
-            if case .write(let row, _) = write { note(issue, row) }
+            if case .read(let row, _) = read, row.slot == 0 { note(issue, row) }
+            if case .write(let row, _) = write, row.slot == 0 { note(issue, row) }
         }
     }
 
@@ -118,7 +115,9 @@ private struct RowUses {
 
     /// From the write to one past the last access.
     func life(of location: Location) -> Range<Int> {
+        guard location.slot == 0 else { return 0..<0 }
         let i = index(location.slice, Int(location.bank), Int(location.row))
+        guard last[i] >= 0 else { return 0..<0 }
         return Int(first[i])..<Int(last[i]) + 1
     }
 }

@@ -19,11 +19,16 @@ extension Placer {
     ) throws(Infeasibility) -> WeightRows {
         let columns = (tile.count + chip.weightStreamsPerPlane - 1) / chip.weightStreamsPerPlane
         let streams = chip.weightStreamsPerPlane
-        if tile.sources.count == 1, isImage(tile.sources[0].value) {
+        if tile.sources.count == 1, isImage(tile.sources[0].value),
+            blockPlaces[root(tile.sources[0].value).index] == nil
+        {
             let rest = try tilePlace(tile, type: type, on: plane, place: place)
             let locations = (0..<columns).map { column in
                 rest.slices.map {
-                    Optional(Location(slice: $0, bank: UInt8(rest.bank), row: Int32(rest.row + column)))
+                    Optional(
+                        Location(
+                            slice: $0, bank: UInt8(rest.bank), row: Int32(rest.row + column),
+                            slot: UInt8(rest.slot)))
                 }
             }
             return WeightRows(locations: locations, ready: 0)
@@ -45,7 +50,7 @@ extension Placer {
                     row.append(
                         Location(
                             slice: block.slices[byte], bank: UInt8(block.bank),
-                            row: Int32(block.row + vector)))
+                            row: Int32(block.row + vector), slot: UInt8(block.slot)))
                 }
             }
             locations.append(row)
@@ -53,14 +58,19 @@ extension Placer {
         return WeightRows(locations: locations, ready: ready)
     }
 
-    private func isImage(_ value: ValueID) -> Bool {
-        if case .image = template.values[value.index].origin {
-            return !consumers[value.index].contains { consumer in
-                if case .scatter = template.ops[consumer.op].kind { return true }
-                return false
-            } && blockPlaces[value.index] == nil
+    /// `true` iff it rests in SRAM before cycle 0, by itself or as what a parameter is bound to.
+    func isImage(_ value: ValueID) -> Bool {
+        switch template.values[value.index].origin {
+        case .image: true
+        case .parameter: bindings[value.index]?.isImage ?? false
+        case .op: false
         }
-        return false
+    }
+
+    /// The slot of an image's rows: its own in each placement of a template that repeats.
+    func slot(of value: ValueID) -> Int {
+        if case .image = template.values[value.index].origin, repeats { return 1 }
+        return 0
     }
 
     /// Rows of 16 weight slices (fp16: twice 16) for an image tile, on the plane's side.
@@ -75,11 +85,13 @@ extension Placer {
         if let known { return known }
         let width = chip.weightStreamsPerPlane
         let rows = (tile.count + chip.weightStreamsPerPlane - 1) / chip.weightStreamsPerPlane
+        let slot = slot(of: value)
         var best: (bank: Int, row: Int, slices: [QueueID])?
         for set in choice.order(weightSets(type: type, plane: plane.plane)) {
             let slices = set.map { srams[place].slice(plane.hemisphere, $0) }
             for bank in choice.order(Array(0..<chip.banksPerSlice)) {
-                guard let row = srams[place].commonRow(slices, bank: bank, rows: rows),
+                guard let row = srams[place].commonRow(
+                    slices, bank: bank, rows: rows, slot: slot),
                     best == nil || row < best!.row
                 else { continue }
                 best = (bank, row, slices)
@@ -87,12 +99,12 @@ extension Placer {
         }
         guard let best else { throw full(place, value) }
         for slice in best.slices {
-            srams[place].take(slice, bank: best.bank, upTo: best.row + rows)
+            srams[place].take(slice, bank: best.bank, upTo: best.row + rows, slot: slot)
         }
         let result = TilePlace(
-            start: start, hemisphere: plane.hemisphere, plane: plane.plane,
+            start: start, rows: rows, hemisphere: plane.hemisphere, plane: plane.plane,
             slices: (0..<type.byteCount * width).map { best.slices[$0] }, bank: best.bank,
-            row: best.row)
+            row: best.row, slot: slot)
         tilePlaces[value.index].append(result)
         return result
     }
@@ -121,6 +133,7 @@ extension Placer {
         let planes = template.values[value.index].type.byteCount
         let rows = template.values[value.index].count
         let width = chip.weightStreamsPerPlane
+        let slot = slot(of: value)
         let (side, stripe) = (blockHomes[value.index].side, blockHomes[value.index].stripe)
         var best: (bank: Int, row: Int, slices: [QueueID])?
         for set in weightSets(type: .fp16, plane: 0) {
@@ -128,7 +141,8 @@ extension Placer {
                 srams[place].slice(side, set[$0 % 2 * width + (stripe + $0 / 2) % width])
             }
             for bank in 0..<chip.banksPerSlice {
-                guard let row = srams[place].commonRow(slices, bank: bank, rows: rows),
+                guard let row = srams[place].commonRow(
+                    slices, bank: bank, rows: rows, slot: slot),
                     best == nil || row < best!.row
                 else { continue }
                 best = (bank, row, slices)
@@ -136,9 +150,10 @@ extension Placer {
         }
         guard let best else { throw full(place, value) }
         for slice in best.slices {
-            srams[place].take(slice, bank: best.bank, upTo: best.row + rows)
+            srams[place].take(slice, bank: best.bank, upTo: best.row + rows, slot: slot)
         }
-        let result = BlockPlace(slices: best.slices, bank: best.bank, row: best.row)
+        let result = BlockPlace(
+            slices: best.slices, bank: best.bank, row: best.row, slot: slot)
         blockPlaces[value.index] = result
         return result
     }

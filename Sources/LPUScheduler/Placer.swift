@@ -30,6 +30,12 @@ final class Placer {
     var planes: [[PlaneState]]
     /// Chips of the machine that the template's places stand for.
     let chips: [ChipID]
+    /// What the parameters are bound to in the first instance.
+    let bindings: [Binding?]
+    /// `true` iff the template has several instances.
+    let repeats: Bool
+    /// Rows that results must be written to, where the next instance expects them.
+    var pins: [[Location]?]
 
     /// `vectorBase[value] + vector` indexes `copies`.
     let vectorBase: [Int]
@@ -58,15 +64,20 @@ final class Placer {
     /// Where tables and regions rest: those that one tile is loaded from in 16 slices of a side.
     let blockHomes: [BlockHome]
 
-    init(machine: Machine, template: ProgramTemplate, chips: [ChipID], choice: Choice) {
+    init(
+        machine: Machine, template: ProgramTemplate, chips: [ChipID], choice: Choice,
+        srams: [SRAM], bindings: [Binding?], repeats: Bool
+    ) {
         self.machine = machine
+        self.srams = srams
+        self.bindings = bindings
+        self.repeats = repeats
         chip = machine.chip
         self.template = template
         self.chips = chips
         self.choice = choice
         units = machine.chip.units
         tables = chips.map { _ in Reservations(chip: machine.chip) }
-        srams = chips.map { _ in SRAM(chip: machine.chip) }
         let idle = PlaneState(
             tile: nil, lastInstall: -1, lastMatmul: -1,
             rowUsed: Array(repeating: -1, count: machine.chip.accumulatorRows))
@@ -81,6 +92,7 @@ final class Placer {
             return base
         }
         copies = Array(repeating: [], count: base)
+        pins = Array(repeating: nil, count: base)
         tilePlaces = Array(repeating: [], count: template.values.count)
         blockPlaces = Array(repeating: nil, count: template.values.count)
         planeOf = Array(repeating: nil, count: template.ops.count)
@@ -104,17 +116,32 @@ final class Placer {
         }
     }
 
-    /// Places everything; the bursts and the SRAM map of each chip.
-    func run() throws(Infeasibility) -> [ChipProgram] {
+    /// Places every op of the template.
+    func run() throws(Infeasibility) {
         for b in bundles.indices {
             try place(bundle: b)
             tables[bundles[b].chip].commit()
         }
-        return chips.indices.map { place in
+    }
+
+    /// The bursts and the SRAM map of each chip; `ends` are the last cycles at which later
+    /// templates read a value of this one.
+    func programs(ends: [Int]) -> [ChipProgram] {
+        chips.indices.map { place in
             let bursts = Folding(chip: chip, units: units).bursts(tables[place].issues)
-            return ChipProgram(
-                bursts: bursts, allocations: allocations(of: place, issues: tables[place].issues))
+            return ChipProgram(bursts: bursts, allocations: allocations(of: place, ends: ends))
         }
+    }
+
+    /// Cycles that one placement takes before the next may begin on its chips: the last issue, and
+    /// what keeps the sends of two placements on one link apart.
+    var length: Int {
+        let last = tables.flatMap(\.issues).map(\.cycle).max() ?? -1
+        let margins = machine.topology.axes.map(\.interval).map {
+            $0.numerator - ($0.denominator - 1) * ($0.numerator / $0.denominator)
+        }
+        let sends = linkHistory.contains { !$0.sends.isEmpty }
+        return last + 1 + (sends ? margins.max() ?? 0 : 0)
     }
 
     private func place(bundle b: Int) throws(Infeasibility) {
@@ -170,7 +197,7 @@ final class Placer {
     // MARK: Scratch rows taken by an attempt
 
     /// Rows written and copies noted since the last commit, so that an attempt can be undone.
-    var scratchLog: [(location: [Location], slot: Int)] = []
+    var scratchLog: [(location: [Location], slot: Int, isPinned: Bool)] = []
     var scratchMark: Int { scratchLog.count }
 
     func rollBackScratch(to mark: Int) {
@@ -179,6 +206,7 @@ final class Placer {
             let last = copies[entry.slot].count - 1
             copies[entry.slot][last].planes.removeLast(entry.location.count)
             if copies[entry.slot][last].planes.isEmpty { copies[entry.slot].removeLast() }
+            if entry.isPinned { continue }
             let place = chipOfSlot(entry.slot)
             for location in entry.location.reversed() { srams[place].giveBack(location) }
         }
