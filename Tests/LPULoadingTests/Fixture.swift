@@ -150,7 +150,12 @@ enum Fixture {
         var machine = try #require(Machine.preset(named: "groqchip1"))
         machine.chip.superlanes = 2
         machine.chip.lanesPerSuperlane = 16
-        machine.topology.axes[0].size = 3
+        machine.topology = Topology(
+            axes: [
+                Axis(
+                    name: "x", size: 3, firstLink: LinkID(0), lanes: 1, latency: 1,
+                    interval: Rational(1))
+            ])
         try #require(machine.chipCount >= 3 && machine.chip.lanes == lanes)
         return machine
     }

@@ -120,8 +120,8 @@ import Testing
         #expect(found.indices.allSatisfy { (found[$0] == nil) == ($0 % 64 >= 32) })
     }
 
-    /// What a broken schedule is refused for.
-    @Test(arguments: [
+    /// What is broken in a schedule, and what it is then refused for.
+    static let broken: [(id: String, change: @Sendable (inout Schedule) -> Void)] = [
         ("image-machine", { $0.machine = "other" }),
         ("image-placement", { $0.placements[1].template = 2 }),
         ("image-placement", { $0.placements[1].template = -1 }),
@@ -144,8 +144,11 @@ import Testing
         ("image-rows", { $0.templates[1].chips[0].allocations[0].outerStride = .max }),
         ("image-overlap", { $0.placements[2].slots[0] = $0.placements[1].slots[0] }),
         ("image-overlap", { $0.templates[1].chips[0].allocations[1].slice = 0 }),
-    ] as [(String, @Sendable (inout Schedule) -> Void)])
-    func brokenSchedulesAreRefused(id: String, change: @Sendable (inout Schedule) -> Void) throws {
+    ]
+
+    @Test(arguments: broken.indices)
+    func brokenSchedulesAreRefused(index: Int) throws {
+        let (id, change) = Self.broken[index]
         let program = try Fixture.program(.fp8)
         var schedule = Shelf.schedule(program, on: machine)
         change(&schedule)

@@ -25,7 +25,7 @@ final class ListedWeights: WeightSource, @unchecked Sendable {
 @Suite struct QuantisationTests {
     /// Matrix [3, 4] with a row of zeros; the third column outgrows the first by its scale.
     static let weights = ListedWeights([
-        "w": ([3, 4], [8, -1, 0.5, 3, 0, 0, 0, 0, -2, 1, 0.25, 1e-3]),
+        "w": ([3, 4], [8, -1, 0.5, 3.25, 0, 0, 0, 0, -2, 1, 0.25, 1e-3]),
         "c": ([4], [1, 2, 64, -1]),
         "b": ([3], [0.5, -70_000, 0]),
     ])
@@ -40,22 +40,22 @@ final class ListedWeights: WeightSource, @unchecked Sendable {
     @Test func fp32KeepsWhatIsRoundedOnce() throws {
         let elements = try Quantisation("w", type: .fp32, factor: 0.1, columnScale: "c")
             .elements(of: Self.weights)
-        let expected = [8, -1, 0.5, 3].enumerated().map { i, w in
+        let expected = [8, -1, 0.5, 3.25].enumerated().map { i, w in
             Float(w * Double(Float(0.1)) * [1, 2, 64, -1][i]).bitPattern
         }
         #expect(Array(elements[..<4]) == expected)
     }
 
-    /// Rows [8, -2, 32, -3], 0 and [-2, 2, 16, -0.001]: 32 and 16 are the greatest.
+    /// Rows [8, -2, 32, -3.25], 0 and [-2, 2, 16, -0.001]: 32 and 16 are the greatest.
     @Test func scalesAreOfTheWholeScaledRow() throws {
         let fp8 = Quantisation("w", type: .fp8, columnScale: "c")
         #expect(try fp8.scales(of: Self.weights) == [32.0 / 448, 1, 16.0 / 448])
         let elements = try fp8.elements(of: Self.weights).map { FP8.decode(UInt8($0)) }
-        #expect(elements == [112, -28, 448, -44, 0, 0, 0, 0, -56, 56, 448, -0.029296875])
+        #expect(elements == [112, -28, 448, -44, 0, 0, 0, 0, -56, 56, 448, -0.02734375])
         let int8 = Quantisation("w", type: .int8, factor: -0.5, columnScale: "c")
         #expect(try int8.scales(of: Self.weights) == [16.0 / 127, 1, 8.0 / 127])
         let bytes = try int8.elements(of: Self.weights).map { Int8(truncatingIfNeeded: $0) }
-        #expect(bytes == [-32, 8, -127, 12, 0, 0, 0, 0, 16, -16, -127, 0])
+        #expect(bytes == [-32, 8, -127, 13, 0, 0, 0, 0, 16, -16, -127, 0])
     }
 
     @Test func elementsOfAVectorAreChannels() throws {
