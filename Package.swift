@@ -98,6 +98,11 @@ let tests: [Room] = [
             "LPUSupport", "LPUNumerics", "LPUMachine", "LPUDataflow", "LPUSchedule", "LPULoading",
             "LPUVerifier", "LPUSimulator",
         ]),
+    Room(
+        name: "LPULoading",
+        uses: [
+            "LPUSupport", "LPUNumerics", "LPUMachine", "LPUModel", "LPUDataflow", "LPUSchedule",
+        ]),
     Room(name: "LPUReference", uses: ["LPUSupport", "LPUNumerics"], data: ["Goldens"]),
 ]
 
