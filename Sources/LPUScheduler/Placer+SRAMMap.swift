@@ -35,12 +35,12 @@ extension Placer {
         }
     }
 
-    /// For each value, the last cycle at which one of its rows is read; -1 if none is.
+    /// For each parameter, the last cycle at which one of its rows is read; -1 if none is.
     var lastReads: [Int] {
         let uses = chips.indices.map { RowUses(chip: chip, issues: tables[$0].issues) }
         return template.values.enumerated().map { v, value in
             (0..<value.count).flatMap { copies[vectorBase[v] + $0] }.flatMap(\.planes).map {
-                uses[value.chip].life(of: $0).upperBound - 1
+                uses[value.chip].lastReadBeforeWrite(of: $0)
             }.max() ?? -1
         }
     }
@@ -85,39 +85,53 @@ extension Placer {
     }
 }
 
-/// First write and last access of every scratch row.
+/// When every scratch row is written and read.
 private struct RowUses {
     let chip: Chip
-    private var first: [Int32]
-    private var last: [Int32]
+    /// The first write; a row that the template does not write is never written.
+    private var written: [Int32]
+    /// The last read from that write on, and the last one before it: of what a parameter left.
+    private var read: [Int32]
+    private var readBefore: [Int32]
 
     init(chip: Chip, issues: [Reservations.Issue]) {
         self.chip = chip
         let count = 2 * chip.memSlicesPerHemisphere * chip.banksPerSlice * chip.rowsPerBank
-        first = Array(repeating: Int32.max, count: count)
-        last = Array(repeating: -1, count: count)
+        written = Array(repeating: Int32.max, count: count)
+        read = Array(repeating: -1, count: count)
+        readBefore = Array(repeating: -1, count: count)
         for issue in issues {
-            guard case .memory(let read, let write) = issue.instruction else { continue }
-            if case .read(let row, _) = read, row.slot == 0 { note(issue, row) }
-            if case .write(let row, _) = write, row.slot == 0 { note(issue, row) }
+            if case .memory(_, .write(let row, _)) = issue.instruction, row.slot == 0 {
+                let i = index(issue.queue, row)
+                written[i] = min(written[i], Int32(issue.cycle))
+            }
+        }
+        for issue in issues {
+            if case .memory(.read(let row, _), _) = issue.instruction, row.slot == 0 {
+                let i = index(issue.queue, row)
+                let cycle = Int32(issue.cycle)
+                if cycle > written[i] {
+                    read[i] = max(read[i], cycle)
+                } else {
+                    readBefore[i] = max(readBefore[i], cycle)
+                }
+            }
         }
     }
 
-    private mutating func note(_ issue: Reservations.Issue, _ row: RowAddress) {
-        let i = index(issue.queue, Int(row.bank), Int(row.row))
-        first[i] = min(first[i], Int32(issue.cycle))
-        last[i] = max(last[i], Int32(issue.cycle))
+    private func index(_ queue: QueueID, _ row: RowAddress) -> Int {
+        (queue.index * chip.banksPerSlice + Int(row.bank)) * chip.rowsPerBank + Int(row.row)
     }
 
-    private func index(_ slice: QueueID, _ bank: Int, _ row: Int) -> Int {
-        (slice.index * chip.banksPerSlice + bank) * chip.rowsPerBank + row
-    }
-
-    /// From the write to one past the last access.
+    /// From the write to one past the last read.
     func life(of location: Location) -> Range<Int> {
-        guard location.slot == 0 else { return 0..<0 }
-        let i = index(location.slice, Int(location.bank), Int(location.row))
-        guard last[i] >= 0 else { return 0..<0 }
-        return Int(first[i])..<Int(last[i]) + 1
+        let i = index(location.slice, location.address)
+        guard location.slot == 0, written[i] < Int32.max else { return 0..<0 }
+        return Int(written[i])..<Int(max(written[i], read[i])) + 1
+    }
+
+    /// The last read of what earlier templates left in the row; -1 if there is none.
+    func lastReadBeforeWrite(of location: Location) -> Int {
+        location.slot == 0 ? Int(readBefore[index(location.slice, location.address)]) : -1
     }
 }

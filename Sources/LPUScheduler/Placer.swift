@@ -1,5 +1,6 @@
 import LPUDataflow
 import LPUMachine
+import LPUNumerics
 import LPUSchedule
 import LPUSupport
 
@@ -237,6 +238,27 @@ final class Placer {
             .gather, .scatter, .transfer, .ingress, .egress:
             return (value, vector, plane)
         }
+    }
+
+    /// Where a vector rests for templates that come later: views through the bytes they name.
+    func restingCopies(_ value: ValueID, _ vector: Int) -> [Copy] {
+        let planes = (0..<template.values[value.index].type.byteCount).map {
+            resolve(value, vector, $0)
+        }
+        if planes.allSatisfy({ $0.0 == value }) {
+            return copies[vectorBase[value.index] + vector].map {
+                Copy(planes: $0.planes, ready: 0)
+            }
+        }
+        let rows = planes.compactMap { v, i, p in
+            copies[vectorBase[v.index] + i].first?.planes[p]
+        }
+        return rows.count == planes.count ? [Copy(planes: rows, ready: 0)] : []
+    }
+
+    /// The values whose rows hold the bytes of `value`.
+    func restingValues(of value: ValueID) -> [ValueID] {
+        (0..<template.values[value.index].type.byteCount).map { resolve(value, 0, $0).0 }
     }
 
     func laneMap(_ map: [Int16]) -> LaneMapID {

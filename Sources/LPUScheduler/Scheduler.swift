@@ -79,10 +79,7 @@ private struct Assembly {
             guard let binding, let owner = owner(binding) else { continue }
             let count = placer.template.values[v].count
             for i in 0..<count {
-                placer.copies[placer.vectorBase[v] + i] =
-                    owner.copies[owner.vectorBase[binding.value.index] + i].map {
-                        Copy(planes: $0.planes, ready: 0)
-                    }
+                placer.copies[placer.vectorBase[v] + i] = owner.restingCopies(binding.value, i)
             }
             placer.tilePlaces[v] = owner.tilePlaces[binding.value.index]
             placer.blockPlaces[v] = owner.blockPlaces[binding.value.index]
@@ -181,7 +178,9 @@ private struct Assembly {
                 let origin = program.origin(of: ValueID(v), in: i)
                 let template = program.instances[origin.instance].template
                 let end = starts[i] + reads[v] - starts[origin.instance]
-                ends[template][origin.value.index] = max(ends[template][origin.value.index], end)
+                for base in placers[template]?.restingValues(of: origin.value) ?? [] {
+                    ends[template][base.index] = max(ends[template][base.index], end)
+                }
             }
         }
         return ends

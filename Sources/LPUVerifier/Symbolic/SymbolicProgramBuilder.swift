@@ -36,6 +36,7 @@ struct SymbolicProgramBuilder: TermLookup {
         insertValues()
         for (index, instance) in program.instances.enumerated() {
             let template = program.templates[instance.template]
+            insertParameters(of: index)
             for (number, op) in template.ops.enumerated() {
                 insert(op, number: opBases[index] + number, base: valueBases[index])
             }
@@ -58,14 +59,17 @@ struct SymbolicProgramBuilder: TermLookup {
         }
         aliases = Array(repeating: 0, count: types.count)
         families = (0..<types.count).map { Int32($0) }
-        for (index, instance) in program.instances.enumerated() {
-            let values = program.templates[instance.template].values
-            let parameters = values.indices.filter { values[$0].origin == .parameter }
-            for (parameter, argument) in zip(parameters, instance.arguments) {
-                alias(
-                    valueBases[index] + parameter,
-                    to: valueBases[argument.instance] + argument.value.index)
-            }
+    }
+
+    /// What a parameter is bound to is known once the earlier instances' ops are.
+    private mutating func insertParameters(of index: Int) {
+        let instance = program.instances[index]
+        let values = program.templates[instance.template].values
+        let parameters = values.indices.filter { values[$0].origin == .parameter }
+        for (parameter, argument) in zip(parameters, instance.arguments) {
+            alias(
+                valueBases[index] + parameter,
+                to: valueBases[argument.instance] + argument.value.index)
         }
     }
 
