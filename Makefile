@@ -18,7 +18,7 @@ setup:
 	@pkg-config --exists libgvc 2>/dev/null || { \
 	    echo "installing libgraphviz-dev"; \
 	    $$(command -v sudo) apt-get update -qq && \
-	    $$(command -v sudo) apt-get install -y -qq libgraphviz-dev pkg-config fonts-dejavu-core \
+	    $$(command -v sudo) apt-get install -y -qq libgraphviz-dev pkg-config fonts-liberation \
 	        >/dev/null; }
 
 demo: setup

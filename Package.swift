@@ -104,6 +104,13 @@ let tests: [Room] = [
             "LPUSupport", "LPUNumerics", "LPUMachine", "LPUModel", "LPUDataflow", "LPUSchedule",
         ]),
     Room(name: "LPUReference", uses: ["LPUSupport", "LPUNumerics"], data: ["Goldens"]),
+    Room(
+        name: "LPULowering",
+        uses: [
+            "LPUSupport", "LPUNumerics", "LPUMachine", "LPUModel", "LPUPlanning", "LPUDataflow",
+            "LPUSchedule", "LPUScheduler", "LPULoading", "LPUVerifier", "LPUSimulator",
+            "LPUReference",
+        ]),
 ]
 
 let package = Package(

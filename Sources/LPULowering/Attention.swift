@@ -24,115 +24,55 @@ private struct Cache {
 extension DecoderLowering {
     /// x + o(attention(norm x)), the token itself attended outside the cache and appended after.
     mutating func lowerAttention(_ x: [[ValueID]]) -> [[ValueID]] {
-        let partial = places.map { lowerAttention(x[$0], on: $0) }
-        return addPartialSums(partial, to: x, "layer.x1")
+        let residual = biasedResidual(
+            x, "layer.oBias", tensor: "model.layers.$layer.self_attn.o_proj.bias",
+            if: model.hasAttentionBias)
+        let partial = places.map {
+            lowerAttention(x[$0], residual: residual[$0], on: $0)
+        }
+        return addPartialSums(partial, to: residual, "layer.attended")
     }
 
     /// This chip's part of the output projection's sum, a value an output tile.
     private mutating func lowerAttention(
-        _ x: [ValueID], on place: Int
+        _ x: [ValueID], residual: [ValueID], on place: Int
     ) -> [ValueID] {
         let heads = heads[place]
         guard !heads.sets.isEmpty else { return [] }
-        let prefix = "model.layers.$layer."
         let name = "layer"
-        let (activation, scale) = normalise(x, "\(name).attention", on: place)
-        let cosine = builder.elementwise(.multiply, shared[place].cosine.at(), scale.at())
-        let sine = builder.elementwise(.multiply, shared[place].sine.at(), scale.at())
+        let input = attentionInput(x, on: place)
+        let root = 1 / Float(heads.dimension).squareRoot()
+        let keyTurn = turn(input, "k", "\(name).k", factor: 1)
+        // Without norms of their own, keys and queries are turned alike.
+        let queryTurn =
+            model.hasQueryKeyNorm ? turn(input, "q", "\(name).q", factor: root) : keyTurn
         var mixed: [ValueID] = []
         var columns: [IndexMap] = []
         for set in heads.sets.indices {
             let label = heads.sets.count == 1 ? name : "\(name).set\(set)"
             let cache = makeCache(label, set, on: place)
-            let value = projectValue(activation, scale, prefix, label, set, on: place)
+            let keyHeads = heads.sets[set].map { Optional($0.head) }
+            let value = project(input, "v", "\(label).v", plainRows(keyHeads))
             let key = projectRotated(
-                activation, prefix + "self_attn.k_proj.weight", "\(label).k",
-                rotatedRows(heads.sets[set].map(\.head)), cosine, sine,
-                norm: prefix + "input_layernorm.weight", factor: 1, on: place)
+                input, "k", "\(label).k", rotatedRows(keyHeads), keyTurn, factor: 1)
             for j in 0..<heads.queryVectors(set) {
                 let queries = heads.sets[set].map {
                     j < $0.queries.count ? $0.queries[j] : nil
                 }
                 let query = projectRotated(
-                    activation, prefix + "self_attn.q_proj.weight", "\(label).q\(j)",
-                    rotatedRows(queries), cosine, sine, norm: prefix + "input_layernorm.weight",
-                    factor: 1 / Float(heads.dimension).squareRoot(), on: place)
+                    input, "q", "\(label).q\(j)", rotatedRows(queries), queryTurn, factor: root)
                 mixed.append(
                     attend(
                         query, key, value, cache, set: set, queries: queries,
                         "\(label).q\(j)"))
-                columns.append(outputColumns(queries))
+                columns.append(plainRows(queries))
             }
             append(key, value, cache, set: set, label)
         }
         let output = linear(
-            "\(name).o", tensor: prefix + "self_attn.o_proj.weight", rows: hiddenColumns,
+            "\(name).o", tensor: input.prefix + "o_proj.weight", rows: hiddenColumns,
             columns: columns, on: place)
-        return partialSums(mixed, output, residual: x, "\(name).x1")
-    }
-
-    // MARK: Projections
-
-    /// Lanes 2i and 2i + 1 of a head hold the pair (i, i + d/2) that rotates together.
-    private func rotatedRows(_ rows: [Int?]) -> IndexMap {
-        let d = model.headDimension
-        return IndexMap(segments: rows.enumerated().compactMap { g, head in
-            head.map {
-                IndexMap.Segment(
-                    position: g * d, base: $0 * d, count: d,
-                    digits: DigitSum([
-                        .init(radix: 2, stride: d / 2), .init(radix: 0, stride: 1),
-                    ]))
-            }
-        })
-    }
-
-    private func plainRows(_ rows: [Int?]) -> IndexMap {
-        let d = model.headDimension
-        return IndexMap(segments: rows.enumerated().compactMap { g, head in
-            head.map {
-                IndexMap.Segment(position: g * d, base: $0 * d, count: d, digits: .linear(1))
-            }
-        })
-    }
-
-    private func outputColumns(_ queries: [Int?]) -> IndexMap { plainRows(queries) }
-
-    private mutating func projectValue(
-        _ activation: [ValueID], _ scale: ValueID, _ prefix: String, _ label: String, _ set: Int,
-        on place: Int
-    ) -> ValueID {
-        let weights = linear(
-            "\(label).v", tensor: prefix + "self_attn.v_proj.weight",
-            rows: [plainRows(heads[place].sets[set].map(\.head))], columns: hiddenColumns,
-            norm: prefix + "input_layernorm.weight", on: place)
-        return chained { l in
-            let sum = l.product(activation, weights, 0)
-            return l.builder.elementwise(.multiply, sum.at(), scale.at(), name: "\(label).value")
-        }
-    }
-
-    /// A projection turned by the token's position: q cos + swap(q) (+-sin), both already times
-    /// 1/rms. The distributors copy the sum in passing, once as it is and once with the lanes of
-    /// each pair swapped, so that both are equally late.
-    private mutating func projectRotated(
-        _ activation: [ValueID], _ tensor: String, _ label: String, _ rows: IndexMap,
-        _ cosine: ValueID, _ sine: ValueID, norm: String, factor: Float, on place: Int
-    ) -> ValueID {
-        let weights = linear(
-            label, tensor: tensor, rows: [rows], columns: hiddenColumns, factor: factor,
-            norm: norm, on: place)
-        let width = chip.lanesPerSuperlane
-        let straight = (0..<width).map { Int16($0) }
-        let swapped = (0..<width).map { Int16($0 ^ 1) }
-        return chained { l in
-            let sum = l.product(activation, weights, 0)
-            let plain = l.builder.distribute(straight, sum.at())
-            let turned = l.builder.distribute(swapped, sum.at())
-            let a = l.builder.elementwise(.multiply, plain.at(), cosine.at())
-            let b = l.builder.elementwise(.multiply, turned.at(), sine.at())
-            return l.builder.elementwise(.add, a.at(), b.at(), name: "\(label).rotated")
-        }
+        return partialSums(mixed, output, residual: residual, "\(name).attended")
     }
 
     // MARK: Attention

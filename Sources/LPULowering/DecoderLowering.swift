@@ -37,10 +37,6 @@ private func checkSupport(
             "head_dim", "head_dim is \(model.headDimension), an even number up to "
                 + "\(chip.lanes) lanes is lowered")
     }
-    if model.hasQueryKeyNorm { refuse("model_type", "norms of query and key are not lowered yet") }
-    if model.hasAttentionBias || model.hasFeedForwardBias {
-        refuse("attention_bias, mlp_bias", "biases are not lowered yet")
-    }
     let chips = (0..<max(plan.tensorParallel, 1)).map { ChipID($0) }
     if plan.tensorParallel < 1 || chips.count > machine.chipCount {
         refuse(
@@ -56,10 +52,12 @@ private func checkSupport(
             "plan.context", "context is \(plan.context), the model has "
                 + "\(model.maximumPositions) positions (max_position_embeddings)")
     }
-    if max(model.vocabularySize, plan.context) > chip.rowsPerBank {
+    let blockRows = chip.lanes / chip.weightStreamsPerPlane
+    let mostTokens = (chip.rowsPerBank - 1) / blockRows * chip.lanes
+    if plan.context > mostTokens {
         refuse(
-            "vocab_size", "tables of \(max(model.vocabularySize, plan.context)) rows are needed, a "
-                + "bank has \(chip.rowsPerBank): split tables are not lowered yet")
+            "plan.context", "context is \(plan.context), the keys of \(mostTokens) tokens fit the "
+                + "\(chip.rowsPerBank) rows of a bank of each slice: lower it")
     }
     try errors.throwOnError()
 }
@@ -137,7 +135,10 @@ struct SharedValues {
     var valueRows: [ValueID] = []
     /// For each set of heads, the first row of the token's block in the transposed V.
     var blockRows: [ValueID] = []
-    var tokenAddress = ValueID(0)
+    /// int32 in every lane.
+    var token = ValueID(0)
+    /// fp16 rows of ones in the lanes of their own head, zero in the others; for head norms only.
+    var headOnes: ValueID?
     /// 1 in the lanes of each KV head of a set.
     var headMasks: [ValueID] = []
 }

@@ -8,13 +8,18 @@ import LPUSupport
 extension DecoderLowering {
     /// x + down(silu(gate(norm x)) * up(norm x)).
     mutating func lowerFeedForward(_ x: [[ValueID]]) -> [[ValueID]] {
-        let partial = places.map { lowerFeedForward(x[$0], on: $0) }
-        return addPartialSums(partial, to: x, "layer.x2")
+        let residual = biasedResidual(
+            x, "layer.downBias", tensor: "model.layers.$layer.mlp.down_proj.bias",
+            if: model.hasFeedForwardBias)
+        let partial = places.map {
+            lowerFeedForward(x[$0], residual: residual[$0], on: $0)
+        }
+        return addPartialSums(partial, to: residual, "layer.output")
     }
 
     /// This chip's part of the down projection's sum, a value an output tile.
     private mutating func lowerFeedForward(
-        _ x: [ValueID], on place: Int
+        _ x: [ValueID], residual: [ValueID], on place: Int
     ) -> [ValueID] {
         let prefix = "model.layers.$layer."
         let name = "layer"
@@ -29,6 +34,14 @@ extension DecoderLowering {
         let up = linear(
             "\(name).up", tensor: prefix + "mlp.up_proj.weight", rows: rows,
             columns: hiddenColumns, norm: norm, on: place)
+        var gateBias, upBias: ValueID?
+        if model.hasFeedForwardBias {
+            gateBias = vector(
+                "\(name).gateBias", tensor: prefix + "mlp.gate_proj.bias", rows: rows,
+                factor: 0.5, on: place)
+            upBias = vector(
+                "\(name).upBias", tensor: prefix + "mlp.up_proj.bias", rows: rows, on: place)
+        }
         var inner: [ValueID] = []
         for n in 0..<own.count {
             inner.append(
@@ -36,11 +49,13 @@ extension DecoderLowering {
                     // silu(g) = g/2 * (1 + tanh(g/2)).
                     let g = l.product(activation, gate, n)
                     let u = l.product(activation, up, n)
-                    let halfGate = l.builder.elementwise(.multiply, g.at(), half.at())
+                    let scaledGate = l.builder.elementwise(.multiply, g.at(), half.at())
+                    let halfGate = l.biased(scaledGate, gateBias, n)
                     let tanh = l.builder.elementwise(.tanh, halfGate.at())
                     let sum = l.builder.elementwise(.add, tanh.at(), 1)
                     let silu = l.builder.elementwise(.multiply, sum.at(), halfGate.at())
-                    let value = l.builder.elementwise(.multiply, u.at(), scale.at())
+                    let scaledUp = l.builder.elementwise(.multiply, u.at(), scale.at())
+                    let value = l.biased(scaledUp, upBias, n)
                     let product = l.builder.elementwise(.multiply, silu.at(), value.at())
                     return l.builder.elementwise(
                         .toFP16, product.at(), name: "\(name).inner\(n)")
@@ -50,6 +65,6 @@ extension DecoderLowering {
             "\(name).down", tensor: prefix + "mlp.down_proj.weight", rows: hiddenColumns,
             columns: rows, on: place)
         guard own.count > 0 else { return [] }
-        return partialSums(inner, down, residual: x, "\(name).x2")
+        return partialSums(inner, down, residual: residual, "\(name).output")
     }
 }

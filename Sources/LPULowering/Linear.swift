@@ -75,13 +75,44 @@ extension DecoderLowering {
             name: name)
     }
 
+    /// The elements of a vector in fp32, those that `rows[n]` names in vector n.
+    mutating func vector(
+        _ name: String, tensor: String, rows: [IndexMap], factor: Float = 1, on place: Int
+    ) -> ValueID {
+        let pieces = rows.enumerated().flatMap { n, row in
+            row.segments.map {
+                Piece(
+                    vectors: n..<n + 1, lanes: $0.position..<$0.position + $0.count,
+                    base: [$0.base], vector: [.zero], lane: [$0.digits])
+            }
+        }
+        return builder.image(
+            name, chip: place, type: .fp32, count: rows.count,
+            .weights(Layout(tensor: tensor, pieces: pieces), factor: factor, columnScale: nil))
+    }
+
+    /// `sum` and vector `n` of the bias, where there is one.
+    mutating func biased(_ sum: ValueID, _ bias: ValueID?, _ n: Int) -> ValueID {
+        bias.map { builder.elementwise(.add, sum.at(), $0.at(n)) } ?? sum
+    }
+
+    /// The residual on every chip with the bias of the layer whose sums it will take: so that it
+    /// is added once, and before the sums are there.
+    mutating func biasedResidual(
+        _ x: [[ValueID]], _ name: String, tensor: String, if isBiased: Bool
+    ) -> [[ValueID]] {
+        guard isBiased else { return x }
+        return places.map { place in
+            let bias = vector(name, tensor: tensor, rows: hiddenColumns, on: place)
+            return x[place].enumerated().map { biased($1, bias, $0) }
+        }
+    }
+
     var hiddenColumns: [IndexMap] { hidden.ranges.map { .range($0) } }
 
     /// x in fp16 and 1/rms(x) in every lane.
     ///
     /// The norm's weight is folded into the layer after it and its scalar multiplies the outputs.
-    /// Squares of real residuals leave fp16, so that they are scaled by 2^-14 and summed as two
-    /// fp16 terms, the second 2^11 times what the first dropped.
     mutating func normalise(
         _ x: [ValueID], _ name: String, on place: Int
     ) -> (x: [ValueID], scale: ValueID) {
@@ -91,29 +122,44 @@ extension DecoderLowering {
         for (tile, part) in x.enumerated() {
             activations.append(
                 builder.elementwise(.toFP16, part.at(), name: "\(name).x\(tile)"))
-            let (a, b) = chained { l -> (ValueID, ValueID) in
-                let small = l.builder.elementwise(.multiply, part.at(), 0x1p-7)
-                let square = l.builder.elementwise(.multiply, small.at(), small.at())
-                let a = l.builder.elementwise(.toFP16, square.at())
-                let rest = l.builder.elementwise(.subtract, square.at(), a.at())
-                let scaled = l.builder.elementwise(.multiply, rest.at(), 0x1p11)
-                return (a, l.builder.elementwise(.toFP16, scaled.at()))
-            }
-            high.append(a)
-            low.append(b)
+            let square = squareTerms(part)
+            high.append(square.high)
+            low.append(square.low)
         }
-        let ones = Tile([Use(shared[place].ones)], count: lanes)
+        let scale = inverseRoot(
+            high, low, over: shared[place].ones, size: model.hiddenSize, "\(name).scale")
+        return (activations, scale)
+    }
+
+    /// The squares of a vector's elements for a sum over lanes: those of real residuals leave fp16,
+    /// so that they are scaled by 2^-14 and become two terms, the second 2^11 times what the first
+    /// dropped.
+    mutating func squareTerms(_ value: ValueID) -> (high: ValueID, low: ValueID) {
+        chained { l in
+            let small = l.builder.elementwise(.multiply, value.at(), 0x1p-7)
+            let square = l.builder.elementwise(.multiply, small.at(), small.at())
+            let high = l.builder.elementwise(.toFP16, square.at())
+            let rest = l.builder.elementwise(.subtract, square.at(), high.at())
+            let scaled = l.builder.elementwise(.multiply, rest.at(), 0x1p11)
+            return (high, l.builder.elementwise(.toFP16, scaled.at()))
+        }
+    }
+
+    /// 1/sqrt(mean of squares + epsilon): sums of `squareTerms` over the lanes that the weight
+    /// vectors of `ones` mark, of `size` elements each.
+    mutating func inverseRoot(
+        _ high: [ValueID], _ low: [ValueID], over ones: ValueID, size: Int, _ name: String
+    ) -> ValueID {
+        let ones = Tile([Use(ones)], count: lanes)
         let sums = [high, low].map { part in
             builder.matmul(part.map { MatmulTerm($0.at(), ones) }, count: 1)
         }
-        let scale = chained { l -> ValueID in
+        return chained { l in
             let rest = l.builder.elementwise(.multiply, sums[1].at(), 0x1p-11)
             let sum = l.builder.elementwise(.add, sums[0].at(), rest.at())
-            let mean = l.builder.elementwise(
-                .multiply, sum.at(), 0x1p14 / Float(l.model.hiddenSize))
+            let mean = l.builder.elementwise(.multiply, sum.at(), 0x1p14 / Float(size))
             let safe = l.builder.elementwise(.add, mean.at(), Float(l.model.normEpsilon))
-            return l.builder.elementwise(.rsqrt, safe.at(), name: "\(name).scale")
+            return l.builder.elementwise(.rsqrt, safe.at(), name: name)
         }
-        return (activations, scale)
     }
 }

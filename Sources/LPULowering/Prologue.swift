@@ -22,10 +22,8 @@ extension DecoderLowering {
         lowerConstants(on: place)
         let token = ingressWord(ingress, 0, "token")
         let position = ingressWord(ingress, 1, "position")
-        shared[place].tokenAddress = address(token, "tokenAddress")
-        let positionAddress = address(position, "positionAddress")
-        shared[place].cosine = rotaryRow(positionAddress, isSine: false)
-        shared[place].sine = rotaryRow(positionAddress, isSine: true)
+        shared[place].token = token
+        lowerRotary(position, on: place)
         lowerBounds(position, on: place)
         lowerCacheRows(position, on: place)
     }
@@ -39,6 +37,7 @@ extension DecoderLowering {
         shared[place].identity = builder.image(
             "identity", chip: place, type: .fp16, count: max(rows, 1),
             .diagonal(bits: one, offset: 0, period: lanes))
+        if model.hasQueryKeyNorm { shared[place].headOnes = headOnes(one, on: place) }
         let dimension = model.headDimension
         for g in 0..<heads[place].perSet {
             let range = g * dimension..<(g + 1) * dimension
@@ -46,6 +45,16 @@ extension DecoderLowering {
                 constant(
                     "headMask\(g)", Float(1).bitPattern, type: .fp32, lanes: range, on: place))
         }
+    }
+
+    private mutating func headOnes(_ one: UInt32, on place: Int) -> ValueID {
+        let period = (lanes + model.headDimension - 1) / model.headDimension
+        let bits = (0..<lanes).flatMap { n in
+            (0..<period).map { $0 == n / model.headDimension ? one : 0 }
+        }
+        return builder.image(
+            "headOnes", chip: place, type: .fp16, count: lanes,
+            .table(bits: bits, stride: period, run: model.headDimension))
     }
 
     /// Four bytes of every superlane as an int32 in every lane.
@@ -73,21 +82,6 @@ extension DecoderLowering {
         builder.image(
             "addressShifts", chip: builder[value].chip, type: .int32, count: 1,
             .diagonal(bits: 8, offset: 1, period: chip.lanesPerSuperlane))
-    }
-
-    /// The row of cosines or signed sines of the token's position.
-    private mutating func rotaryRow(_ address: ValueID, isSine: Bool) -> ValueID {
-        let frequencies = model.rotary.inverseFrequencies().map(\.bitPattern)
-        let place = builder[address].chip
-        let table = builder.image(
-            isSine ? "sines" : "cosines", chip: place, type: .fp32, count: plan.context,
-            .rotary(
-                Rotary(
-                    inverseFrequencies: frequencies, isSine: isSine, positionStep: 1,
-                    heads: max(heads[place].perSet, 1))))
-        return builder.gather(
-            table.at(), rows: plan.context, address: address.at(), count: 1,
-            name: isSine ? "sine" : "cosine")
     }
 
     var blockCount: Int { (plan.context + lanes - 1) / lanes }
@@ -154,35 +148,5 @@ extension DecoderLowering {
             return l.builder.elementwise(.addInt, masked.at(), integer: Int32(trash))
         }
         return address(chosen, name)
-    }
-
-    /// The token's embedding row, in fp32 on every chip: the chips hold the tables of the hidden
-    /// vector's tiles in turn and hand their rows to the others.
-    mutating func lowerEmbedding() -> [[ValueID]] {
-        var x = places.map { _ in [ValueID]() }
-        for (tile, range) in hidden.ranges.enumerated() {
-            let owner = tile % places.count
-            let table = builder.image(
-                "embedding\(tile)", chip: owner, type: .fp16, count: model.vocabularySize,
-                .weights(
-                    Layout(
-                        tensor: "model.embed_tokens.weight",
-                        pieces: [
-                            Piece(
-                                vectors: 0..<model.vocabularySize, lanes: 0..<range.count,
-                                base: [0, range.lowerBound], vector: [.linear(1), .zero],
-                                lane: [.zero, .linear(1)])
-                        ]), factor: 1, columnScale: nil))
-            let row = builder.gather(
-                table.at(), rows: model.vocabularySize, address: shared[owner].tokenAddress.at(),
-                count: 1, name: "embedded\(tile)")
-            for place in places {
-                let here =
-                    place == owner ? row : builder.transfer(row.at(), to: place, count: 1)
-                x[place].append(
-                    builder.elementwise(.copy, here.at(), name: "x.embedding.\(tile)"))
-            }
-        }
-        return x
     }
 }

@@ -45,7 +45,7 @@ extension DecoderLowering {
     /// The index of the maximum over all lanes, in every lane; of equal ones the lowest index.
     mutating func argmaxOverLanes(_ value: ValueID, _ index: ValueID) -> ValueID {
         var (best, place) = (value, index)
-        for by in rotations {
+        for (i, by) in rotations.enumerated() {
             let otherBest = builder.permute(rotation(by), best.at())
             let otherPlace = builder.permute(rotation(by), place.at())
             let greater = builder.elementwise(.less, best.at(), otherBest.at())
@@ -63,7 +63,9 @@ extension DecoderLowering {
                 let either = l.builder.elementwise(.or, lower.at(), taken.at())
                 return l.builder.elementwise(.or, either.at(), kept.at())
             }
-            best = builder.elementwise(.max, best.at(), otherBest.at())
+            if i < rotations.count - 1 {
+                best = builder.elementwise(.max, best.at(), otherBest.at())
+            }
         }
         return place
     }

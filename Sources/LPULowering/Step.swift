@@ -84,7 +84,8 @@ extension SharedValues {
         result.keyRows = keyRows.map(name)
         result.valueRows = valueRows.map(name)
         result.blockRows = blockRows.map(name)
-        result.tokenAddress = name(tokenAddress)
+        result.token = name(token)
+        result.headOnes = headOnes.map(name)
         result.headMasks = headMasks.map(name)
         return result
     }
