@@ -19,7 +19,7 @@ extension Drawing {
         return writer.text
     }
 
-    private static let font = "fontname=\"Helvetica\", fontsize=11"
+    private static let font = "fontname=\"Helvetica,Arial,sans-serif\", fontsize=11"
 
     private var graphAttributes: String {
         let direction: String? =

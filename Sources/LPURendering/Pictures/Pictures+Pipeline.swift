@@ -52,7 +52,7 @@ extension Pictures {
         let chips = stage.chips.count == 1 ? "1 chip" : "\(grouped(stage.chips.count)) chips"
         var rows = [
             [Drawing.Cell("stage \(s)", .strong)],
-            [Drawing.Cell("\(chips): \(rangesText(stage.chips.map(\.index)))")],
+            [Drawing.Cell("\(chips): \(ranges(stage.chips))")],
         ]
         for run in runs(stage.placements) {
             let times = run.count == 1 ? "" : " × \(run.count)"
@@ -111,16 +111,19 @@ extension Pictures {
     }
 }
 
-/// `0–7, 16`: runs of consecutive numbers. - Requires: ascending.
-func rangesText(_ numbers: [Int]) -> String {
+/// `chip0–chip7, chip16`: runs of consecutive numbers. - Requires: ascending.
+private func ranges(_ chips: [ChipID]) -> String {
     var runs: [ClosedRange<Int>] = []
-    for number in numbers {
-        if let last = runs.last, last.upperBound + 1 == number {
-            runs[runs.count - 1] = last.lowerBound...number
+    for chip in chips.map(\.index) {
+        if let last = runs.last, last.upperBound + 1 == chip {
+            runs[runs.count - 1] = last.lowerBound...chip
         } else {
-            runs.append(number...number)
+            runs.append(chip...chip)
         }
     }
-    return runs.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)–\($0.upperBound)" }
-        .joined(separator: ", ")
+    return runs.map { run in
+        let (first, last) = (ChipID(run.lowerBound), ChipID(run.upperBound))
+        return first == last ? "\(first)" : "\(first)–\(last)"
+    }
+    .joined(separator: ", ")
 }

@@ -1,4 +1,4 @@
-public import LPUMachine
+import LPUMachine
 import LPUSchedule
 public import LPUSupport
 
@@ -7,7 +7,7 @@ extension Pictures {
     /// many cycles, the height of a bar the share of the kind's units that is busy, and at the end
     /// of the row the share over all cycles drawn.
     ///
-    /// Under the axis, the spans of the largest kernels. Never more than 3000 boxes.
+    /// Under the axis, when the largest kernels are under way. Never more than 3000 boxes.
     /// - Parameters:
     ///   - chip: one of the machine.
     ///   - cycles: part of the step; nil for all of it.
@@ -32,14 +32,14 @@ extension Pictures {
                     "\(chip) is asked for, the machine has \(machine.chipCount) chips"))
         }
         let activity = Activity(of: self, chip: chip, range: range)
-        var chart = TimingChart(pictures: self, activity: activity)
+        var chart = TimingChart(pictures: self, chip: chip, activity: activity)
         chart.draw()
         let notes = [
             "cycles \(grouped(range.lowerBound))–\(grouped(range.upperBound - 1)) of a step of "
                 + lengthText,
-            "a bar of full height: all units of the row busy; a column: "
-                + "\(grouped(activity.columnCycles)) cycles; right: busy share of the row's "
-                + "unit-cycles",
+            "full height: all units of the row busy; a column: "
+                + "\(grouped(activity.columnCycles)) cycles; right: busy share; below: when the "
+                + "largest kernels are under way",
         ]
         return Drawing(
             "timing of \(chip)", layout: .placed, heading: heading("timing of \(chip)", notes),
@@ -56,8 +56,9 @@ struct Activity {
     /// Row by row.
     private var busy: [Int]
 
-    /// Bars may be as many as columns in every row: so many keep a chart below 3000 boxes.
-    static let maximumColumns = 190
+    /// Every column may be a bar in each row of units and every other one in each line of kernels:
+    /// so many keep a chart below 3000 boxes.
+    static let maximumColumns = 140
 
     init(of pictures: Pictures, chip: ChipID, range: Range<Int>) {
         self.range = range
@@ -90,6 +91,14 @@ struct Activity {
     func cycles(ofColumn column: Int) -> Range<Int> {
         let first = range.lowerBound + column * columnCycles
         return first..<min(first + columnCycles, range.upperBound)
+    }
+
+    /// Those that hold a cycle of `span`.
+    func columns(of span: ClosedRange<Int>) -> Range<Int> {
+        let part = (span.lowerBound..<span.upperBound + 1).clamped(to: range)
+        if part.isEmpty { return 0..<0 }
+        let first = (part.lowerBound - range.lowerBound) / columnCycles
+        return first..<(part.upperBound - 1 - range.lowerBound) / columnCycles + 1
     }
 
     func busy(_ row: TimingRow, column: Int) -> Int { busy[row.rawValue * columns + column] }
