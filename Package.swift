@@ -104,6 +104,9 @@ let tests: [Room] = [
             "LPUSupport", "LPUNumerics", "LPUMachine", "LPUModel", "LPUDataflow", "LPUSchedule",
         ]),
     Room(name: "LPUReference", uses: ["LPUSupport", "LPUNumerics"], data: ["Goldens"]),
+    Room(
+        name: "LPURendering",
+        uses: ["LPUSupport", "LPUNumerics", "LPUMachine", "LPUDataflow", "LPUSchedule"]),
 ]
 
 let package = Package(

@@ -106,7 +106,11 @@ extension Pictures {
     /// Rows of the memory image on a chip.
     private func imageRows(_ chip: ChipID) -> Int {
         var rows = 0
-        schedule.forEachAllocation(on: chip) { if $0.isImage { rows += Int($0.rows) } }
+        schedule.forEachProgram(on: chip) { _, program in
+            for allocation in program.allocations where allocation.isImage {
+                rows += Int(allocation.rows)
+            }
+        }
         return rows
     }
 }

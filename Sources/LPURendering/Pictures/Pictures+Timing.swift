@@ -66,19 +66,22 @@ struct Activity {
         columns = (range.count + columnCycles - 1) / columnCycles
         busy = Array(repeating: 0, count: TimingRow.allCases.count * columns)
         let (units, model) = (pictures.units, pictures.machine.chip)
-        pictures.schedule.forEachBurst(on: chip) { burst in
-            guard burst.start.index < range.upperBound else { return }
-            let unit = units[burst.queue.index]
-            for occupation in Occupation.of(burst.instruction, on: unit, chip: model) {
-                add(occupation, of: burst)
+        pictures.schedule.forEachProgram(on: chip) { placement, program in
+            for burst in program.bursts {
+                let start = placement.start.index + burst.start.index
+                guard start < range.upperBound else { continue }
+                let unit = units[burst.queue.index]
+                for occupation in Occupation.of(burst.instruction, on: unit, chip: model) {
+                    add(occupation, of: burst, at: start)
+                }
             }
         }
     }
 
-    private mutating func add(_ occupation: Occupation, of burst: Burst) {
+    private mutating func add(_ occupation: Occupation, of burst: Burst, at start: Int) {
         let row = occupation.row.rawValue * columns
         for outer in 0..<Int(burst.outer.count) {
-            let first = burst.start.index + outer * Int(burst.outer.distance)
+            let first = start + outer * Int(burst.outer.distance)
             for inner in 0..<Int(burst.inner.count) {
                 let issue = first + inner * Int(burst.inner.distance)
                 for cycle in (issue..<issue + occupation.cycles).clamped(to: range) {

@@ -30,7 +30,9 @@ public struct Pictures: Sendable {
         self.program = program
         self.schedule = schedule
         self.machine = machine
-        length = schedule.recomputedClaims(on: machine).length
+        var unclaimed = schedule
+        unclaimed.claims.digest = nil
+        length = unclaimed.recomputedClaims(on: machine).length
         units = machine.chip.units
     }
 }
