@@ -5,7 +5,7 @@ import Testing
 
 @Suite struct DrawingTests {
     private let drawing = Drawing(
-        "odd \"names\"", layout: .right,
+        "odd \"names\"", layout: .layered,
         heading: Drawing.Table([[Drawing.Cell("a < b & \"c\"", .title)]]),
         nodes: [
             Drawing.Node(
@@ -15,7 +15,10 @@ import Testing
                 "two \"2\"", table: Drawing.Table([[Drawing.Cell("µ &amp;"), Drawing.Cell("x")]]),
                 outline: .dashed),
         ],
-        edges: [Drawing.Edge(from: "one\\", to: "two \"2\"", "1 < 2")])
+        edges: [
+            Drawing.Edge(from: "one\\", to: "two \"2\"", "1 < 2"),
+            Drawing.Edge(from: "one\\", to: "two \"2\"", nil),
+        ])
 
     private func svg(_ drawing: Drawing) throws -> String {
         String(decoding: try drawing.rendered(as: .svg), as: UTF8.self)

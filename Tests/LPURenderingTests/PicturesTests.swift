@@ -131,7 +131,7 @@ import Testing
 @Suite struct PipelineTests {
     @Test func stagesRunTheirPlacementsAndSendOverLinks() throws {
         let drawing = try SmallStep().pictures().pipeline()
-        #expect(drawing.nodes.map(\.id) == ["host", "stage0", "stage1"])
+        #expect(drawing.nodes.map(\.id) == ["host in", "stage0", "stage1", "host out"])
         #expect(
             try drawing.texts("stage0") == [
                 "stage 0", "2 chips: chip0–chip1", "front: cycles 0–101",
@@ -144,16 +144,22 @@ import Testing
             ])
         #expect(
             drawing.arrows == [
-                "host -> stage0: 1 vector, 320 B", "stage0 -> stage1: 2 vectors, 640 B",
-                "stage1 -> host: 2 vectors, 640 B",
+                "host in -> stage0: 1 vector, 320 B", "stage0 -> stage1: 2 vectors, 640 B",
+                "stage1 -> host out: 2 vectors, 640 B",
             ])
+    }
+
+    @Test func stagesStandInTheirOrderWithoutLinks() throws {
+        var step = try SmallStep()
+        step.schedule.templates[0].chips[0].bursts.removeLast()
+        #expect(try step.pictures().pipeline().arrows[1] == "stage0 -> stage1: not drawn")
     }
 
     @Test func placementsThatShareAChipAreOneStage() throws {
         var step = try SmallStep()
         step.schedule.placements[1].chips = [ChipID(1), ChipID(5)]
         let drawing = try step.pictures().pipeline()
-        #expect(drawing.nodes.map(\.id) == ["host", "stage0", "stage1"])
+        #expect(drawing.nodes.map(\.id) == ["host in", "stage0", "stage1", "host out"])
         #expect(try drawing.texts("stage0")[1] == "3 chips: chip0–chip1, chip5")
     }
 }

@@ -107,5 +107,5 @@ extension Drawing {
     }
 
     /// `a -> b: text`.
-    var arrows: [String] { edges.map { "\($0.from) -> \($0.to): \($0.text)" } }
+    var arrows: [String] { edges.map { "\($0.from) -> \($0.to): \($0.text ?? "not drawn")" } }
 }

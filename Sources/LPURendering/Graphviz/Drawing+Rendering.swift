@@ -18,7 +18,7 @@ extension Drawing {
     public func rendered(as format: Format) throws(DiagnosticSet) -> [UInt8] {
         let engine =
             switch layout {
-            case .down, .right: "dot"
+            case .layered: "dot"
             // Boxes stay where they are: `neato -n`.
             case .placed: "nop"
             }

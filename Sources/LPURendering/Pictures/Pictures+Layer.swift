@@ -44,7 +44,7 @@ extension Pictures {
                 + (focus == nil ? "" : "; dashed: outside")
         ]
         return Drawing(
-            subject, layout: .down, heading: heading(subject, notes), nodes: nodes,
+            subject, layout: .layered, heading: heading(subject, notes), nodes: nodes,
             edges: graph.edges(label: bytes))
     }
 

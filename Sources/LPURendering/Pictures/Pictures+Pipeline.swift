@@ -10,38 +10,40 @@ extension Pictures {
     /// each other are one line. O(placements, their chips and bursts).
     public func pipeline() -> Drawing {
         let stages = Stages(of: self)
-        var nodes = stages.stages.indices.map { node(stages, $0) }
+        let all = stages.stages.indices
         var edges: [Drawing.Edge] = []
-        let host = "host"
-        for a in stages.stages.indices {
-            if stages.ingress[a] > 0 {
-                edges.append(edge(from: host, to: "stage\(a)", vectors: stages.ingress[a]))
+        for a in all where stages.ingress[a] > 0 {
+            edges.append(edge(from: "host in", to: "stage\(a)", stages.ingress[a]))
+        }
+        for a in all {
+            for b in all where a != b {
+                let sent = stages.sent(from: a, to: b)
+                if sent > 0 {
+                    edges.append(edge(from: "stage\(a)", to: "stage\(b)", sent))
+                } else if b == a + 1 {
+                    edges.append(Drawing.Edge(from: "stage\(a)", to: "stage\(b)", nil))
+                }
             }
         }
-        for a in stages.stages.indices {
-            for b in stages.stages.indices where a != b && stages.sent(from: a, to: b) > 0 {
-                edges.append(
-                    edge(from: "stage\(a)", to: "stage\(b)", vectors: stages.sent(from: a, to: b)))
-            }
-            if stages.egress[a] > 0 {
-                edges.append(edge(from: "stage\(a)", to: host, vectors: stages.egress[a]))
-            }
+        for a in all where stages.egress[a] > 0 {
+            edges.append(edge(from: "stage\(a)", to: "host out", stages.egress[a]))
         }
-        if edges.contains(where: { $0.from == host || $0.to == host }) {
-            let table = Drawing.Table([[Drawing.Cell(host, .strong, fill: UnitClass.link.colour)]])
-            nodes.insert(Drawing.Node(host, table: table, outline: .solid), at: 0)
+        func host(_ name: String) -> Drawing.Node {
+            let cell = Drawing.Cell(name, .strong, fill: UnitClass.link.colour)
+            return Drawing.Node(name, table: Drawing.Table([[cell]]), outline: .solid)
         }
+        let nodes = [host("host in")] + all.map { node(stages, $0) } + [host("host out")]
         var note = "step of \(lengthText)"
         if let interval = schedule.interval {
             note += "; a step every \(grouped(max(0, interval.count))) cycles"
         }
         return Drawing(
-            "pipeline", layout: stages.stages.count > 5 ? .down : .right,
+            "pipeline", layout: .layered,
             heading: heading("pipeline", [note + "; arrows: vectors and bytes sent"]),
             nodes: nodes, edges: edges)
     }
 
-    private func edge(from: String, to: String, vectors: Int) -> Drawing.Edge {
+    private func edge(from: String, to: String, _ vectors: Int) -> Drawing.Edge {
         let word = vectors == 1 ? "vector" : "vectors"
         return Drawing.Edge(
             from: from, to: to, "\(grouped(vectors)) \(word), \(bytes(vectors: vectors))")
