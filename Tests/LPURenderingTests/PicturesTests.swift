@@ -80,6 +80,16 @@ import Testing
         #expect(try reads.texts("layer*.h*.score.title") == ["layer*.h*.score"])
     }
 
+    @Test func longNamesKeepTheirEnd() throws {
+        var step = try SmallStep()
+        let op = step.program.templates[0].ops[1]
+        let name = "a.kernel.of.a.rather.long.name.indeed"
+        step.program.templates[0].values[op.result.index].name = name
+        step.schedule.program = step.program.digest
+        let drawing = try step.pictures().timing()
+        #expect(try drawing.texts("\(name).title") == ["….a.rather.long.name.indeed"])
+    }
+
     @Test func tandemKeepsBothPlanesBusyForItsCadence() throws {
         let pictures = try SmallStep().pictures()
         let drawing = try pictures.timing(of: ChipID(1), cycles: Cycle(0)..<Cycle(25))
@@ -100,8 +110,12 @@ import Testing
             }
             #expect(error.diagnostics.map(\.id) == ["drawing-cycles"])
         }
-        let chip = try #require(throws: DiagnosticSet.self) { try pictures.timing(of: ChipID(8)) }
-        #expect(chip.diagnostics.map(\.id) == ["drawing-chip"])
+        for chip in [-1, 8] {
+            let error = try #require(throws: DiagnosticSet.self) {
+                try pictures.timing(of: ChipID(chip))
+            }
+            #expect(error.diagnostics.map(\.id) == ["drawing-chip"])
+        }
     }
 
     /// Every other cycle of every unit, so that no neighbours can be merged.
@@ -200,6 +214,7 @@ import Testing
             { $0.placements[0].template = -1 },
             { $0.placements[0].chips = [] },
             { $0.placements[0].chips[0] = ChipID(8) },
+            { $0.placements[0].chips[0] = ChipID(-1) },
             { $0.placements[0].start = Cycle(-1) },
             { $0.placements[0].start = Cycle(.max) },
             { $0.placements[0].opBase = .max },
@@ -207,7 +222,10 @@ import Testing
             { $0.templates[0].chips[0].bursts[0].start = Cycle(.min) },
             { $0.templates[0].chips[0].bursts[0].inner = Repeat(count: 0) },
             { $0.templates[0].chips[0].bursts[0].inner = Repeat(count: 2, distance: 0) },
-            { $0.templates[0].chips[0].bursts[0].outer = Repeat(count: Int(Int32.max), distance: 2) },
+            {
+                $0.templates[0].chips[0].bursts[0].outer = Repeat(
+                    count: Int(Int32.max), distance: 2)
+            },
         ]
         for (i, spoil) in cases.enumerated() {
             var step = try SmallStep()

@@ -97,7 +97,9 @@ private struct KernelTree {
                 let (a, b) = (nodes[open[$0]], nodes[open[$1]])
                 return (-a.ops.count, a.ops.first ?? 0) < (-b.ops.count, b.ops.first ?? 0)
             }
-            guard let next = order.first(where: { !nodes[open[$0]].children.isEmpty }) else { break }
+            guard let next = order.first(where: { !nodes[open[$0]].children.isEmpty }) else {
+                break
+            }
             let place = open[next]
             let node = nodes[place]
             let parts = node.children.count + (node.own.isEmpty ? 0 : 1)
@@ -108,7 +110,9 @@ private struct KernelTree {
             if !node.own.isEmpty { kernels.append(kernel(place, node.own)) }
         }
         kernels += open.map { kernel($0, nodes[$0].ops) }
-        return kernels.filter { !$0.ops.isEmpty }.sorted { ($0.ops[0], $0.name) < ($1.ops[0], $1.name) }
+        return kernels.filter { !$0.ops.isEmpty }.sorted {
+            ($0.ops[0], $0.name) < ($1.ops[0], $1.name)
+        }
     }
 
     private func kernel(_ place: Int, _ ops: [Int]) -> Kernel {

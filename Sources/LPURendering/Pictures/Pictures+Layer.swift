@@ -51,16 +51,15 @@ extension Pictures {
     /// First to last issue of each op of the instance, on one chip or, for nil, on all; nil where
     /// there is no instruction. O(bursts).
     func opSpans(of instance: Int, on chip: ChipID? = nil) -> [ClosedRange<Int>?] {
-        let bases = Numbering(program).opBases
         var spans = [ClosedRange<Int>?](
-            repeating: nil, count: bases[instance + 1] - bases[instance])
+            repeating: nil, count: opBases[instance + 1] - opBases[instance])
         for placement in schedule.placements {
             let programs = schedule.templates[placement.template].chips
             for (place, program) in programs.enumerated() {
                 if let chip, placement.chips[place] != chip { continue }
                 for burst in program.bursts {
                     guard let op = burst.op else { continue }
-                    let k = placement.opBase + op.index - bases[instance]
+                    let k = placement.opBase + op.index - opBases[instance]
                     guard spans.indices.contains(k) else { continue }
                     let first = placement.start.index + burst.start.index
                     let last = placement.start.index + burst.lastIssue.index

@@ -25,7 +25,7 @@ extension Pictures {
                     at: Diagnostic.Place("cycles"), id: "drawing-cycles",
                     "\(asked) is asked for, the step is \(step)"))
         }
-        guard chip.index < machine.chipCount else {
+        guard (0..<machine.chipCount).contains(chip.index) else {
             throw DiagnosticSet(
                 Diagnostic(
                     at: Diagnostic.Place("chip"), id: "drawing-chip",

@@ -115,7 +115,7 @@ struct TimingChart {
         for (i, line) in pictures.kernelLines(on: chip, activity).enumerated() {
             let y = top + Double(i) * 17
             text(
-                "\(line.name).title", [line.name], .right,
+                "\(line.name).title", [shortened(line.name)], .right,
                 Drawing.Frame(x: 0, y: y, width: plot.left - 6, height: 13))
             nodes.append(
                 Drawing.Node(
@@ -125,6 +125,11 @@ struct TimingChart {
                 bar("\(line.name).\(run.columns.lowerBound)", run.columns, .grey, y: y, height: 13)
             }
         }
+    }
+
+    /// What fits beside the plot; the end of a name tells more than its beginning.
+    private func shortened(_ name: String) -> String {
+        name.count <= 26 ? name : "…" + name.suffix(25)
     }
 
     /// A box over some columns.
