@@ -87,7 +87,7 @@ import Testing
         step.program.templates[0].values[op.result.index].name = name
         step.schedule.program = step.program.digest
         let drawing = try step.pictures().timing()
-        #expect(try drawing.texts("\(name).title") == ["….a.rather.long.name.indeed"])
+        #expect(try drawing.texts("\(name).title") == ["…a.rather.long.name.indeed"])
     }
 
     @Test func tandemKeepsBothPlanesBusyForItsCadence() throws {
