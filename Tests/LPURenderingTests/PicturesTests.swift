@@ -90,6 +90,27 @@ import Testing
         #expect(try drawing.texts("\(name).title") == ["…a.rather.long.name.indeed"])
     }
 
+    /// Placements of one template are one line, busy in each of them.
+    @Test func instancesOfATemplateShareTheirLines() throws {
+        var step = try SmallStep()
+        var builder = TemplateBuilder("tail", chipCount: 1, lanesPerSuperlane: 16)
+        _ = builder.elementwise(
+            .copy, builder.image("zero", type: .int8, count: 1, .zero)[0], name: "last")
+        step.program.templates.append(builder.template)
+        let base = step.program.templates[0].ops.count
+        for k in 0..<2 {
+            step.program.instances.append(Instance(template: 1, chips: [ChipID(2)]))
+            step.schedule.placements[1 + k].opBase = base + k - 4
+        }
+        step.schedule.program = step.program.digest
+        let drawing = try step.pictures().timing(of: ChipID(2))
+        #expect(try drawing.texts("tail: last.title") == ["tail: last"])
+        // Cycles 100 to 149 and 200 to 249 of 261, two a column.
+        let bars = drawing.nodes.map(\.id).filter { $0.hasPrefix("tail: last.") }
+        #expect(
+            bars == ["tail: last.title", "tail: last.ground", "tail: last.50", "tail: last.100"])
+    }
+
     @Test func tandemKeepsBothPlanesBusyForItsCadence() throws {
         let pictures = try SmallStep().pictures()
         let drawing = try pictures.timing(of: ChipID(1), cycles: Cycle(0)..<Cycle(25))

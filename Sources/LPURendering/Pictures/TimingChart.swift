@@ -160,23 +160,28 @@ struct TimingChart {
 }
 
 extension Pictures {
-    /// For the largest kernels of a chip, in which columns one of their ops is between its first
-    /// and its last issue; by first issue.
+    /// For the largest kernels of the templates on a chip, in which columns one of their ops is
+    /// between its first and its last issue in one of the instances; by first issue.
     fileprivate func kernelLines(
         on chip: ChipID, _ activity: Activity
     ) -> [(name: String, isBusy: [Bool])] {
         var lines: [(name: String, ops: Int, first: Int, isBusy: [Bool])] = []
-        for (i, instance) in program.instances.enumerated() where instance.chips.contains(chip) {
-            let spans = opSpans(of: i, on: chip)
-            let template = program.templates[instance.template]
+        for (t, template) in program.templates.enumerated() {
+            let instances = program.instances.indices.filter {
+                program.instances[$0].template == t && program.instances[$0].chips.contains(chip)
+            }
+            let spans = instances.map { opSpans(of: $0, on: chip) }
             for kernel in Kernels(of: template, in: nil, limit: 40).inside {
+                let known = spans.flatMap { spans in kernel.ops.compactMap { spans[$0] } }
                 var isBusy = [Bool](repeating: false, count: activity.columns)
-                for span in kernel.ops.compactMap({ spans[$0] }) {
+                for span in known {
                     for column in activity.columns(of: span) { isBusy[column] = true }
                 }
-                let first = kernel.ops.compactMap { spans[$0]?.lowerBound }.min()
-                guard let first, isBusy.contains(true) else { continue }
-                let name = program.instances.count == 1 ? kernel.name : "i\(i).\(kernel.name)"
+                guard let first = known.map(\.lowerBound).min(), isBusy.contains(true) else {
+                    continue
+                }
+                let isWhole = program.templates.count == 1
+                let name = isWhole ? kernel.name : "\(template.name): \(kernel.name)"
                 lines.append((name, kernel.ops.count, first, isBusy))
             }
         }
