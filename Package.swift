@@ -12,7 +12,6 @@ struct Room {
     var data: [String] = []
 }
 
-let collections: Target.Dependency = .product(name: "OrderedCollections", package: "swift-collections")
 let argumentParser: Target.Dependency = .product(
     name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -23,7 +22,7 @@ let rooms: [Room] = [
     Room(
         name: "LPUMachine", uses: ["LPUSupport", "LPUNumerics"],
         resources: [.embedInCode("Presets")]),
-    Room(name: "LPUModel", uses: ["LPUSupport"], packages: [collections]),
+    Room(name: "LPUModel", uses: ["LPUSupport"]),
     Room(name: "LPUDataflow", uses: ["LPUSupport", "LPUNumerics"]),
     Room(name: "LPUSchedule", uses: ["LPUSupport", "LPUNumerics", "LPUMachine"]),
     // Producers.
@@ -111,6 +110,9 @@ let tests: [Room] = [
             "LPUSchedule", "LPUScheduler", "LPULoading", "LPUVerifier", "LPUSimulator",
             "LPUReference",
         ]),
+    Room(
+        name: "LPURendering",
+        uses: ["LPUSupport", "LPUNumerics", "LPUMachine", "LPUDataflow", "LPUSchedule"]),
 ]
 
 let package = Package(
@@ -123,7 +125,6 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     ],
     targets: rooms.map {
         .target(

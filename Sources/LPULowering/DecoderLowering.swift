@@ -17,7 +17,7 @@ public func lower(
 ) throws(DiagnosticSet) -> Program {
     try checkSupport(model, plan, machine)
     var lowering = DecoderLowering(model: model, plan: plan, chip: machine.chip)
-    return lowering.lowerStep(on: (0..<plan.tensorParallel).map { ChipID($0) })
+    return lowering.lowerStep(on: stageChips(plan, machine))
 }
 
 private func checkSupport(
@@ -37,15 +37,20 @@ private func checkSupport(
             "head_dim", "head_dim is \(model.headDimension), an even number up to "
                 + "\(chip.lanes) lanes is lowered")
     }
-    let chips = (0..<max(plan.tensorParallel, 1)).map { ChipID($0) }
-    if plan.tensorParallel < 1 || chips.count > machine.chipCount {
+    if plan.pipelineStages < 1 || plan.pipelineStages > model.layerCount {
         refuse(
-            "plan.tensorParallel", "\(plan.tensorParallel) chips share a layer, \(machine.name) has "
-                + "\(machine.chipCount)")
-    } else if let far = chips.first(where: { machine.topology.hops(from: chips[0], to: $0) > 1 }) {
+            "plan.pipelineStages", "\(plan.pipelineStages) stages share \(model.layerCount) layers, "
+                + "a stage has at least one")
+    }
+    if plan.tensorParallel < 1
+        || (machine.chipCount / plan.tensorParallel) < max(plan.pipelineStages, 1)
+    {
         refuse(
-            "plan.tensorParallel", "\(plan.tensorParallel) chips share a layer, but \(chips[0]) and "
-                + "\(far) are more than one hop apart: try fewer")
+            "plan.tensorParallel",
+            "\(plan.pipelineStages) stages of \(plan.tensorParallel) chips are asked for, "
+                + "\(machine.name) has \(machine.chipCount) chips")
+    } else if let problem = wiringProblem(stageChips(plan, machine), machine) {
+        refuse("plan.tensorParallel, plan.pipelineStages", problem)
     }
     if plan.context < 1 || plan.context > model.maximumPositions {
         refuse(
@@ -70,10 +75,6 @@ struct DecoderLowering {
     let lanes: Int
     var builder: TemplateBuilder
     private var chains = 0
-    /// What the open template's parameters are bound to, in their order.
-    var bound: [ValueID] = []
-    /// The first template, whose shared values the others take.
-    var prologueTemplate: ProgramTemplate?
     /// Chips that share every layer.
     let places: Range<Int>
     var shared: [SharedValues]

@@ -12,8 +12,8 @@ private struct Best {
 }
 
 extension DecoderLowering {
-    /// Logits, their argmax, and the token on its way out. The vocabulary is split over the chips.
-    mutating func lowerHead(_ x: [[ValueID]]) {
+    /// Logits and their argmax, as the bytes that go out. The vocabulary is split over the chips.
+    mutating func lowerHead(_ x: [[ValueID]]) -> ValueID {
         var best: Best?
         for place in places {
             guard let own = lowerVocabulary(x[place], on: place) else { continue }
@@ -25,9 +25,8 @@ extension DecoderLowering {
             let token = builder.transfer(own.token.at(), to: builder[old.logit].chip, count: 1)
             best = better(old, Best(logit: logit, token: token))
         }
-        guard let best else { return }
-        let token = argmaxOverLanes(best.logit, best.token)
-        lowerEgress(token)
+        guard let best else { preconditionFailure("a vocabulary has a token") }
+        return egressBytes(argmaxOverLanes(best.logit, best.token))
     }
 
     /// Per lane, the best of this chip's part of the vocabulary; nil where it has none.
@@ -84,7 +83,7 @@ extension DecoderLowering {
     }
 
     /// Byte k of the id in lane k of every superlane, k < 4.
-    private mutating func lowerEgress(_ token: ValueID) {
+    private mutating func egressBytes(_ token: ValueID) -> ValueID {
         let width = chip.lanesPerSuperlane
         let place = builder[token].chip
         let shifts = builder.image(
@@ -97,6 +96,6 @@ extension DecoderLowering {
             let shifted = l.builder.elementwise(.shiftRight, token.at(), shifts.at())
             return l.builder.elementwise(.and, shifted.at(), bytes.at(), name: "next")
         }
-        builder.egress(builder.byte(0, of: word.at()).at(), name: "egress")
+        return builder.byte(0, of: word.at(), name: "next.bytes")
     }
 }

@@ -7,9 +7,8 @@ import LPUSupport
 
 /// Once a token: constants, addresses, masks and rotary rows from the bytes that come in.
 extension DecoderLowering {
-    /// Every chip works out the same from the bytes that enter the first.
-    mutating func lowerPrologue() {
-        let ingress = builder.ingress(count: 1, name: "ingress")
+    /// Every chip works out the same from the bytes that the first one has.
+    mutating func lowerPrologue(_ ingress: ValueID) {
         for place in places {
             let bytes =
                 place == 0

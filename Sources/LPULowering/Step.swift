@@ -5,70 +5,198 @@ import LPUNumerics
 import LPUPlanning
 import LPUSupport
 
-/// A decode step as templates: a prologue, a layer as often as the model has one, and a head.
+/// A value of an instance, and its declaration.
+private struct Made {
+    var argument: Instance.Argument
+    var value: Value
+}
+
+/// A program that grows by templates and instances.
+private struct ProgramBuilder {
+    var templates: [ProgramTemplate] = []
+    var instances: [Instance] = []
+
+    /// Adds an instance of template `t`; the values it makes are then bound by their numbers.
+    mutating func place(
+        _ t: Int, on chips: [ChipID], layer: Int? = nil, _ arguments: [Made] = []
+    ) -> Int {
+        instances.append(
+            Instance(
+                template: t, chips: chips, layer: layer, arguments: arguments.map(\.argument)))
+        return instances.count - 1
+    }
+
+    /// What instance `i` calls `value`.
+    func made(_ value: ValueID, by i: Int) -> Made {
+        Made(
+            argument: .init(instance: i, value: value),
+            value: templates[instances[i].template].values[value.index])
+    }
+}
+
+/// A decode step as templates: ingress, a prologue a stage, the embedding, a layer as often as the
+/// model has one, hand-overs between the stages, and a head whose token leaves where it entered.
 extension DecoderLowering {
-    /// The whole step on `chips`.
-    mutating func lowerStep(on chips: [ChipID]) -> Program {
-        lowerPrologue()
-        let embedded = lowerEmbedding()
-        let made = shared
-        var templates = [builder.template]
-        var instances = [Instance(template: 0, chips: chips)]
-
-        var x = openTemplate("layer", made, embedded)
-        x = lowerAttention(x)
-        x = lowerFeedForward(x)
-        let layerInputs = bound
-        templates.append(builder.template)
-        for layer in 0..<model.layerCount {
-            // The shared values come first, then x: of the prologue, or of the layer before.
-            let own = layer == 0 ? embedded : x
-            let tail = own.flatMap { $0 }
-            let head = layerInputs.dropLast(tail.count).map {
-                Instance.Argument(instance: 0, value: $0)
-            }
-            instances.append(
-                Instance(
-                    template: 1, chips: chips, layer: layer,
-                    arguments: head + tail.map { .init(instance: layer, value: $0) }))
-        }
-
-        let last = x
-        x = openTemplate("head", made, last)
-        lowerHead(x)
-        templates.append(builder.template)
-        let count = last.joined().count
-        let arguments = bound.enumerated().map { i, value in
-            Instance.Argument(
-                instance: i < bound.count - count ? 0 : model.layerCount, value: value)
-        }
-        instances.append(Instance(template: 2, chips: chips, arguments: arguments))
+    /// The whole step on the chips of each stage.
+    mutating func lowerStep(on stages: [[ChipID]]) -> Program {
+        var program = ProgramBuilder()
+        let entry = lowerEntry(stages, &program)
+        let prologue = lowerPrologues(stages, entry, &program)
+        var x = lowerEmbeddings(stages[0], prologue, &program)
+        x = lowerLayers(stages, prologue, x, &program)
+        lowerExit(stages, prologue, x, &program)
         return Program(
             name: model.architecture.rawValue, lanes: lanes,
-            lanesPerSuperlane: chip.lanesPerSuperlane, templates: templates, instances: instances)
+            lanesPerSuperlane: chip.lanesPerSuperlane, templates: program.templates,
+            instances: program.instances)
     }
 
-    /// Begins a template that takes the shared values and x as parameters; its own names for x.
-    private mutating func openTemplate(
-        _ name: String, _ made: [SharedValues], _ x: [[ValueID]]
-    ) -> [[ValueID]] {
-        let source = builder.template
-        let prologue = prologueTemplate ?? source
-        prologueTemplate = prologue
+    private mutating func open(_ name: String, chips: Int) {
         builder = TemplateBuilder(
-            name, chipCount: places.count, lanesPerSuperlane: chip.lanesPerSuperlane)
-        bound = []
-        shared = made.map { values in
-            values.mapped { parameter(for: $0, of: prologue) }
-        }
-        return x.map { $0.map { parameter(for: $0, of: source) } }
+            name, chipCount: chips, lanesPerSuperlane: chip.lanesPerSuperlane)
     }
 
-    private mutating func parameter(for value: ValueID, of template: ProgramTemplate) -> ValueID {
-        let original = template.values[value.index]
-        bound.append(value)
-        return builder.parameter(
-            original.name, chip: original.chip, type: original.type, count: original.count)
+    private mutating func close(_ program: inout ProgramBuilder) -> Int {
+        program.templates.append(builder.template)
+        return program.templates.count - 1
+    }
+
+    /// A parameter like `made`, on `chip` of the open template.
+    private mutating func parameter(_ made: Made, chip: Int? = nil) -> ValueID {
+        builder.parameter(
+            made.value.name, chip: chip ?? made.value.chip, type: made.value.type,
+            count: made.value.count)
+    }
+
+    // MARK: Ingress and prologue
+
+    /// The bytes that come in, on the first chip of each stage.
+    private mutating func lowerEntry(
+        _ stages: [[ChipID]], _ program: inout ProgramBuilder
+    ) -> [Made] {
+        open("ingress", chips: 1)
+        let bytes = builder.ingress(count: 1, name: "ingress")
+        let ingress = program.place(close(&program), on: [stages[0][0]])
+        var made = [program.made(bytes, by: ingress)]
+        guard stages.count > 1 else { return made }
+        open("relay", chips: 2)
+        let near = parameter(made[0])
+        let far = builder.transfer(near.at(), to: 1, count: 1, name: "relayed")
+        let relay = close(&program)
+        for stage in stages.dropFirst() {
+            let i = program.place(relay, on: [stages[0][0], stage[0]], [made[0]])
+            made.append(program.made(far, by: i))
+        }
+        return made
+    }
+
+    /// The instance of each stage's prologue; `shared` then names its values.
+    private mutating func lowerPrologues(
+        _ stages: [[ChipID]], _ entry: [Made], _ program: inout ProgramBuilder
+    ) -> [Int] {
+        open("prologue", chips: places.count)
+        lowerPrologue(parameter(entry[0], chip: 0))
+        let template = close(&program)
+        return zip(stages, entry).map { chips, bytes in
+            program.place(template, on: chips, [bytes])
+        }
+    }
+
+    /// Opens a template that takes a prologue's values, and x, as parameters. Returns what stands
+    /// for x, and what to bind in which order, given the instance of the prologue.
+    private mutating func open(
+        _ name: String, shared made: [SharedValues], prologue: Int, x: [[Made]],
+        _ program: ProgramBuilder
+    ) -> (x: [[ValueID]], bindings: [ValueID]) {
+        open(name, chips: places.count)
+        var bindings: [ValueID] = []
+        shared = made.map { values in
+            values.mapped { value in
+                bindings.append(value)
+                return parameter(program.made(value, by: prologue))
+            }
+        }
+        return (x.map { $0.map { parameter($0) } }, bindings)
+    }
+
+    // MARK: Layers
+
+    private mutating func lowerEmbeddings(
+        _ chips: [ChipID], _ prologue: [Int], _ program: inout ProgramBuilder
+    ) -> [[Made]] {
+        let made = shared
+        let (_, bindings) = open(
+            "embedding", shared: made, prologue: prologue[0], x: [], program)
+        let x = lowerEmbedding()
+        shared = made
+        let i = program.place(
+            close(&program), on: chips, bindings.map { program.made($0, by: prologue[0]) })
+        return x.map { $0.map { program.made($0, by: i) } }
+    }
+
+    private mutating func lowerLayers(
+        _ stages: [[ChipID]], _ prologue: [Int], _ embedded: [[Made]],
+        _ program: inout ProgramBuilder
+    ) -> [[Made]] {
+        let made = shared
+        let (start, bindings) = open(
+            "layer", shared: made, prologue: prologue[0], x: embedded, program)
+        let output = lowerFeedForward(lowerAttention(start))
+        shared = made
+        let template = close(&program)
+        var handOver: (template: Int, results: [[ValueID]])?
+        var x = embedded
+        for (stage, chips) in stages.enumerated() {
+            if stage > 0 {
+                let lowered = handOver ?? lowerHandOver(x, &program)
+                handOver = lowered
+                let i = program.place(
+                    lowered.template, on: stages[stage - 1] + chips, x.flatMap { $0 })
+                x = lowered.results.map { $0.map { program.made($0, by: i) } }
+            }
+            for layer in plan.layers(of: stage, count: model.layerCount) {
+                let i = program.place(
+                    template, on: chips, layer: layer,
+                    bindings.map { program.made($0, by: prologue[stage]) } + x.flatMap { $0 })
+                x = output.map { $0.map { program.made($0, by: i) } }
+            }
+        }
+        return x
+    }
+
+    /// Every chip hands its replica of the residual to the chip of its place in the next stage.
+    private mutating func lowerHandOver(
+        _ x: [[Made]], _ program: inout ProgramBuilder
+    ) -> (template: Int, results: [[ValueID]]) {
+        open("handOver", chips: 2 * places.count)
+        let near = x.enumerated().map { place, tiles in tiles.map { parameter($0, chip: place) } }
+        let far = near.enumerated().map { place, tiles in
+            tiles.map {
+                builder.transfer($0.at(), to: places.count + place, count: 1, name: "handed")
+            }
+        }
+        return (close(&program), far)
+    }
+
+    // MARK: Head
+
+    private mutating func lowerExit(
+        _ stages: [[ChipID]], _ prologue: [Int], _ x: [[Made]], _ program: inout ProgramBuilder
+    ) {
+        let last = stages.count - 1
+        let (inputs, bindings) = open(
+            "head", shared: shared, prologue: prologue[last], x: x, program)
+        let bytes = lowerHead(inputs)
+        let head = program.place(
+            close(&program), on: stages[last],
+            bindings.map { program.made($0, by: prologue[last]) } + x.flatMap { $0 })
+        let made = program.made(bytes, by: head)
+        open("egress", chips: last == 0 ? 1 : 2)
+        var out = parameter(made, chip: 0)
+        if last > 0 { out = builder.transfer(out.at(), to: 1, count: 1, name: "returned") }
+        builder.egress(out.at(), name: "egress")
+        let home = stages[0][0]
+        _ = program.place(close(&program), on: last == 0 ? [home] : [stages[last][0], home], [made])
     }
 }
 

@@ -9,10 +9,21 @@ public struct Plan: Hashable, Sendable {
     /// Chips that share every layer: heads, columns and vocabulary are split over them, and they
     /// must be wired all to all.
     public var tensorParallel: Int
+    /// Stages that the layers are dealt out to, one after another.
+    public var pipelineStages: Int
 
-    public init(context: Int, weightType: ElementType = .fp16, tensorParallel: Int = 1) {
+    public init(
+        context: Int, weightType: ElementType = .fp16, tensorParallel: Int = 1,
+        pipelineStages: Int = 1
+    ) {
         self.context = context
         self.weightType = weightType
         self.tensorParallel = tensorParallel
+        self.pipelineStages = pipelineStages
+    }
+
+    /// The layers of a stage, of `count` in all: whole ones, as evenly as can be.
+    public func layers(of stage: Int, count: Int) -> Range<Int> {
+        stage * count / pipelineStages..<(stage + 1) * count / pipelineStages
     }
 }

@@ -46,19 +46,23 @@ extension Placer {
             (side.sign * (chip.edge - 1) - register) * sign >= 0
                 && begun.allSatisfy { srams[place].hemisphere(of: $0.slice) == side }
         }
-        for home in homes(of: value, vector, planes: 1, sides: sides) {
+        let fixed = pins[vectorBase[value.index] + vector]?[plane]
+        let candidates =
+            fixed.map { [[$0.slice]] } ?? homes(of: value, vector, planes: 1, sides: sides)
+        for home in candidates {
             let slice = home[0]
             guard !begun.contains(where: { $0.slice == slice }) else { continue }
             let target = srams[place].register(of: slice)
             guard (target - register) * sign >= 0 else { continue }
             let arrival = cycle + (target - register) * sign
-            for bank in choice.order(Array(0..<chip.banksPerSlice)) {
+            let banks = fixed.map { [Int($0.bank)] } ?? Array(0..<chip.banksPerSlice)
+            for bank in choice.order(banks) {
                 guard table.canWrite(slice, bank: bank, at: arrival),
                     srams[place].freeRows(slice, bank: bank) > 0,
                     table.isFree(stream, from: register, at: cycle, to: target)
                 else { continue }
                 table.occupy(stream, from: register, at: cycle, to: target)
-                let row = srams[place].takeRow(slice, bank: bank, slot: 0)
+                let row = fixed ?? srams[place].takeRow(slice, bank: bank, slot: 0)
                 table.issue(
                     .memory(.none, .write(row.address, stream)), on: slice, at: arrival,
                     op: OpID(op))
@@ -71,7 +75,7 @@ extension Placer {
                     copies[slot][last].planes.append(row)
                     copies[slot][last].ready = max(copies[slot][last].ready, ready)
                 }
-                scratchLog.append(([row], slot, false))
+                scratchLog.append(([row], slot, fixed != nil))
                 return true
             }
         }

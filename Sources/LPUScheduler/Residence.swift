@@ -73,8 +73,10 @@ struct SRAM {
         return chip.rowsPerBank - nextRow[0][i] - nextRow[1][i]
     }
 
-    /// Ends the rows of a template's placements: the next template has its own.
-    mutating func closeSlot() { nextRow[1] = nextRow[1].map { _ in 0 } }
+    /// Takes the rows of slot 0 that `other` has taken.
+    mutating func formUnion(_ other: SRAM) {
+        nextRow[0] = zip(nextRow[0], other.nextRow[0]).map { max($0, $1) }
+    }
 
     /// Rows that one placement takes in a bank, at most.
     var slotRows: Int { nextRow[1].max() ?? 0 }

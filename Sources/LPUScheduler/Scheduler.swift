@@ -56,18 +56,24 @@ private struct Assembly {
                 }
             let placer = Placer(
                 machine: machine, template: template, chips: instance.chips, choice: choice,
-                srams: instance.chips.map { srams[$0.index] ?? SRAM(chip: machine.chip) },
+                srams: instance.chips.indices.map { rows(taken: instance.template, at: $0) },
                 bindings: bindings,
-                repeats: program.instances.count { $0.template == instance.template } > 1)
+                repeats: program.instances.contains {
+                    $0.template == instance.template && $0.chips == instance.chips
+                        && $0 != instance
+                })
             placer.laneMaps = laneMaps
             takeArguments(placer)
-            pinResults(placer, first: i)
+            pinResults(placer, template: instance.template)
             try placer.run()
             laneMaps = placer.laneMaps
             giveImages(placer)
-            for (place, chip) in instance.chips.enumerated() {
-                srams[chip.index] = placer.srams[place]
-                srams[chip.index]?.closeSlot()
+            for other in program.instances where other.template == instance.template {
+                for (place, chip) in other.chips.enumerated() {
+                    var taken = srams[chip.index] ?? SRAM(chip: machine.chip)
+                    taken.formUnion(placer.srams[place])
+                    srams[chip.index] = taken
+                }
             }
             placers[instance.template] = placer
         }
@@ -86,19 +92,28 @@ private struct Assembly {
         }
     }
 
-    /// A result that the next instance of the same template takes as a parameter is written where
-    /// that parameter rests, so that all instances share one template.
-    private func pinResults(_ placer: Placer, first: Int) {
-        let template = program.instances[first].template
-        for (i, instance) in program.instances.enumerated()
-        where i > first && instance.template == template {
-            let parameters = placer.template.values.indices.filter {
-                placer.template.values[$0].origin == .parameter
+    /// Rows that no template has taken at that place on any chip that the template is placed on.
+    private func rows(taken template: Int, at place: Int) -> SRAM {
+        var result = SRAM(chip: machine.chip)
+        for instance in program.instances where instance.template == template {
+            if let taken = srams[instance.chips[place].index] { result.formUnion(taken) }
+        }
+        return result
+    }
+
+    /// A result that an instance of a placed template, or of the same, takes as a parameter is
+    /// written where that parameter rests, so that all instances share one template.
+    private func pinResults(_ placer: Placer, template: Int) {
+        for instance in program.instances {
+            guard let taker = instance.template == template ? placer : placers[instance.template]
+            else { continue }
+            let parameters = taker.template.values.indices.filter {
+                taker.template.values[$0].origin == .parameter
             }
             for (parameter, argument) in zip(parameters, instance.arguments)
             where program.instances[argument.instance].template == template {
-                for k in 0..<placer.template.values[parameter].count {
-                    let home = placer.copies[placer.vectorBase[parameter] + k].first
+                for k in 0..<taker.template.values[parameter].count {
+                    let home = taker.copies[taker.vectorBase[parameter] + k].first
                     placer.pins[placer.vectorBase[argument.value.index] + k] = home?.planes
                 }
             }
@@ -150,12 +165,18 @@ private struct Assembly {
         return result
     }
 
-    /// One instance after another.
+    /// Each instance when its chips are free and its arguments made.
     private func starts() -> [Int] {
-        var time = 0
+        var free = Array(repeating: 0, count: machine.chipCount)
+        var ends: [Int] = []
         return program.instances.map { instance in
-            defer { time += placers[instance.template]?.length ?? 0 }
-            return time
+            let start = max(
+                instance.chips.map { free[$0.index] }.max() ?? 0,
+                instance.arguments.map { ends[$0.instance] }.max() ?? 0)
+            let end = start + (placers[instance.template]?.length ?? 0)
+            ends.append(end)
+            for chip in instance.chips { free[chip.index] = end }
+            return start
         }
     }
 

@@ -13,23 +13,18 @@ extension Drawing {
         for node in nodes { writer.line("\(quoted(node.id)) [\(attributes(of: node))]") }
         for edge in edges {
             let ends = "\(quoted(edge.from)) -> \(quoted(edge.to))"
-            writer.line("\(ends) [label=<\(escaped(" " + edge.text + " "))>]")
+            let label = edge.text.map { "label=<\(escaped(" \($0) "))>" }
+            writer.line("\(ends) [\(label ?? "style=invis")]")
         }
         writer.line("}")
         return writer.text
     }
 
-    private static let font = "fontname=\"Helvetica\", fontsize=11"
+    private static let font = "fontname=\"Helvetica,Arial,sans-serif\", fontsize=11"
 
     private var graphAttributes: String {
-        let direction: String? =
-            switch layout {
-            case .down: "TB"
-            case .right: "LR"
-            case .placed: nil
-            }
-        let flow = direction.map { ", rankdir=\($0), nodesep=0.3, ranksep=0.4" } ?? ""
-        return "\(Self.font), pad=0.2, labelloc=t\(flow), label=<\(html(heading, border: 0))>"
+        let label = "label=<\(html(heading, border: 0))>"
+        return "\(Self.font), pad=0.2, nodesep=0.3, ranksep=0.4, labelloc=t, \(label)"
     }
 
     private func attributes(of node: Node) -> String {

@@ -3,10 +3,8 @@
 public struct Drawing: Hashable, Sendable {
     /// Who places the boxes.
     public enum Layout: Hashable, Sendable {
-        /// Graphviz, in layers from the top down.
-        case down
-        /// Graphviz, in layers from left to right.
-        case right
+        /// Graphviz, in layers from the top down, as the edges say.
+        case layered
         /// The drawing: every node has a frame.
         case placed
     }
@@ -75,8 +73,9 @@ public struct Drawing: Hashable, Sendable {
         /// Ids of nodes.
         public var from: String
         public var to: String
-        public var text: String
-        public init(from: String, to: String, _ text: String) {
+        /// Nil for an edge that is not drawn and only puts `to` below `from`.
+        public var text: String?
+        public init(from: String, to: String, _ text: String?) {
             self.from = from
             self.to = to
             self.text = text

@@ -1,85 +1,95 @@
 import LPUDataflow
 import LPUSupport
 
-/// Ops of a template under one name, such as `layer0.gate`, or `keyRow*` for `keyRow0...15`.
+/// Ops of a template under one name, such as `layer0.gate`.
 struct Kernel {
+    /// With `*` for a number where it stands for several names: `layer0.q*.h*.scores`.
     var name: String
+    /// How many names it stands for.
+    var copies = 1
     /// Ascending.
     var ops: [Int]
 }
 
-/// The ops of a template as a tree of their names: `layer0.h3.scores` is in `layer0.h3`, that in
-/// `layer0.h*`, in `layer0`, in `layer*`, in the whole.
-///
-/// An op without a name of its own belongs to the first op that uses its result.
-struct KernelTree {
+/// What a template does, folded for people.
+struct Kernels {
+    /// In the order of their first ops.
+    var inside: [Kernel]
+    /// Those beside the focus, as far folded as possible.
+    var outside: [Kernel] = []
+    /// The names into which the whole unfolds first.
+    var parts: [String] = []
+
+    /// The part of a template that is called `focus`, all of it for nil: the largest kernel is
+    /// unfolded, as long as there are no more than `limit`, and the whole in any case. Nothing is
+    /// inside if nothing is called so.
+    ///
+    /// An op without a name of its own belongs to the first op that uses its result.
+    /// O(ops and their uses + limit²).
+    init(of template: ProgramTemplate, in focus: String?, limit: Int) {
+        let names = opNames(template)
+        guard let focus else {
+            inside = KernelTree(names, names.indices.map(\.self), below: nil).unfolded(limit)
+            return
+        }
+        func isInside(_ op: Int) -> Bool { names[op] == focus || names[op].hasPrefix(focus + ".") }
+        let rest = names.indices.filter { !isInside($0) }
+        outside = KernelTree(names, rest, below: nil).parts
+        inside = KernelTree(names, names.indices.filter(isInside), below: focus).unfolded(limit)
+        parts = KernelTree(names, names.indices.map(\.self), below: nil).parts.map(\.name)
+    }
+}
+
+/// Ops as a tree of their names with `*` for numbers, so that the heads of an attention are one:
+/// `layer0.q1.h3.scores` is in `layer*.q*.h*`, that in `layer*.q*`.
+private struct KernelTree {
     private struct Node {
-        var name: String
+        var pattern: String
         var children: [Int] = []
         /// Of the whole subtree, ascending.
         var ops: [Int] = []
         /// Those that belong to no child.
         var own: [Int] = []
+        /// The names that the pattern stands for: only counted, or taken if there is one.
+        var names: Set<String> = []
     }
-    private var nodes = [Node(name: "")]
+    private var nodes: [Node]
 
-    /// O(ops and their uses).
-    init(_ template: ProgramTemplate) {
+    /// The given ops, without the part of their names that is `prefix`.
+    init(_ names: [String], _ ops: [Int], below prefix: String?) {
+        nodes = [Node(pattern: prefix ?? "", ops: ops, names: [prefix ?? ""])]
         struct Key: Hashable {
             var parent: Int
-            var name: String
+            var pattern: String
         }
         var known: [Key: Int] = [:]
-        for (op, name) in names(template).enumerated() {
+        for op in ops {
             var place = 0
-            nodes[0].ops.append(op)
-            for step in steps(name) {
-                let key = Key(parent: place, name: step)
+            var path = prefix ?? ""
+            for word in words(names[op].dropFirst(path.utf8.count)) {
+                let key = Key(parent: place, pattern: starred(word))
+                let parent = nodes[place].pattern
                 if let child = known[key] {
                     place = child
                 } else {
                     nodes[place].children.append(nodes.count)
                     place = nodes.count
                     known[key] = place
-                    nodes.append(Node(name: step))
+                    nodes.append(Node(pattern: joined(parent, key.pattern)))
                 }
+                path = joined(path, String(word))
+                nodes[place].names.insert(path)
                 nodes[place].ops.append(op)
             }
             nodes[place].own.append(op)
         }
     }
 
-    /// The kernels of the part that is called `focus` (all without one), the largest unfolded as
-    /// long as there are no more than `limit`, in the order of their first ops; and the kernels
-    /// beside it, as far folded as possible. `nil` if nothing is called so.
-    func kernels(in focus: String?, limit: Int) -> (inside: [Kernel], outside: [Kernel])? {
-        var place = 0
-        var outside: [Kernel] = []
-        while let focus, nodes[place].name != focus {
-            let parts = nodes[place].children
-            guard let next = parts.first(where: { leads($0, to: focus) }) else { return nil }
-            outside += parts.filter { $0 != next }.map { Kernel(name: shown($0), ops: nodes[$0].ops) }
-            place = next
-        }
-        return (unfolded(place, limit: limit), outside)
-    }
+    /// What the whole unfolds into first.
+    var parts: [Kernel] { nodes[0].children.map { kernel($0, nodes[$0].ops) } }
 
-    /// The names into which the whole unfolds first.
-    var parts: [String] { nodes[0].children.map(shown) }
-
-    private func leads(_ place: Int, to focus: String) -> Bool {
-        nodes[place].name == focus || nodes[place].children.contains { leads($0, to: focus) }
-    }
-
-    /// The name of the lowest node that has the same ops.
-    private func shown(_ place: Int) -> String {
-        let node = nodes[place]
-        guard node.own.isEmpty, node.children.count == 1 else { return node.name }
-        return shown(node.children[0])
-    }
-
-    private func unfolded(_ root: Int, limit: Int) -> [Kernel] {
-        var open = [root]
+    func unfolded(_ limit: Int) -> [Kernel] {
+        var open = [0]
         var kernels: [Kernel] = []
         while true {
             // Largest first; of equal ones the one that begins first.
@@ -87,23 +97,33 @@ struct KernelTree {
                 let (a, b) = (nodes[open[$0]], nodes[open[$1]])
                 return (-a.ops.count, a.ops.first ?? 0) < (-b.ops.count, b.ops.first ?? 0)
             }
-            let next = order.first {
-                let node = nodes[open[$0]]
-                let added = node.children.count + (node.own.isEmpty ? 0 : 1) - 1
-                return !node.children.isEmpty && open.count + kernels.count + added <= limit
+            guard let next = order.first(where: { !nodes[open[$0]].children.isEmpty }) else {
+                break
             }
-            guard let next else { break }
-            let node = nodes[open.remove(at: next)]
+            let place = open[next]
+            let node = nodes[place]
+            let parts = node.children.count + (node.own.isEmpty ? 0 : 1)
+            // The whole unfolds in any case.
+            guard place == 0 || open.count + kernels.count + parts - 1 <= limit else { break }
+            open.remove(at: next)
             open += node.children
-            if !node.own.isEmpty { kernels.append(Kernel(name: node.name, ops: node.own)) }
+            if !node.own.isEmpty { kernels.append(kernel(place, node.own)) }
         }
-        kernels += open.map { Kernel(name: shown($0), ops: nodes[$0].ops) }
-        return kernels.sorted { ($0.ops.first ?? 0, $0.name) < ($1.ops.first ?? 0, $1.name) }
+        kernels += open.map { kernel($0, nodes[$0].ops) }
+        return kernels.filter { !$0.ops.isEmpty }.sorted {
+            ($0.ops[0], $0.name) < ($1.ops[0], $1.name)
+        }
+    }
+
+    private func kernel(_ place: Int, _ ops: [Int]) -> Kernel {
+        let (pattern, names) = (nodes[place].pattern, nodes[place].names)
+        let name = names.count == 1 ? names.first ?? pattern : pattern
+        return Kernel(name: name, copies: names.count, ops: ops)
     }
 }
 
 /// The name of each op: its result's, unless that only repeats the kind of op.
-private func names(_ template: ProgramTemplate) -> [String] {
+private func opNames(_ template: ProgramTemplate) -> [String] {
     var names = [String](repeating: "", count: template.ops.count)
     var user = [String?](repeating: nil, count: template.values.count)
     for (i, op) in template.ops.enumerated().reversed() {
@@ -115,18 +135,17 @@ private func names(_ template: ProgramTemplate) -> [String] {
     return names
 }
 
-/// `layer0.h3.scores.17` -> `layer*`, `layer0`, `layer0.h*`, `layer0.h3`, `layer0.h3.scores`: a
-/// number alone only tells equal names apart.
-private func steps(_ name: String) -> [String] {
-    var steps: [String] = []
-    var path = ""
-    for word in name.split(separator: ".") {
-        let stem = word.reversed().drop { $0.isNumber }.reversed()
-        if stem.isEmpty { continue }
-        if !path.isEmpty { path += "." }
-        if stem.count < word.count { steps.append(path + String(stem) + "*") }
-        path += word
-        steps.append(path)
-    }
-    return steps.isEmpty ? [name] : steps
+/// The words between points; a number alone only tells equal names apart.
+private func words(_ name: Substring) -> [Substring] {
+    name.split(separator: ".").filter { !$0.allSatisfy(\.isNumber) }
+}
+
+/// `h3` -> `h*`.
+private func starred(_ word: Substring) -> String {
+    let stem = String(word.reversed().drop(while: \.isNumber).reversed())
+    return stem.count < word.count ? stem + "*" : stem
+}
+
+private func joined(_ path: String, _ word: String) -> String {
+    path.isEmpty ? word : "\(path).\(word)"
 }

@@ -16,7 +16,7 @@ extension Pictures {
     /// - Throws: `drawing-instance`, `drawing-focus` where there is none of that name or number.
     /// - Complexity: O(ops, values and bursts + limit²).
     public func layer(
-        instance: Int = 0, focus: String? = nil, limit: Int = 40
+        instance: Int = 0, focus: String? = nil, limit: Int = 28
     ) throws(DiagnosticSet) -> Drawing {
         guard program.instances.indices.contains(instance) else {
             throw DiagnosticSet(
@@ -26,19 +26,17 @@ extension Pictures {
                         + "\(program.instances.count)"))
         }
         let template = program.templates[program.instances[instance].template]
-        let tree = KernelTree(template)
-        guard let kernels = tree.kernels(in: focus, limit: limit) else {
+        let kernels = Kernels(of: template, in: focus, limit: limit)
+        if let focus, kernels.inside.isEmpty {
             throw DiagnosticSet(
                 Diagnostic(
                     at: Diagnostic.Place(template.name), id: "drawing-focus",
-                    "no part of the dataflow is called '\(focus ?? "")'",
-                    notes: ["try: " + tree.parts.joined(separator: ", ")]))
+                    "no part of the dataflow is called '\(focus)'",
+                    notes: ["try: " + kernels.parts.joined(separator: ", ")]))
         }
         let spans = opSpans(of: instance)
         let graph = KernelGraph(template, kernels.inside, kernels.outside)
-        let nodes = graph.shown.map { k in
-            node(graph, k, in: template, spans)
-        }
+        let nodes = graph.shown.map { node(graph, $0, in: template, spans) }
         let subject = focus.map { "dataflow of \($0)" } ?? "dataflow of \(template.name)"
         let notes = [
             "step of \(lengthText); boxes: ops a unit, first–last cycle of issue, bytes read from "
@@ -46,25 +44,28 @@ extension Pictures {
                 + (focus == nil ? "" : "; dashed: outside")
         ]
         return Drawing(
-            subject, layout: .down, heading: heading(subject, notes), nodes: nodes,
+            subject, layout: .layered, heading: heading(subject, notes), nodes: nodes,
             edges: graph.edges(label: bytes))
     }
 
-    /// First to last issue of each op of the instance, over all chips; nil without instruction.
-    func opSpans(of instance: Int) -> [ClosedRange<Int>?] {
-        let numbering = Numbering(program)
-        let base = numbering.opBases[instance]
+    /// First to last issue of each op of the instance, on one chip or, for nil, on all; nil where
+    /// there is no instruction. O(bursts).
+    func opSpans(of instance: Int, on chip: ChipID? = nil) -> [ClosedRange<Int>?] {
         var spans = [ClosedRange<Int>?](
-            repeating: nil, count: numbering.opBases[instance + 1] - base)
+            repeating: nil, count: opBases[instance + 1] - opBases[instance])
         for placement in schedule.placements {
-            for burst in schedule.templates[placement.template].chips.lazy.flatMap(\.bursts) {
-                guard let op = burst.op else { continue }
-                let k = placement.opBase + op.index - base
-                guard spans.indices.contains(k) else { continue }
-                let first = placement.start.index + burst.start.index
-                let last = placement.start.index + burst.lastIssue.index
-                let known = spans[k] ?? first...last
-                spans[k] = min(known.lowerBound, first)...max(known.upperBound, last)
+            let programs = schedule.templates[placement.template].chips
+            for (place, program) in programs.enumerated() {
+                if let chip, placement.chips[place] != chip { continue }
+                for burst in program.bursts {
+                    guard let op = burst.op else { continue }
+                    let k = placement.opBase + op.index - opBases[instance]
+                    guard spans.indices.contains(k) else { continue }
+                    let first = placement.start.index + burst.start.index
+                    let last = placement.start.index + burst.lastIssue.index
+                    let known = spans[k] ?? first...last
+                    spans[k] = min(known.lowerBound, first)...max(known.upperBound, last)
+                }
             }
         }
         return spans
@@ -74,7 +75,8 @@ extension Pictures {
         _ graph: KernelGraph, _ k: Int, in template: ProgramTemplate, _ spans: [ClosedRange<Int>?]
     ) -> Drawing.Node {
         let kernel = graph.kernels[k]
-        var rows = [[Drawing.Cell(kernel.name, .strong)]]
+        let copies = kernel.copies == 1 ? "" : " × \(grouped(kernel.copies))"
+        var rows = [[Drawing.Cell(kernel.name + copies, .strong)]]
         let counts = UnitClass.allCases.map { unit in
             (unit, kernel.ops.count { UnitClass(template.ops[$0].kind) == unit })
         }
@@ -94,14 +96,14 @@ extension Pictures {
     }
 }
 
-/// What kernels hand each other.
+/// What kernels hand each other, in bytes a lane: vectors of one byte.
 private struct KernelGraph {
     /// The ones inside, the ones outside, and the inputs of the template.
     let kernels: [Kernel]
     private let insideCount: Int
-    /// Vectors of bytes that kernel a hands to kernel b: at a * count + b.
+    /// What kernel a hands to kernel b: at a * count + b.
     private var vectors: [Int]
-    /// Vectors of bytes that each reads from the memory image.
+    /// What each reads from the memory image.
     private(set) var imageVectors: [Int]
 
     init(_ template: ProgramTemplate, _ inside: [Kernel], _ outside: [Kernel]) {

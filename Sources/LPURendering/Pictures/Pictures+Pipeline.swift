@@ -10,38 +10,40 @@ extension Pictures {
     /// each other are one line. O(placements, their chips and bursts).
     public func pipeline() -> Drawing {
         let stages = Stages(of: self)
-        var nodes = stages.stages.indices.map { node(stages, $0) }
+        let all = stages.stages.indices
         var edges: [Drawing.Edge] = []
-        let host = "host"
-        for a in stages.stages.indices {
-            if stages.ingress[a] > 0 {
-                edges.append(edge(from: host, to: "stage\(a)", vectors: stages.ingress[a]))
+        for a in all where stages.ingress[a] > 0 {
+            edges.append(edge(from: "host in", to: "stage\(a)", stages.ingress[a]))
+        }
+        for a in all {
+            for b in all where a != b {
+                let sent = stages.sent(from: a, to: b)
+                if sent > 0 {
+                    edges.append(edge(from: "stage\(a)", to: "stage\(b)", sent))
+                } else if b == a + 1 {
+                    edges.append(Drawing.Edge(from: "stage\(a)", to: "stage\(b)", nil))
+                }
             }
         }
-        for a in stages.stages.indices {
-            for b in stages.stages.indices where a != b && stages.sent(from: a, to: b) > 0 {
-                edges.append(
-                    edge(from: "stage\(a)", to: "stage\(b)", vectors: stages.sent(from: a, to: b)))
-            }
-            if stages.egress[a] > 0 {
-                edges.append(edge(from: "stage\(a)", to: host, vectors: stages.egress[a]))
-            }
+        for a in all where stages.egress[a] > 0 {
+            edges.append(edge(from: "stage\(a)", to: "host out", stages.egress[a]))
         }
-        if edges.contains(where: { $0.from == host || $0.to == host }) {
-            let table = Drawing.Table([[Drawing.Cell(host, .strong, fill: UnitClass.link.colour)]])
-            nodes.insert(Drawing.Node(host, table: table, outline: .solid), at: 0)
+        func host(_ name: String) -> Drawing.Node {
+            let cell = Drawing.Cell(name, .strong, fill: UnitClass.link.colour)
+            return Drawing.Node(name, table: Drawing.Table([[cell]]), outline: .solid)
         }
+        let nodes = [host("host in")] + all.map { node(stages, $0) } + [host("host out")]
         var note = "step of \(lengthText)"
         if let interval = schedule.interval {
             note += "; a step every \(grouped(max(0, interval.count))) cycles"
         }
         return Drawing(
-            "pipeline", layout: stages.stages.count > 5 ? .down : .right,
+            "pipeline", layout: .layered,
             heading: heading("pipeline", [note + "; arrows: vectors and bytes sent"]),
             nodes: nodes, edges: edges)
     }
 
-    private func edge(from: String, to: String, vectors: Int) -> Drawing.Edge {
+    private func edge(from: String, to: String, _ vectors: Int) -> Drawing.Edge {
         let word = vectors == 1 ? "vector" : "vectors"
         return Drawing.Edge(
             from: from, to: to, "\(grouped(vectors)) \(word), \(bytes(vectors: vectors))")
@@ -52,7 +54,7 @@ extension Pictures {
         let chips = stage.chips.count == 1 ? "1 chip" : "\(grouped(stage.chips.count)) chips"
         var rows = [
             [Drawing.Cell("stage \(s)", .strong)],
-            [Drawing.Cell("\(chips): \(rangesText(stage.chips.map(\.index)))")],
+            [Drawing.Cell("\(chips): \(ranges(stage.chips))")],
         ]
         for run in runs(stage.placements) {
             let times = run.count == 1 ? "" : " × \(run.count)"
@@ -106,21 +108,28 @@ extension Pictures {
     /// Rows of the memory image on a chip.
     private func imageRows(_ chip: ChipID) -> Int {
         var rows = 0
-        schedule.forEachAllocation(on: chip) { if $0.isImage { rows += Int($0.rows) } }
+        schedule.forEachProgram(on: chip) { _, program in
+            for allocation in program.allocations where allocation.isImage {
+                rows += Int(allocation.rows)
+            }
+        }
         return rows
     }
 }
 
-/// `0–7, 16`: runs of consecutive numbers. - Requires: ascending.
-func rangesText(_ numbers: [Int]) -> String {
+/// `chip0–chip7, chip16`: runs of consecutive numbers. - Requires: ascending.
+private func ranges(_ chips: [ChipID]) -> String {
     var runs: [ClosedRange<Int>] = []
-    for number in numbers {
-        if let last = runs.last, last.upperBound + 1 == number {
-            runs[runs.count - 1] = last.lowerBound...number
+    for chip in chips.map(\.index) {
+        if let last = runs.last, last.upperBound + 1 == chip {
+            runs[runs.count - 1] = last.lowerBound...chip
         } else {
-            runs.append(number...number)
+            runs.append(chip...chip)
         }
     }
-    return runs.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)–\($0.upperBound)" }
-        .joined(separator: ", ")
+    return runs.map { run in
+        let (first, last) = (ChipID(run.lowerBound), ChipID(run.upperBound))
+        return first == last ? "\(first)" : "\(first)–\(last)"
+    }
+    .joined(separator: ", ")
 }

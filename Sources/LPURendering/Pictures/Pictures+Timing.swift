@@ -1,4 +1,4 @@
-public import LPUMachine
+import LPUMachine
 import LPUSchedule
 public import LPUSupport
 
@@ -7,7 +7,7 @@ extension Pictures {
     /// many cycles, the height of a bar the share of the kind's units that is busy, and at the end
     /// of the row the share over all cycles drawn.
     ///
-    /// Under the axis, the spans of the largest kernels. Never more than 3000 boxes.
+    /// Under the axis, when the largest kernels are under way. Never more than 3000 boxes.
     /// - Parameters:
     ///   - chip: one of the machine.
     ///   - cycles: part of the step; nil for all of it.
@@ -25,21 +25,21 @@ extension Pictures {
                     at: Diagnostic.Place("cycles"), id: "drawing-cycles",
                     "\(asked) is asked for, the step is \(step)"))
         }
-        guard chip.index < machine.chipCount else {
+        guard (0..<machine.chipCount).contains(chip.index) else {
             throw DiagnosticSet(
                 Diagnostic(
                     at: Diagnostic.Place("chip"), id: "drawing-chip",
                     "\(chip) is asked for, the machine has \(machine.chipCount) chips"))
         }
         let activity = Activity(of: self, chip: chip, range: range)
-        var chart = TimingChart(pictures: self, activity: activity)
+        var chart = TimingChart(pictures: self, chip: chip, activity: activity)
         chart.draw()
         let notes = [
             "cycles \(grouped(range.lowerBound))–\(grouped(range.upperBound - 1)) of a step of "
                 + lengthText,
-            "a bar of full height: all units of the row busy; a column: "
-                + "\(grouped(activity.columnCycles)) cycles; right: busy share of the row's "
-                + "unit-cycles",
+            "full height: all units of the row busy; a column: "
+                + "\(grouped(activity.columnCycles)) cycles; right: busy share; below: when the "
+                + "largest kernels are under way",
         ]
         return Drawing(
             "timing of \(chip)", layout: .placed, heading: heading("timing of \(chip)", notes),
@@ -56,8 +56,9 @@ struct Activity {
     /// Row by row.
     private var busy: [Int]
 
-    /// Bars may be as many as columns in every row: so many keep a chart below 3000 boxes.
-    static let maximumColumns = 190
+    /// Every column may be a bar in each row of units and every other one in each line of kernels:
+    /// so many keep a chart below 3000 boxes.
+    static let maximumColumns = 140
 
     init(of pictures: Pictures, chip: ChipID, range: Range<Int>) {
         self.range = range
@@ -65,19 +66,22 @@ struct Activity {
         columns = (range.count + columnCycles - 1) / columnCycles
         busy = Array(repeating: 0, count: TimingRow.allCases.count * columns)
         let (units, model) = (pictures.units, pictures.machine.chip)
-        pictures.schedule.forEachBurst(on: chip) { burst in
-            guard burst.start.index < range.upperBound else { return }
-            let unit = units[burst.queue.index]
-            for occupation in Occupation.of(burst.instruction, on: unit, chip: model) {
-                add(occupation, of: burst)
+        pictures.schedule.forEachProgram(on: chip) { placement, program in
+            for burst in program.bursts {
+                let start = placement.start.index + burst.start.index
+                guard start < range.upperBound else { continue }
+                let unit = units[burst.queue.index]
+                for occupation in Occupation.of(burst.instruction, on: unit, chip: model) {
+                    add(occupation, of: burst, at: start)
+                }
             }
         }
     }
 
-    private mutating func add(_ occupation: Occupation, of burst: Burst) {
+    private mutating func add(_ occupation: Occupation, of burst: Burst, at start: Int) {
         let row = occupation.row.rawValue * columns
         for outer in 0..<Int(burst.outer.count) {
-            let first = burst.start.index + outer * Int(burst.outer.distance)
+            let first = start + outer * Int(burst.outer.distance)
             for inner in 0..<Int(burst.inner.count) {
                 let issue = first + inner * Int(burst.inner.distance)
                 for cycle in (issue..<issue + occupation.cycles).clamped(to: range) {
@@ -90,6 +94,14 @@ struct Activity {
     func cycles(ofColumn column: Int) -> Range<Int> {
         let first = range.lowerBound + column * columnCycles
         return first..<min(first + columnCycles, range.upperBound)
+    }
+
+    /// Those that hold a cycle of `span`.
+    func columns(of span: ClosedRange<Int>) -> Range<Int> {
+        let part = (span.lowerBound..<span.upperBound + 1).clamped(to: range)
+        if part.isEmpty { return 0..<0 }
+        let first = (part.lowerBound - range.lowerBound) / columnCycles
+        return first..<(part.upperBound - 1 - range.lowerBound) / columnCycles + 1
     }
 
     func busy(_ row: TimingRow, column: Int) -> Int { busy[row.rawValue * columns + column] }

@@ -17,6 +17,8 @@ public struct Pictures: Sendable {
     /// Cycles of one step, counted.
     public let length: CycleCount
     let units: [Unit]
+    /// Number of each instance's first op, and of all.
+    let opBases: [Int]
 
     /// O(size of program and schedule).
     /// - Throws: what `Program.problems()` finds, and `drawing-schedule` where the schedule is of
@@ -30,8 +32,11 @@ public struct Pictures: Sendable {
         self.program = program
         self.schedule = schedule
         self.machine = machine
-        length = schedule.recomputedClaims(on: machine).length
+        var unclaimed = schedule
+        unclaimed.claims.digest = nil
+        length = unclaimed.recomputedClaims(on: machine).length
         units = machine.chip.units
+        opBases = Numbering(program).opBases
     }
 }
 
@@ -57,9 +62,7 @@ extension Pictures {
         return "\(grouped(tenths / 10)).\(tenths % 10) µs"
     }
 
-    func bytes(vectors: Int) -> String {
-        formatted(bytes: vectors.multipliedReportingOverflow(by: machine.chip.lanes).partialValue)
-    }
+    func bytes(vectors: Int) -> String { formatted(bytes: vectors * machine.chip.lanes) }
 }
 
 /// A number with commas between the thousands. - Requires: number >= 0.
@@ -91,6 +94,9 @@ private func checkDrawable(
     if schedule.machine != machine.name {
         refuse("schedule", "it is for '\(schedule.machine)', the machine is '\(machine.name)'")
     }
+    if machine.chip.clockMegahertz < 1 {
+        refuse("machine", "its clock is \(machine.chip.clockMegahertz) MHz, at least 1 is needed")
+    }
     for template in schedule.templates {
         for (i, chip) in template.chips.enumerated() {
             let queues = machine.chip.queueCount
@@ -107,8 +113,9 @@ private func checkDrawable(
         if !isKnown || schedule.templates[placement.template].chips.count != placement.chips.count {
             refuse("placement \(i)", "there is no template \(placement.template) of so many chips")
         }
-        if let chip = placement.chips.first(where: { $0.index >= machine.chipCount }) {
-            refuse("placement \(i)", "it is on \(chip), the machine has \(machine.chipCount) chips")
+        let chips = 0..<machine.chipCount
+        if let chip = placement.chips.first(where: { !chips.contains($0.index) }) {
+            refuse("placement \(i)", "it is on \(chip), the machine has chips \(chips)")
         }
         for (what, number) in [("start", placement.start.index), ("op base", placement.opBase)]
         where !(0..<limit).contains(number) {

@@ -71,19 +71,21 @@ struct Stages {
 
     private mutating func count(_ chip: ChipID, ofStage a: Int, _ pictures: Pictures) {
         let topology = pictures.machine.topology
-        pictures.schedule.forEachBurst(on: chip) { burst in
-            switch burst.instruction {
-            case .send:
-                guard case .link(let link) = pictures.units[burst.queue.index],
-                    let peer = topology.peer(of: LinkEnd(chip, link)),
-                    let b = stageOf[peer.chip.index]
-                else { return }
-                sent[a * stages.count + b] += burst.issueCount
-            case .ingress: ingress[a] += burst.issueCount
-            case .egress: egress[a] += burst.issueCount
-            case .memory, .loadWeights, .install, .matmul, .accumulate, .alu, .distribute,
-                .transpose, .permute, .shift, .rotate, .select, .receive:
-                break
+        pictures.schedule.forEachProgram(on: chip) { _, program in
+            for burst in program.bursts {
+                switch burst.instruction {
+                case .send:
+                    guard case .link(let link) = pictures.units[burst.queue.index],
+                        let peer = topology.peer(of: LinkEnd(chip, link)),
+                        let b = stageOf[peer.chip.index]
+                    else { continue }
+                    sent[a * stages.count + b] += burst.issueCount
+                case .ingress: ingress[a] += burst.issueCount
+                case .egress: egress[a] += burst.issueCount
+                case .memory, .loadWeights, .install, .matmul, .accumulate, .alu, .distribute,
+                    .transpose, .permute, .shift, .rotate, .select, .receive:
+                    break
+                }
             }
         }
     }

@@ -1,9 +1,11 @@
 import LPUDataflow
 import LPUMachine
+import LPUSupport
 
 /// The boxes of a timing chart, in points, 800 of them wide.
 struct TimingChart {
     let pictures: Pictures
+    let chip: ChipID
     let activity: Activity
     private(set) var nodes: [Drawing.Node] = []
 
@@ -11,9 +13,11 @@ struct TimingChart {
     private let row = (height: 24.0, gap: 5.0)
     /// Steps of a bar's height: neighbours on one step are one box.
     private let levels = 12
+    static let maximumKernels = 12
 
-    init(pictures: Pictures, activity: Activity) {
+    init(pictures: Pictures, chip: ChipID, activity: Activity) {
         self.pictures = pictures
+        self.chip = chip
         self.activity = activity
     }
 
@@ -58,7 +62,7 @@ struct TimingChart {
         let tenths = (activity.busy(kind) * 1000 + capacity / 2) / capacity
         text(
             "\(kind).share", ["\(tenths / 10).\(tenths % 10) %"], .right,
-            Drawing.Frame(x: plot.left + plot.width, y: y, width: 54, height: row.height))
+            Drawing.Frame(x: plot.left + plot.width + 4, y: y, width: 44, height: row.height))
     }
 
     private mutating func bars(_ kind: TimingRow, y: Double) {
@@ -68,24 +72,11 @@ struct TimingChart {
             let busy = activity.busy(kind, column: column)
             return min(levels, (busy * levels + capacity - 1) / capacity)
         }
-        var first = 0
-        while first < activity.columns {
-            let height = level(first)
-            var next = first + 1
-            while next < activity.columns, level(next) == height { next += 1 }
-            if height > 0 {
-                let left = x(activity.cycles(ofColumn: first).lowerBound)
-                let right = x(activity.cycles(ofColumn: next - 1).upperBound)
-                let tall = row.height * Double(height) / Double(levels)
-                nodes.append(
-                    Drawing.Node(
-                        "\(kind).\(activity.cycles(ofColumn: first).lowerBound)",
-                        fill: kind.unitClass.colour,
-                        frame: Drawing.Frame(
-                            x: left, y: y + row.height - tall, width: rounded(right - left),
-                            height: tall)))
-            }
-            first = next
+        for run in runs((0..<activity.columns).map(level)) where run.level > 0 {
+            let tall = row.height * Double(run.level) / Double(levels)
+            bar(
+                "\(kind).\(run.columns.lowerBound)", run.columns, kind.unitClass.colour,
+                y: y + row.height - tall, height: tall)
         }
     }
 
@@ -119,6 +110,85 @@ struct TimingChart {
         return max(1, power)
     }
 
+    /// A line a kernel with the columns in which it has instructions under way, the largest ones.
     private mutating func kernels(below top: Double) {
+        for (i, line) in pictures.kernelLines(on: chip, activity).enumerated() {
+            let y = top + Double(i) * 17
+            text(
+                "\(line.name).title", [shortened(line.name)], .right,
+                Drawing.Frame(x: 0, y: y, width: plot.left - 6, height: 13))
+            nodes.append(
+                Drawing.Node(
+                    "\(line.name).ground", fill: .pale,
+                    frame: Drawing.Frame(x: plot.left, y: y, width: plot.width, height: 13)))
+            for run in runs(line.isBusy.map { $0 ? 1 : 0 }) where run.level > 0 {
+                bar("\(line.name).\(run.columns.lowerBound)", run.columns, .grey, y: y, height: 13)
+            }
+        }
+    }
+
+    /// What fits beside the plot; the end of a name tells more than its beginning.
+    private func shortened(_ name: String) -> String {
+        name.count <= 26 ? name : "…" + name.suffix(25)
+    }
+
+    /// A box over some columns.
+    private mutating func bar(
+        _ id: String, _ columns: Range<Int>, _ fill: Colour, y: Double, height: Double
+    ) {
+        let left = x(activity.cycles(ofColumn: columns.lowerBound).lowerBound)
+        let right = x(activity.cycles(ofColumn: columns.upperBound - 1).upperBound)
+        nodes.append(
+            Drawing.Node(
+                id, fill: fill,
+                frame: Drawing.Frame(
+                    x: left, y: y, width: rounded(right - left), height: height)))
+    }
+
+    /// Neighbours on one level.
+    private func runs(_ levels: [Int]) -> [(columns: Range<Int>, level: Int)] {
+        var runs: [(columns: Range<Int>, level: Int)] = []
+        for (column, level) in levels.enumerated() {
+            if let last = runs.last, last.level == level {
+                runs[runs.count - 1].columns = last.columns.lowerBound..<column + 1
+            } else {
+                runs.append((column..<column + 1, level))
+            }
+        }
+        return runs
+    }
+}
+
+extension Pictures {
+    /// For the largest kernels of the templates on a chip, in which columns one of their ops is
+    /// between its first and its last issue in one of the instances; by first issue.
+    fileprivate func kernelLines(
+        on chip: ChipID, _ activity: Activity
+    ) -> [(name: String, isBusy: [Bool])] {
+        var lines: [(name: String, ops: Int, first: Int, isBusy: [Bool])] = []
+        for (t, template) in program.templates.enumerated() {
+            let instances = program.instances.indices.filter {
+                program.instances[$0].template == t && program.instances[$0].chips.contains(chip)
+            }
+            let spans = instances.map { opSpans(of: $0, on: chip) }
+            for kernel in Kernels(of: template, in: nil, limit: 40).inside {
+                let known = spans.flatMap { spans in kernel.ops.compactMap { spans[$0] } }
+                var isBusy = [Bool](repeating: false, count: activity.columns)
+                for span in known {
+                    for column in activity.columns(of: span) { isBusy[column] = true }
+                }
+                guard let first = known.map(\.lowerBound).min(), isBusy.contains(true) else {
+                    continue
+                }
+                let isWhole = program.templates.count == 1
+                let name = isWhole ? kernel.name : "\(template.name): \(kernel.name)"
+                lines.append((name, kernel.ops.count, first, isBusy))
+            }
+        }
+        lines.sort { ($1.ops, $0.first, $0.name) < ($0.ops, $1.first, $1.name) }
+        return lines.prefix(TimingChart.maximumKernels).sorted {
+            ($0.first, $0.name) < ($1.first, $1.name)
+        }
+        .map { ($0.name, $0.isBusy) }
     }
 }

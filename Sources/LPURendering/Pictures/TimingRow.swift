@@ -77,7 +77,11 @@ extension Occupation {
             .shifter(let side, _):
             [Occupation(row: side == .west ? .exchangeWest : .exchangeEast)]
         case .link:
-            if case .send = instruction { [Occupation(row: .send)] } else { [Occupation(row: .receive)] }
+            if case .send = instruction {
+                [Occupation(row: .send)]
+            } else {
+                [Occupation(row: .receive)]
+            }
         case .host: [Occupation(row: .host)]
         }
     }
@@ -86,7 +90,9 @@ extension Occupation {
         guard case .memory(let read, let write) = instruction else { return [] }
         var result: [Occupation] = []
         if read != .none { result.append(Occupation(row: side == .west ? .readWest : .readEast)) }
-        if write != .none { result.append(Occupation(row: side == .west ? .writeWest : .writeEast)) }
+        if write != .none {
+            result.append(Occupation(row: side == .west ? .writeWest : .writeEast))
+        }
         return result
     }
 
@@ -101,7 +107,7 @@ extension Occupation {
     }
 
     private static func cadence(_ instruction: Instruction, _ chip: Chip) -> Int {
-        if case .matmul(_, .fp16) = instruction { return chip.tandemCadence }
-        return 1
+        guard case .matmul(_, let type) = instruction else { return 1 }
+        return type == .fp16 ? chip.tandemCadence : chip.matmulCadence
     }
 }
