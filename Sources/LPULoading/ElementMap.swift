@@ -46,8 +46,8 @@ extension Piece {
                 Diagnostic(
                     at: place, id: "weights-shape",
                     "the layout has \(base.count) coordinates, '\(tensor.name)' has "
-                        + "\(tensor.shape.count), its shape is \(tensor.shape): give weights of the "
-                        + "model that the program was made for"))
+                        + "\(tensor.shape.count), its shape is \(tensor.shape): give weights of "
+                        + "the model that the program was made for"))
         }
         let named = base.indices.map { d in
             let offsets = (0..<vectors.count).map { vector[d]($0) }
@@ -55,7 +55,9 @@ extension Piece {
             return base[d] + (offsets.min() ?? 0) + (steps.min() ?? 0)
                 ..< base[d] + (offsets.max() ?? 0) + (steps.max() ?? 0) + 1
         }
-        let isInside = zip(named, tensor.shape).allSatisfy { $0.lowerBound >= 0 && $0.upperBound <= $1 }
+        let isInside = zip(named, tensor.shape).allSatisfy {
+            $0.lowerBound >= 0 && $0.upperBound <= $1
+        }
         guard isInside else {
             throw DiagnosticSet(
                 Diagnostic(

@@ -42,7 +42,7 @@ struct ImageRowsFinder {
     private var found: [ImageRows] = []
     private var problems = DiagnosticSet()
 
-    /// In the order of `isBefore`, without overlaps; rows that two placements name alike stand once.
+    /// In the order of `isBefore`, without overlaps; rows named alike twice stand once.
     ///
     /// Throws `image-machine`, `image-placement`, `image-value`, `image-rows`, `image-overlap`.
     /// - Requires: `program.problems()` holds no error. O(n log n) in allocations of placements.
@@ -130,9 +130,9 @@ struct ImageRowsFinder {
         else {
             report(
                 place, "image-rows",
-                "rows hold plane \(allocation.plane) of vectors beyond i\(instance).\(value), which "
-                    + "has \(declared.type.byteCount) planes of \(declared.count) vectors: schedule "
-                    + "this program")
+                "rows hold plane \(allocation.plane) of vectors beyond i\(instance).\(value), "
+                    + "which has \(declared.type.byteCount) planes of \(declared.count) vectors: "
+                    + "schedule this program")
             return
         }
         var resolved = allocation

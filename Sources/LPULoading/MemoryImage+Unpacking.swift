@@ -6,12 +6,13 @@ public import LPUSchedule
 public import LPUSupport
 
 extension MemoryImage {
-    /// The inverse of packing: the bit pattern of every element of a weight tensor, row-major, as it
-    /// lies in the rows that the schedule names; nil for an element of which a byte lies nowhere.
+    /// The inverse of packing: the bit pattern of every element of a weight tensor, row-major, as
+    /// it lies in the rows that the schedule names; nil where a byte of it lies nowhere.
     ///
     /// `unpack(q, ...) == q.elements(of: weights)` iff the whole tensor is in SRAM where the
-    /// formulas say. Throws as packing does, `image-rows` where a row that the schedule names is not
-    /// in the image, `image-copies` where two copies of an element differ, and `weights-shape`.
+    /// formulas say. Throws as packing does of the schedule, `image-rows` where the image lacks a
+    /// row that the schedule names, `image-copies` where two copies of an element differ, and
+    /// `weights-shape`.
     /// - Requires: `program.problems()` holds no error; the shape is of positive extents.
     /// O(bytes of the image).
     public func unpack(

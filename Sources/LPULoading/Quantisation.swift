@@ -18,7 +18,9 @@ public struct Quantisation: Hashable, Sendable {
     public var columnScale: String?
 
     /// - Requires: `type` is not int32.
-    public init(_ tensor: String, type: ElementType, factor: Float = 1, columnScale: String? = nil) {
+    public init(
+        _ tensor: String, type: ElementType, factor: Float = 1, columnScale: String? = nil
+    ) {
         precondition(type != .int32, "weights are not int32")
         self.tensor = tensor
         self.type = type
@@ -69,19 +71,21 @@ public struct Quantisation: Hashable, Sendable {
 
     /// Scales and casts a row of elements, `channelLength` of them a channel.
     func row(_ elements: [Float], channelLength: Int) -> QuantisedRow {
-        var words = elements.map(\.bitPattern)
-        var scales: [Float] = []
-        for start in stride(from: 0, to: elements.count, by: channelLength) {
-            let channel = start..<start + channelLength
-            guard let greatest else {
-                scales.append(1)
-                continue
+        var scaled = elements
+        var scales = [Float](repeating: 1, count: elements.count / channelLength)
+        if let greatest {
+            scaled.withUnsafeMutableBufferPointer { scaled in
+                for c in scales.indices {
+                    let channel = UnsafeMutableBufferPointer(
+                        rebasing: scaled[c * channelLength..<(c + 1) * channelLength])
+                    let quotient = channel.greatestMagnitude / greatest
+                    if quotient > 0 { scales[c] = quotient }
+                    let scale = scales[c]
+                    for i in channel.indices { channel[i] /= scale }
+                }
             }
-            let quotient = elements[channel].greatestMagnitude / greatest
-            let scale = quotient > 0 ? quotient : 1
-            scales.append(scale)
-            for i in channel { words[i] = (elements[i] / scale).bitPattern }
         }
+        var words = scaled.map { $0.bitPattern }
         if type == .int8 { words = ALUOperation.toInt8.apply(words) }
         let bytes = [UInt8](unsafeUninitializedCapacity: type.byteCount * words.count) {
             bytes, count in
@@ -105,6 +109,8 @@ extension Sequence<Float> {
     /// The greatest magnitude, 0 of nothing; not finite iff one of the numbers is not.
     var greatestMagnitude: Float {
         // Magnitudes order as their bit patterns do, NaN above infinity.
-        Float(bitPattern: reduce(0) { Swift.max($0, $1.magnitude.bitPattern) })
+        var greatest: UInt32 = 0
+        for number in self { greatest = Swift.max(greatest, number.magnitude.bitPattern) }
+        return Float(bitPattern: greatest)
     }
 }

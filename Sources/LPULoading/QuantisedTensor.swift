@@ -84,14 +84,19 @@ struct QuantisedTensor {
         try weights.readRow(r, of: matrix.name, into: &elements)
         precondition(elements.count == matrix.rowLength, "a source gives rows of its shape")
         let factor = Double(quantisation.factor)
-        if !columnScales.isEmpty {
-            for c in elements.indices {
-                elements[c] = Float(Double(elements[c]) * factor * Double(columnScales[c]))
+        let greatest = elements.withUnsafeMutableBufferPointer { elements in
+            if !columnScales.isEmpty {
+                columnScales.withUnsafeBufferPointer { scales in
+                    for c in elements.indices {
+                        elements[c] = Float(Double(elements[c]) * factor * Double(scales[c]))
+                    }
+                }
+            } else if factor != 1 {
+                for c in elements.indices { elements[c] = Float(Double(elements[c]) * factor) }
             }
-        } else if factor != 1 {
-            for c in elements.indices { elements[c] = Float(Double(elements[c]) * factor) }
+            return elements.greatestMagnitude
         }
-        guard elements.greatestMagnitude.isFinite else {
+        guard greatest.isFinite else {
             let column = elements.firstIndex { !$0.isFinite } ?? 0
             let element = matrix.shape.count == 1 ? [column] : [r, column]
             throw DiagnosticSet(
