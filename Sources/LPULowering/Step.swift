@@ -78,13 +78,12 @@ extension DecoderLowering {
         let bytes = builder.ingress(count: 1, name: "ingress")
         let ingress = program.place(close(&program), on: [stages[0][0]])
         var made = [program.made(bytes, by: ingress)]
-        guard stages.count > 1 else { return made }
-        open("relay", chips: 2)
-        let near = parameter(made[0])
-        let far = builder.transfer(near.at(), to: 1, count: 1, name: "relayed")
-        let relay = close(&program)
-        for stage in stages.dropFirst() {
-            let i = program.place(relay, on: [stages[0][0], stage[0]], [made[0]])
+        // A template for each: their links differ.
+        for (stage, chips) in stages.enumerated().dropFirst() {
+            open("relay\(stage)", chips: 2)
+            let near = parameter(made[0])
+            let far = builder.transfer(near.at(), to: 1, count: 1, name: "relayed")
+            let i = program.place(close(&program), on: [stages[0][0], chips[0]], [made[0]])
             made.append(program.made(far, by: i))
         }
         return made

@@ -58,10 +58,7 @@ private struct Assembly {
                 machine: machine, template: template, chips: instance.chips, choice: choice,
                 srams: instance.chips.indices.map { rows(taken: instance.template, at: $0) },
                 bindings: bindings,
-                repeats: program.instances.contains {
-                    $0.template == instance.template && $0.chips == instance.chips
-                        && $0 != instance
-                })
+                repeats: repeats(instance.template))
             placer.laneMaps = laneMaps
             takeArguments(placer)
             pinResults(placer, template: instance.template)
@@ -77,6 +74,12 @@ private struct Assembly {
             }
             placers[instance.template] = placer
         }
+    }
+
+    /// `true` iff some chips run the template more than once: each time with rows of its own.
+    private func repeats(_ template: Int) -> Bool {
+        let chips = program.instances.filter { $0.template == template }.map(\.chips)
+        return chips.enumerated().contains { chips[..<$0].contains($1) }
     }
 
     /// Parameters rest where the values are that they are bound to.

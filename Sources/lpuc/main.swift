@@ -27,9 +27,9 @@ var last = clock.now
 func env(_ n: String) -> Int { Int(ProcessInfo.processInfo.environment[n] ?? "1")! }
 let c: Compilation
 do {
-c = try Compiler(machine: machine, strategy: strategy).compile(config, plan: Plan(context: Int(CommandLine.arguments[3])!, tensorParallel: env("TP"))) { say($0, clock.now - last) }
+c = try Compiler(machine: machine, strategy: strategy).compile(config, plan: Plan(context: Int(CommandLine.arguments[3])!, tensorParallel: env("TP"), pipelineStages: env("PP"))) { say($0, clock.now - last) }
 } catch { say(error)
-  let p = try lower(config, plan: Plan(context: Int(CommandLine.arguments[3])!, tensorParallel: env("TP")), for: machine)
+  let p = try lower(config, plan: Plan(context: Int(CommandLine.arguments[3])!, tensorParallel: env("TP"), pipelineStages: env("PP")), for: machine)
   for t in p.templates where t.ops.count > env("OP") { say(t.name, t.values[t.ops[env("OP")].result.index], t.ops[env("OP")]) }
   exit(1) }
 say("length", c.schedule.claims, clock.now - last)
@@ -49,7 +49,7 @@ var cache = reference.makeCache()
 let image = try MemoryImage(program, c.schedule, on: machine, weights: weights)
 let sim: Simulator
 do { sim = try Simulator(machine: machine, schedule: c.schedule, image: image) } catch { say(error); exit(1) }
-let head = program.instances.count - 1
+let head = program.instances.count - 2
 let ht = program.templates[program.instances[head].template]
 let logitValues = ht.values.indices.filter { ht.values[$0].name.hasPrefix("logits.") }.sorted { Int(ht.values[$0].name.dropFirst(7))! < Int(ht.values[$1].name.dropFirst(7))! }
 let starts = logitValues.map { Int(ht.values[$0].name.dropFirst(7))! } + [config.vocabularySize]
