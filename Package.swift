@@ -64,7 +64,8 @@ let rooms: [Room] = [
     Room(
         name: "LPUTesting",
         uses: [
-            "LPUSupport", "LPUMachine", "LPUDataflow", "LPUSchedule", "LPUVerifier", "LPUCompiler",
+            "LPUSupport", "LPUNumerics", "LPUMachine", "LPUDataflow", "LPUSchedule",
+            "LPUVerifier", "LPUSimulator", "LPUCompiler",
         ]),
 ]
 
@@ -99,6 +100,12 @@ let tests: [Room] = [
             "LPUVerifier", "LPUSimulator",
         ]),
     Room(name: "LPUReference", uses: ["LPUSupport", "LPUNumerics"], data: ["Goldens"]),
+    Room(
+        name: "LPUTesting",
+        uses: [
+            "LPUSupport", "LPUNumerics", "LPUMachine", "LPUModel", "LPUPlanning", "LPUDataflow",
+            "LPUSchedule", "LPUScheduler", "LPUVerifier", "LPUSimulator", "LPUCompiler",
+        ]),
 ]
 
 let package = Package(
@@ -122,7 +129,9 @@ let package = Package(
             name: "CGraphviz", pkgConfig: "libgvc", providers: [.apt(["libgraphviz-dev"])]),
         .executableTarget(
             name: "lpuc",
-            dependencies: rooms.map { .target(name: $0.name) } + [argumentParser],
+            // LPUTesting needs the Testing library, which only a test bundle links.
+            dependencies: rooms.filter { $0.name != "LPUTesting" }
+                .map { .target(name: $0.name) } + [argumentParser],
             swiftSettings: strict),
     ] + tests.map {
         .testTarget(
