@@ -107,11 +107,29 @@ private struct BundleTiming {
         var inputs: [(operand: Int, producer: Int, handover: Handover)] = []
         for (j, use) in template.ops[op].operands.enumerated() {
             guard let producer = ops.firstIndex(where: { template.ops[$0].result == use.value })
-            else { continue }
+            else {
+                // A view of what the bundle makes is read where that rests, after the bundle.
+                if isMadeHere(use.value) { return false }
+                continue
+            }
+            // A stream hands over this iteration's vector and no other.
+            guard use.start == 0, use.step == 1 else { return false }
             guard let handover = handover(from: ops[producer], to: op) else { return false }
             inputs.append((j, producer, handover))
         }
         return join(op, inputs)
+    }
+
+    /// `true` iff an op of the bundle makes the value or a byte that it is packed from.
+    private func isMadeHere(_ value: ValueID) -> Bool {
+        guard case .op(let op) = template.values[value.index].origin else { return false }
+        switch template.ops[op.index].kind {
+        case .pack(let uses): return uses.contains { isMadeHere($0.value) }
+        case .byte(_, let use): return isMadeHere(use.value)
+        case .matmul, .elementwise, .distribute, .permute, .shift, .rotate, .select, .transpose,
+            .gather, .scatter, .transfer, .ingress, .egress:
+            return ops.contains(op.index)
+        }
     }
 
     private mutating func join(
