@@ -369,9 +369,20 @@ extension Placer {
             return attempt.emissions[p].first { $0.direction == direction }?.stream
         }
         let vector = use.vector(attempt.iteration)
-        return deliver(
+        if let known = attempt.deliveries.first(where: {
+            $0.use == (use.value, vector) && $0.register == register && $0.cycle == cycle
+        }) {
+            return known.stream
+        }
+        let stream = deliver(
             use.value, vector, type: template.values[use.value.index].type, to: register,
             at: cycle, direction: direction, groups: allGroups, op: bundle.ops[k])
+        if let stream {
+            attempt.deliveries.append(
+                Delivery(
+                    use: (use.value, vector), register: register, cycle: cycle, stream: stream))
+        }
+        return stream
     }
 
     /// The side on which an op of the bundle runs.
