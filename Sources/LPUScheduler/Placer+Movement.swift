@@ -163,6 +163,7 @@ extension Placer {
         try ensureImage(data.value, data.vector(i))
         let addressType = template.values[address.value.index].type
         let dataType = template.values[data.value.index].type
+        let result = template.ops[op].result
         var last = 0
         for plane in 0..<dataType.byteCount {
             let slice = block.slices[plane]
@@ -170,8 +171,10 @@ extension Placer {
             let start = max(
                 earliestArrival(address.value, address.vector(i), type: addressType, at: register),
                 earliestArrival(data.value, data.vector(i), type: dataType, at: register),
-                lastRead[root(region.value).index] + 1, regionReady[region.value.index])
-            let window = RowAddress(bank: block.bank, row: block.row + Int(region.start))
+                lastRead[root(region.value).index] + 1, regionReady[region.value.index],
+                // Iterations write in their order: two of them may hit one row.
+                regionReady[result.index])
+            let window = RowAddress(bank: block.bank, row: block.row + region.vector(i))
             let at = try firstCycle(from: start + choice.delay(), on: bundle.chip, op: op) {
                 cycle throws(Infeasibility) in
                 guard tables[bundle.chip].canWrite(slice, bank: block.bank, at: cycle) else {
@@ -204,7 +207,7 @@ extension Placer {
             }
             last = max(last, at)
         }
-        regionReady[template.ops[op].result.index] = last + chip.writeToRead
+        regionReady[result.index] = last + chip.writeToRead
     }
 
     // MARK: Links and host
