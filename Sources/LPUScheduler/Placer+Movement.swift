@@ -102,7 +102,7 @@ extension Placer {
                 earliestArrival(address.value, address.vector(i), type: type, at: register),
                 regionReady[table.value.index])
             let window = RowAddress(bank: block.bank, row: block.row + table.vector(i))
-            _ = try firstCycle(from: start + choice.delay(), on: bundle.chip, op: op) {
+            let at = try firstCycle(from: start + choice.delay(), on: bundle.chip, op: op) {
                 cycle throws(Infeasibility) in
                 guard tables[bundle.chip].canRead(slice, bank: block.bank, at: cycle) else {
                     return false
@@ -111,6 +111,9 @@ extension Placer {
                     op, plane: plane, iteration: i, slice: slice, window: window, rows: rows,
                     address: (address.value, address.vector(i)), at: cycle)
             }
+            // A later scatter into the region waits for this read of its old version.
+            let region = root(table.value).index
+            lastRead[region] = max(lastRead[region], at)
             scratchLog.removeAll(keepingCapacity: true)
         }
     }
