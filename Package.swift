@@ -63,7 +63,8 @@ let rooms: [Room] = [
     Room(
         name: "LPUTesting",
         uses: [
-            "LPUSupport", "LPUMachine", "LPUDataflow", "LPUSchedule", "LPUVerifier", "LPUCompiler",
+            "LPUSupport", "LPUNumerics", "LPUMachine", "LPUDataflow", "LPUSchedule",
+            "LPUVerifier", "LPUSimulator", "LPUCompiler",
         ]),
 ]
 
@@ -113,6 +114,12 @@ let tests: [Room] = [
     Room(
         name: "LPURendering",
         uses: ["LPUSupport", "LPUNumerics", "LPUMachine", "LPUDataflow", "LPUSchedule"]),
+    Room(
+        name: "LPUTesting",
+        uses: [
+            "LPUSupport", "LPUNumerics", "LPUMachine", "LPUModel", "LPUPlanning", "LPUDataflow",
+            "LPUSchedule", "LPUScheduler", "LPUVerifier", "LPUSimulator", "LPUCompiler",
+        ]),
 ]
 
 let package = Package(
@@ -135,7 +142,9 @@ let package = Package(
             name: "CGraphviz", pkgConfig: "libgvc", providers: [.apt(["libgraphviz-dev"])]),
         .executableTarget(
             name: "lpuc",
-            dependencies: rooms.map { .target(name: $0.name) } + [argumentParser],
+            // LPUTesting needs the Testing library, which only a test bundle links.
+            dependencies: rooms.filter { $0.name != "LPUTesting" }
+                .map { .target(name: $0.name) } + [argumentParser],
             swiftSettings: strict),
     ] + tests.map {
         .testTarget(

@@ -1,4 +1,4 @@
-import LPUNumerics
+public import LPUNumerics
 
 extension OpKind {
     /// Calls `body` with every use of a value, in the order of the text form, and with how many
@@ -90,7 +90,7 @@ extension ALUOperation {
     }
 
     /// `true` iff it takes operands whose widened type is `type`.
-    func takes(_ type: ElementType) -> Bool {
+    public func takes(_ type: ElementType) -> Bool {
         switch words {
         case .fp32: type.widened == .fp32
         case .int32: type.widened == .int32

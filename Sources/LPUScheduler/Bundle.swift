@@ -14,6 +14,8 @@ struct Bundle {
     var offsets: [Int]
     /// `copies[k][j]`: delay moves between op k and the chained operand j of it.
     var copies: [[Int]]
+    /// The set of edge units that each op is in, which hand over at one edge: all on one side.
+    var edgeSets: [Int]
 }
 
 /// How a bundle's op takes an operand that another op of the bundle makes.
@@ -89,6 +91,7 @@ private struct BundleTiming {
     private var component: [Int] = []
     private var time: [Int] = []
     private var copies: [[Int]] = []
+    private var edgeSets: [Int] = []
 
     init(chip: Chip, template: ProgramTemplate) {
         self.chip = chip
@@ -107,11 +110,53 @@ private struct BundleTiming {
         var inputs: [(operand: Int, producer: Int, handover: Handover)] = []
         for (j, use) in template.ops[op].operands.enumerated() {
             guard let producer = ops.firstIndex(where: { template.ops[$0].result == use.value })
-            else { continue }
+            else {
+                // A view of what the bundle makes is read where that rests, after the bundle.
+                if isMadeHere(use.value) { return false }
+                continue
+            }
+            // A stream hands over this iteration's vector and no other.
+            guard use.start == 0, use.step == 1 else { return false }
             guard let handover = handover(from: ops[producer], to: op) else { return false }
             inputs.append((j, producer, handover))
         }
-        return join(op, inputs)
+        return mayMeet(op, inputs.map(\.producer)) && join(op, inputs)
+    }
+
+    /// `true` iff the edge units that hand over to `op` can be on one side: a set has at most one
+    /// plane, since each plane is chosen for itself; and a plane's activation flows outwards, so
+    /// that nobody else has it.
+    private func mayMeet(_ op: Int, _ producers: [Int]) -> Bool {
+        let kind = template.ops[op].kind
+        guard !kind.isElementwise else { return true }
+        let edge = producers.filter { !template.ops[ops[$0]].kind.isElementwise }
+        var isPlane = false
+        if case .matmul = kind { isPlane = true }
+        let sets = Set(edge.map { edgeSets[$0] })
+        let planes = ops.indices.count { k in
+            guard case .matmul = template.ops[ops[k]].kind else { return false }
+            return sets.contains(edgeSets[k])
+        }
+        guard planes + (isPlane ? 1 : 0) <= 1 else { return false }
+        return !isPlane || edge.allSatisfy { isTaken(template.ops[ops[$0]].result, onlyBy: op) }
+    }
+
+    private func isTaken(_ value: ValueID, onlyBy op: Int) -> Bool {
+        template.ops.indices.allSatisfy { other in
+            other == op || !template.ops[other].operands.contains { $0.value == value }
+        }
+    }
+
+    /// `true` iff an op of the bundle makes the value or a byte that it is packed from.
+    private func isMadeHere(_ value: ValueID) -> Bool {
+        guard case .op(let op) = template.values[value.index].origin else { return false }
+        switch template.ops[op.index].kind {
+        case .pack(let uses): return uses.contains { isMadeHere($0.value) }
+        case .byte(_, let use): return isMadeHere(use.value)
+        case .matmul, .elementwise, .distribute, .permute, .shift, .rotate, .select, .transpose,
+            .gather, .scatter, .transfer, .ingress, .egress:
+            return ops.contains(op.index)
+        }
     }
 
     private mutating func join(
@@ -169,6 +214,16 @@ private struct BundleTiming {
         component.append(c)
         time.append(t)
         copies.append(k)
+        edgeSets.append(ops.count - 1)
+        guard !template.ops[op].kind.isElementwise else { return }
+        let taken = template.ops[op].operands.map(\.value)
+        for p in ops.indices.dropLast()
+        where taken.contains(template.ops[ops[p]].result)
+            && !template.ops[ops[p]].kind.isElementwise
+        {
+            let old = edgeSets[p]
+            for q in edgeSets.indices where edgeSets[q] == old { edgeSets[q] = ops.count - 1 }
+        }
     }
 
     func bundle(chip number: Int) -> Bundle {
@@ -180,7 +235,7 @@ private struct BundleTiming {
         }
         return Bundle(
             ops: ops, count: template.ops[ops[0]].count, chip: number, offsets: offsets,
-            copies: copies)
+            copies: copies, edgeSets: edgeSets)
     }
 
     private static func isExact(_ handover: Handover) -> Bool {

@@ -100,8 +100,8 @@ extension Placer {
         for column in 0..<(tile.count + chip.weightStreamsPerPlane - 1) / chip.weightStreamsPerPlane {
             cycle = try firstCycle(from: cycle, on: place, op: op) { cycle throws(Infeasibility) in
                 load(
-                    rows.locations[column], column: column, queue: queue, plane: plane,
-                    tandem: tandem, place: place, at: cycle, op: op)
+                    rows, column: column, queue: queue, plane: plane, tandem: tandem,
+                    place: place, at: cycle, op: op)
             }
             cycle += 1
         }
@@ -128,7 +128,7 @@ extension Placer {
 
     /// One load cycle: every weight stream of the plane arrives at the edge in `cycle`.
     private func load(
-        _ rows: [Location?], column: Int, queue: QueueID, plane: PlaneChoice, tandem: Bool,
+        _ rows: WeightRows, column: Int, queue: QueueID, plane: PlaneChoice, tandem: Bool,
         place: Int, at cycle: Int, op: Int
     ) -> Bool {
         let table = tables[place]
@@ -140,13 +140,14 @@ extension Placer {
         let edge = plane.hemisphere.sign * chip.edge
         let direction = plane.hemisphere.outward
         let first = plane.plane * chip.weightStreamsPerPlane
-        for (s, location) in rows.enumerated() {
+        for (s, location) in rows.locations[column].enumerated() {
             guard let location else { continue }
             let stream = Stream(direction, first + s)
             let register = srams[place].register(of: location.slice)
             guard let hops = travel(direction, from: register, to: edge) else { return false }
             let issue = cycle - hops - chip.readLatency
-            guard table.canRead(location.slice, bank: Int(location.bank), at: issue),
+            guard issue >= rows.ready,
+                table.canRead(location.slice, bank: Int(location.bank), at: issue),
                 table.isFree(stream, from: register, at: issue + chip.readLatency, to: edge)
             else { return false }
             table.occupy(stream, from: register, at: issue + chip.readLatency, to: edge)

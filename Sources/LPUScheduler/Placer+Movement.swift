@@ -107,7 +107,7 @@ extension Placer {
                 regionReady[table.value.index])
             let window = RowAddress(
                 slot: block.slot, bank: block.bank, row: block.row + table.vector(i))
-            _ = try firstCycle(from: start + choice.delay(), on: bundle.chip, op: op) {
+            let at = try firstCycle(from: start + choice.delay(), on: bundle.chip, op: op) {
                 cycle throws(Infeasibility) in
                 guard tables[bundle.chip].canRead(slice, bank: block.bank, at: cycle) else {
                     return false
@@ -116,6 +116,9 @@ extension Placer {
                     op, plane: plane, iteration: i, slice: slice, window: window, rows: rows,
                     address: (address.value, address.vector(i)), at: cycle)
             }
+            // A later scatter into the region waits for this read of its old version.
+            let region = root(table.value).index
+            lastRead[region] = max(lastRead[region], at)
             scratchLog.removeAll(keepingCapacity: true)
         }
     }
@@ -168,6 +171,7 @@ extension Placer {
         try ensureImage(data.value, data.vector(i))
         let addressType = template.values[address.value.index].type
         let dataType = template.values[data.value.index].type
+        let result = template.ops[op].result
         var last = 0
         for plane in 0..<dataType.byteCount {
             let slice = block.slices[plane]
@@ -175,9 +179,11 @@ extension Placer {
             let start = max(
                 earliestArrival(address.value, address.vector(i), type: addressType, at: register),
                 earliestArrival(data.value, data.vector(i), type: dataType, at: register),
-                lastRead[root(region.value).index] + 1, regionReady[region.value.index])
+                lastRead[root(region.value).index] + 1, regionReady[region.value.index],
+                // Iterations write in their order: two of them may hit one row.
+                regionReady[result.index])
             let window = RowAddress(
-                slot: block.slot, bank: block.bank, row: block.row + Int(region.start))
+                slot: block.slot, bank: block.bank, row: block.row + region.vector(i))
             let at = try firstCycle(from: start + choice.delay(), on: bundle.chip, op: op) {
                 cycle throws(Infeasibility) in
                 guard tables[bundle.chip].canWrite(slice, bank: block.bank, at: cycle) else {
@@ -210,7 +216,7 @@ extension Placer {
             }
             last = max(last, at)
         }
-        regionReady[template.ops[op].result.index] = last + chip.writeToRead
+        regionReady[result.index] = last + chip.writeToRead
     }
 
     // MARK: Links and host

@@ -19,10 +19,40 @@ extension Placer {
     /// Places one iteration of a bundle of matmuls, VXM and SXM ops.
     func placePattern(_ b: Int, iteration i: Int) throws(Infeasibility) {
         let bundle = bundles[b]
+        for op in bundle.ops {
+            for use in outerOperands(op, in: bundle) {
+                try ensureImage(use.value, use.vector(i))
+                if template.ops[op].kind.isElementwise { try bringTogether(use, i, op: op) }
+            }
+        }
+        let base: Int
+        do throws(Infeasibility) {
+            base = try placedCycle(b, iteration: i)
+        } catch {
+            // Operands that rest in one slice cannot be read together: copy them and try again.
+            for op in bundle.ops {
+                for use in outerOperands(op, in: bundle) { try copyAcross(use, i, op: op) }
+            }
+            base = try placedCycle(b, iteration: i)
+        }
+        for (k, op) in bundle.ops.enumerated() {
+            guard case .matmul(let terms) = template.ops[op].kind, let plane = planeOf[op] else {
+                continue
+            }
+            noteMatmul(
+                plane, type: template.values[terms[0].activation.value.index].type,
+                row: rowOf[op] + i, place: bundle.chip, at: base + bundle.offsets[k])
+        }
+        tables[bundle.chip].commit()
+        scratchLog.removeAll(keepingCapacity: true)
+    }
+
+    /// The base cycle at which the iteration fits, with everything reserved.
+    private func placedCycle(_ b: Int, iteration i: Int) throws(Infeasibility) -> Int {
+        let bundle = bundles[b]
         var earliest = 0
         for (k, op) in bundle.ops.enumerated() {
             for use in outerOperands(op, in: bundle) {
-                try ensureImage(use.value, use.vector(i))
                 let type = template.values[use.value.index].type
                 let isALU = template.ops[op].kind.isElementwise
                 let arrival =
@@ -38,19 +68,9 @@ extension Placer {
             }
         }
         earliest += choice.delay()
-        let base = try firstCycle(from: earliest, on: bundle.chip, op: bundle.ops[0]) {
+        return try firstCycle(from: earliest, on: bundle.chip, op: bundle.ops[0]) {
             cycle throws(Infeasibility) in attempt(b, iteration: i, base: cycle)
         }
-        for (k, op) in bundle.ops.enumerated() {
-            guard case .matmul(let terms) = template.ops[op].kind, let plane = planeOf[op] else {
-                continue
-            }
-            noteMatmul(
-                plane, type: template.values[terms[0].activation.value.index].type,
-                row: rowOf[op] + i, place: bundle.chip, at: base + bundle.offsets[k])
-        }
-        tables[bundle.chip].commit()
-        scratchLog.removeAll(keepingCapacity: true)
     }
 
     /// Operands that the bundle itself does not make (of a matmul: of its last term).
@@ -369,22 +389,31 @@ extension Placer {
             return attempt.emissions[p].first { $0.direction == direction }?.stream
         }
         let vector = use.vector(attempt.iteration)
-        return deliver(
+        if let known = attempt.deliveries.first(where: {
+            $0.use == (use.value, vector) && $0.register == register && $0.cycle == cycle
+        }) {
+            return known.stream
+        }
+        let stream = deliver(
             use.value, vector, type: template.values[use.value.index].type, to: register,
             at: cycle, direction: direction, groups: allGroups, op: bundle.ops[k])
+        if let stream {
+            attempt.deliveries.append(
+                Delivery(
+                    use: (use.value, vector), register: register, cycle: cycle, stream: stream))
+        }
+        return stream
     }
 
-    /// The side on which an op of the bundle runs.
+    /// The side on which an op of the bundle runs: that of its set's plane, if there is one.
     private func sideOf(_ op: Int, in bundle: Bundle) -> Hemisphere {
         if let plane = planeOf[op] { return plane.hemisphere }
-        for use in template.ops[op].operands {
-            if let p = bundle.ops.first(where: { template.ops[$0].result == use.value }),
-                p != op, !template.ops[p].kind.isElementwise
-            {
-                return sideOf(p, in: bundle)
-            }
+        let set = bundle.edgeSets[bundleOf[op].place]
+        let members = bundle.ops.indices.filter { bundle.edgeSets[$0] == set }.map { bundle.ops[$0] }
+        for member in members {
+            if let plane = planeOf[member] { return plane.hemisphere }
         }
-        return op % 2 == 0 ? .west : .east
+        return members[0] % 2 == 0 ? .west : .east
     }
 
     private func placeExchange(_ k: Int, _ bundle: Bundle, _ attempt: inout Attempt) -> Bool {

@@ -166,9 +166,9 @@ final class Placer {
 
     private func isWhole(_ kind: OpKind) -> Bool {
         switch kind {
-        case .transpose, .scatter: true
+        case .transpose: true
         case .matmul, .elementwise, .distribute, .permute, .shift, .rotate, .select, .gather,
-            .transfer, .ingress, .egress, .pack, .byte:
+            .scatter, .transfer, .ingress, .egress, .pack, .byte:
             false
         }
     }

@@ -150,9 +150,8 @@ final class ChipRun: @unchecked Sendable {
     /// Runs all cycles before `end`; `inbox` holds what arrived by then, link by link, in order.
     func run(until end: Int, inbox: [[Arrival]]) {
         while cycle < end && !isFinished {
-            if runningCount == 0 && productions.count == 0
-                && cycle > lastBusy + 2 * (ringMask + 1)
-            {
+            if productions.count > 0 { lastBusy = cycle }
+            if runningCount == 0 && cycle > lastBusy + 2 * (ringMask + 1) {
                 // All streams have run empty: nothing can be seen before the next start.
                 cycle = max(cycle, min(end, bursts[nextStart].start))
                 if cycle == end { return }

@@ -145,11 +145,18 @@ struct SymbolicProgramBuilder: TermLookup {
         record.mask = planeMask(result)
         describe(op.kind, base, &record)
         if record.kind == .transpose { record.count = counts[result] }
-        record.isConstant = record.count > 1 && ops(of: record).allSatisfy { $0.step == 0 }
+        record.isConstant = record.count > 1 && ops(of: record).allSatisfy(isConstant)
         resolve(op.kind, base, &record, number)
         if record.kind != .view { slotCount += Int(record.count) }
         ops.append(record)
         insertCandidates(number)
+    }
+
+    /// `true` iff it is one term in all iterations: it does not step, or its vectors are equal.
+    private func isConstant(_ operand: Operand) -> Bool {
+        guard operand.isUse, operand.step != 0 else { return true }
+        let slots = Array(0..<types[Int(operand.value)].byteCount) + [SymbolicProgram.word]
+        return slots.allSatisfy { entry(operand, $0).step == 0 }
     }
 
     /// The operands of a record that step with its iterations; never empty for constants.
