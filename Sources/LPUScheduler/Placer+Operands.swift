@@ -154,6 +154,7 @@ extension Placer {
     func homes(of value: ValueID, _ vector: Int, planes: Int, sides: [Hemisphere]) -> [[QueueID]] {
         let place = template.values[value.index].chip
         let taken = coOperandSlices(value, vector)
+        let sides = isPiece(value) ? sides.filter { $0 == .west } : sides
         var result: [[QueueID]] = []
         let width = planes == 3 ? 4 : planes
         let count = scratchSlices / width
@@ -169,6 +170,13 @@ extension Placer {
         return result
     }
 
+    /// `true` iff a packed operand is made of it: its pieces rest on one side, west.
+    func isPiece(_ value: ValueID) -> Bool {
+        consumers[value.index].contains {
+            if case .pack = template.ops[$0.op].kind { true } else { false }
+        }
+    }
+
     /// Slices of vectors that some op reads at the same time as this one.
     private func coOperandSlices(_ value: ValueID, _ vector: Int) -> [QueueID] {
         var slices: [QueueID] = []
@@ -178,10 +186,13 @@ extension Placer {
                 continue
             }
             let (b, k) = bundleOf[op]
-            guard b >= 0 else { continue }
-            let bundle = bundles[b]
-            for (other, offset) in zip(bundle.ops, bundle.offsets)
-            where other == op || offset == bundle.offsets[k] {
+            // The pieces of a packed operand are read together, maybe by a later template.
+            let together =
+                b < 0
+                ? [op]
+                : zip(bundles[b].ops, bundles[b].offsets)
+                    .filter { $0 == op || $1 == bundles[b].offsets[k] }.map(\.0)
+            for other in together {
                 for use in template.ops[other].operands {
                     let n = use.vector(min(i, template.ops[other].count - 1))
                     for plane in 0..<template.values[use.value.index].type.byteCount {

@@ -324,13 +324,10 @@ extension Placer {
         )
     }
 
-    /// Pieces of one packed operand rest on one side; everything else alternates.
+    /// The side to write a result to first: they take turns.
     private func preferredSides(_ value: ValueID) -> [Hemisphere] {
-        let isPiece = consumers[value.index].contains {
-            if case .pack = template.ops[$0.op].kind { true } else { false }
-        }
-        if isPiece { return [.west] }
-        return choice.order(rotor % 2 == 0 ? [.west, .east] : [.east, .west])
+        isPiece(value)
+            ? [.west] : choice.order(rotor % 2 == 0 ? [.west, .east] : [.east, .west])
     }
 
     private func takesAtEdge(

@@ -190,7 +190,7 @@ final class Placer {
             cycle += 1
         }
         throw Infeasibility(
-            at: "\(chips[place]), \(OpID(op))", id: "schedule-window",
+            at: "\(chips[place]), \(OpID(op)) of '\(template.name)'", id: "schedule-window",
             unit: "cycles without a conflict", demand: 1, capacity: 0, terms: [],
             remedies: ["a program with fewer operands in one chain"])
     }
