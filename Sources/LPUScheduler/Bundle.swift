@@ -116,7 +116,7 @@ private struct BundleTiming {
                 continue
             }
             // A stream hands over this iteration's vector and no other.
-            guard use.start == 0, use.step == 1 else { return false }
+            guard use.start == 0, use.step == 1 || template.ops[op].count == 1 else { return false }
             guard let handover = handover(from: ops[producer], to: op) else { return false }
             inputs.append((j, producer, handover))
         }
