@@ -3,12 +3,24 @@ import LPUSupport
 extension Report {
     /// One screen for people; ends with a line feed.
     public var summary: String {
-        let rows = figures + [("", "")] + [("excluded", excluded[0])]
-            + excluded.dropFirst().map { ("", $0) } + [hypothesisRow]
-        return rows.map { label, text in
-            let padded = label + String(repeating: " ", count: max(0, 12 - label.count))
-            return (text.isEmpty ? "" : padded + text) + "\n"
-        }.joined()
+        let notes = excluded.enumerated().map { ($0 == 0 ? "excluded" : "", "- " + $1) }
+        return (figures + [("", "")] + notes + [hypothesisRow]).map(lines).joined()
+    }
+
+    /// The label, then the text in lines of at most 100 columns.
+    private func lines(_ label: String, _ text: String) -> String {
+        let margin = 12
+        var lines = [label + String(repeating: " ", count: max(0, margin - label.count))]
+        var isFirst = true
+        for word in text.split(separator: " ") {
+            if lines[lines.count - 1].count + word.count + 1 > 100 {
+                lines.append(String(repeating: " ", count: margin))
+                isFirst = true
+            }
+            lines[lines.count - 1] += (isFirst ? "" : " ") + word
+            isFirst = false
+        }
+        return lines.map { $0.allSatisfy(\.isWhitespace) ? "\n" : $0 + "\n" }.joined()
     }
 
     private var figures: [(String, String)] {
@@ -66,7 +78,7 @@ extension Report {
             "hypotheses",
             keys.isEmpty
                 ? "no figure rests on any"
-                : "step and rate rest on these numbers of grade H: "
+                : "step and rate may rest on numbers of grade H: "
                     + keys.joined(separator: ", ")
         )
     }
@@ -75,15 +87,4 @@ extension Report {
         let tenths = (step.nanoseconds + 50) / 100
         return "\(grouped(tenths / 10)).\(tenths % 10)"
     }
-}
-
-/// A number with commas between the thousands. - Requires: number >= 0.
-private func grouped(_ number: Int) -> String {
-    let digits = Array(String(number))
-    var text = ""
-    for (i, digit) in digits.enumerated() {
-        if i > 0 && (digits.count - i) % 3 == 0 { text += "," }
-        text.append(digit)
-    }
-    return text
 }

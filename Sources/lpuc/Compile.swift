@@ -81,6 +81,7 @@ struct Compile: ParsableCommand {
         if let emit {
             return try show(emit, model, plan, compiler)
         }
+        if let output { try Output(output).checkDirectory(of: Self.fileNames) }
         let compilation = try compiler.compile(model, plan: plan) { progress.begin($0.rawValue) }
         progress.end()
         guard let verdict = compilation.verdict, verdict.isAccepted else {
@@ -103,6 +104,10 @@ struct Compile: ParsableCommand {
         case .json: Console.print(files.report.json)
         }
     }
+
+    /// Of the directory that it writes.
+    private static let fileNames =
+        CompilationFile.allCases.map(\.rawValue) + Picture.allCases.flatMap(\.fileNames)
 
     private var chosenStrategy: Strategy {
         switch strategy {

@@ -1,5 +1,6 @@
 import LPUCompiler
 import LPUSimulator
+import LPUSupport
 
 /// What a decoding run on the simulator gave; the same on every host.
 struct Decoding: Encodable {
@@ -44,8 +45,8 @@ struct Decoding: Encodable {
         if let step = steps.last, step.cycles > 0 {
             let perSecond = step.multiplyAccumulates * clockMegahertz / step.cycles
             lines.append(
-                "\(step.multiplyAccumulates) multiply-accumulates a step, \(perSecond) million a "
-                    + "second at \(clockMegahertz) MHz")
+                "\(grouped(step.multiplyAccumulates)) MAC a step, \(grouped(perSecond)) million "
+                    + "MAC/s at \(clockMegahertz) MHz")
         }
         lines.append("tokens " + tokens.map(String.init).joined(separator: " "))
         return lines.joined(separator: "\n") + "\n"

@@ -17,10 +17,10 @@ struct Draw: ParsableCommand {
     @Option(name: .shortAndLong, help: "File to write, ending in .svg, .png or .dot.")
     var output: String
 
-    @Option(help: "Of the layer: a name of the dataflow, such as layer0, of which to draw the parts.")
-    var focus: String?
+    @Option(help: "Of the layer: the name in the dataflow of which to draw the parts.")
+    var focus = "layer0"
 
-    @Option(help: "Of the layer: how many kernels to draw at most.")
+    @Option(help: "Of step and layer: how many kernels to draw at most.")
     var limit = 28
 
     @Option(help: "Of the timing: the chip.")
@@ -66,6 +66,7 @@ struct Draw: ParsableCommand {
 
     private func drawing(of pictures: Pictures) throws(DiagnosticSet) -> Drawing {
         switch picture {
+        case .step: return try pictures.layer(limit: limit)
         case .layer: return try pictures.layer(focus: focus, limit: limit)
         case .timing:
             let end = max(from + 1, to ?? pictures.length.count)

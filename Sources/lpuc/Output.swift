@@ -27,11 +27,10 @@ struct Output {
 
     /// Writes a directory of files, in the place of one that holds only files of these names.
     func write(directory files: [(name: String, bytes: [UInt8])]) throws(DiagnosticSet) {
-        try checkReplaceable(names: files.map(\.name))
+        try checkDirectory(of: files.map(\.name))
         try stage { staging in
             let directory = staging.appending(path: "directory")
-            try FileManager.default.createDirectory(
-                at: directory, withIntermediateDirectories: false)
+            try check(mkdir(directory.path, 0o777))
             for (name, bytes) in files {
                 try Data(bytes).write(to: directory.appending(path: name))
             }
@@ -42,8 +41,8 @@ struct Output {
         }
     }
 
-    /// A directory with anything else in it is not ours to replace.
-    private func checkReplaceable(names: [String]) throws(DiagnosticSet) {
+    /// Throws `output-exists` where something is there that files of these names do not replace.
+    func checkDirectory(of names: [String]) throws(DiagnosticSet) {
         var isDirectory: ObjCBool = false
         guard FileManager.default.fileExists(atPath: target.path, isDirectory: &isDirectory) else {
             return
@@ -65,8 +64,10 @@ struct Output {
                 at: parent, withIntermediateDirectories: true)
             removeLeftovers()
             let staging = parent.appending(path: prefix + String(getpid()))
-            try FileManager.default.createDirectory(
-                at: staging, withIntermediateDirectories: false)
+            try check(mkdir(staging.path, 0o777))
+            // A polite end waits for these few milliseconds: then nothing is left behind.
+            let handlers = signals.map { signal($0, SIG_IGN) }
+            defer { for (number, handler) in zip(signals, handlers) { signal(number, handler) } }
             let lock = open(staging.path, O_RDONLY | O_CLOEXEC)
             flock(lock, LOCK_EX)
             defer {
@@ -77,7 +78,7 @@ struct Output {
         } catch let error as SystemError {
             throw failure("file-write", systemReason(error.code))
         } catch {
-            throw failure("file-write", "it cannot be written: is there a directory of that name, and room?")
+            throw failure("file-write", "it cannot be written")
         }
     }
 
@@ -101,6 +102,9 @@ struct Output {
         DiagnosticSet(Diagnostic(at: Diagnostic.Place(path), id: id, message))
     }
 }
+
+/// What ends a process that does not catch it.
+private let signals = [SIGHUP, SIGINT, SIGTERM]
 
 /// What a call of the system said.
 private struct SystemError: Error {

@@ -5,7 +5,13 @@ import LPUSupport
 
 /// The pictures of a compilation.
 enum Picture: String, ExpressibleByArgument, CaseIterable {
-    case layer, timing, pipeline
+    /// Dataflow of the whole step, and of its first layer alone.
+    case step, layer
+    case timing, pipeline
+
+    var fileNames: [String] {
+        ["\(rawValue).dot"] + Drawing.Format.allCases.map { "\(rawValue).\($0.rawValue)" }
+    }
 
     /// Every picture as DOT, SVG and PNG.
     static func allFiles(
@@ -27,7 +33,8 @@ enum Picture: String, ExpressibleByArgument, CaseIterable {
 
     private func drawing(of pictures: Pictures) throws(DiagnosticSet) -> Drawing {
         switch self {
-        case .layer: try pictures.layer()
+        case .step: try pictures.layer()
+        case .layer: try pictures.layer(focus: "layer0")
         case .timing: try pictures.timing()
         case .pipeline: pictures.pipeline()
         }

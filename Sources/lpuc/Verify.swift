@@ -38,6 +38,8 @@ struct Verify: ParsableCommand {
     }
 
     func validate() throws {
+        // A path without anything is refused with the system's words when it is read.
+        guard FileManager.default.fileExists(atPath: input) else { return }
         if isDirectory != (dataflow == nil && machine == nil)
             || (dataflow == nil) != (machine == nil)
         {
