@@ -17,10 +17,13 @@ struct Draw: ParsableCommand {
     @Option(name: .shortAndLong, help: "File to write, ending in .svg, .png or .dot.")
     var output: String
 
-    @Option(help: "Of the layer: the name in the dataflow of which to draw the parts.")
-    var focus = "layer0"
+    @Option(help: "Of the layer: the instance of the program. (default: the first layer)")
+    var instance: Int?
 
-    @Option(help: "Of step and layer: how many kernels to draw at most.")
+    @Option(help: "Of the layer: the name in the dataflow of which to draw the parts. (default: all)")
+    var focus: String?
+
+    @Option(help: "Of the layer: how many kernels to draw at most.")
     var limit = 28
 
     @Option(help: "Of the timing: the chip.")
@@ -66,8 +69,9 @@ struct Draw: ParsableCommand {
 
     private func drawing(of pictures: Pictures) throws(DiagnosticSet) -> Drawing {
         switch picture {
-        case .step: return try pictures.layer(limit: limit)
-        case .layer: return try pictures.layer(focus: focus, limit: limit)
+        case .layer:
+            let instance = instance ?? pictures.program.firstLayer
+            return try pictures.layer(instance: instance, focus: focus, limit: limit)
         case .timing:
             let end = max(from + 1, to ?? pictures.length.count)
             return try pictures.timing(of: ChipID(chip), cycles: Cycle(from)..<Cycle(end))

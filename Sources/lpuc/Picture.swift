@@ -1,12 +1,13 @@
 import ArgumentParser
 import LPUCompiler
+import LPUDataflow
 import LPURendering
 import LPUSupport
 
 /// The pictures of a compilation.
 enum Picture: String, ExpressibleByArgument, CaseIterable {
-    /// Dataflow of the whole step, and of its first layer alone.
-    case step, layer
+    /// Dataflow of the first layer.
+    case layer
     case timing, pipeline
 
     var fileNames: [String] {
@@ -33,10 +34,14 @@ enum Picture: String, ExpressibleByArgument, CaseIterable {
 
     private func drawing(of pictures: Pictures) throws(DiagnosticSet) -> Drawing {
         switch self {
-        case .step: try pictures.layer()
-        case .layer: try pictures.layer(focus: "layer0")
+        case .layer: try pictures.layer(instance: pictures.program.firstLayer)
         case .timing: try pictures.timing()
         case .pipeline: pictures.pipeline()
         }
     }
+}
+
+extension Program {
+    /// The first instance that is a layer of the model, or the first of all.
+    var firstLayer: Int { instances.firstIndex { $0.layer != nil } ?? 0 }
 }
