@@ -113,7 +113,20 @@ let tests: [Room] = [
     Room(
         name: "LPURendering",
         uses: ["LPUSupport", "LPUNumerics", "LPUMachine", "LPUDataflow", "LPUSchedule"]),
+    Room(name: "LPUPlanning", uses: ["LPUSupport", "LPUNumerics"]),
+    Room(
+        name: "LPUCompiler",
+        uses: [
+            "LPUSupport", "LPUNumerics", "LPUMachine", "LPUModel", "LPUPlanning", "LPUDataflow",
+            "LPULowering", "LPUSchedule", "LPUScheduler", "LPULoading", "LPUVerifier",
+            "LPUSimulator",
+        ]),
+    // Runs the binaries that stand next to the test bundle.
+    Room(name: "lpuc", uses: ["decode-tiny"], data: ["Goldens"]),
 ]
+
+/// Worked examples: programs in Examples/ that a user may start from.
+let examples = ["decode-tiny"]
 
 let package = Package(
     name: "lpuc",
@@ -137,7 +150,12 @@ let package = Package(
             name: "lpuc",
             dependencies: rooms.map { .target(name: $0.name) } + [argumentParser],
             swiftSettings: strict),
-    ] + tests.map {
+    ] + examples.map {
+        .executableTarget(
+            name: $0,
+            dependencies: ["LPUCompiler", "LPUMachine", "LPUModel", "LPUPlanning"],
+            path: "Examples/\($0)", swiftSettings: strict)
+    } + tests.map {
         .testTarget(
             name: $0.name + "Tests",
             dependencies: [.target(name: $0.name)] + dependencies($0), exclude: $0.data,

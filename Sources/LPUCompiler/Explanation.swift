@@ -7,7 +7,7 @@ public struct Explanation: Sendable {
     /// An op in a schedule.
     public struct Timing: Sendable {
         public var op: OpID
-        /// Of its result.
+        /// Of its result, after the instance of the program such as `i1`.
         public var name: String
         /// Such as `matmul`.
         public var kind: String
@@ -50,7 +50,8 @@ public struct Explainer {
                 maker[numbering.value(op.result, of: i).index] = timings.count
                 timings.append(
                     Explanation.Timing(
-                        op: OpID(timings.count), name: template.values[op.result.index].name,
+                        op: OpID(timings.count),
+                        name: "i\(i).\(template.values[op.result.index].name)",
                         kind: op.kind.name, issues: spans[timings.count]))
             }
         }

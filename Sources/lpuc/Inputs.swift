@@ -49,8 +49,12 @@ func readCompilation(
 
 /// How many threads work; no result depends on it.
 struct ThreadOptions: ParsableArguments {
-    @Option(help: "Threads to work in; no result depends on it.")
-    var threads = ProcessInfo.processInfo.activeProcessorCount
+    @Option(
+        name: .customLong("threads"),
+        help: "Threads to work in; no result depends on it. (default: one a processor)")
+    private var asked: Int?
+
+    var threads: Int { asked ?? ProcessInfo.processInfo.activeProcessorCount }
 
     func validate() throws {
         if !(1...1024).contains(threads) {
