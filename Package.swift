@@ -153,7 +153,9 @@ let package = Package(
     ] + examples.map {
         .executableTarget(
             name: $0,
-            dependencies: ["LPUCompiler", "LPUMachine", "LPUModel", "LPUPlanning"],
+            dependencies: [
+                "LPUCompiler", "LPUMachine", "LPUModel", "LPUPlanning", "LPUSchedule", "LPUVerifier",
+            ],
             path: "Examples/\($0)", swiftSettings: strict)
     } + tests.map {
         .testTarget(

@@ -6,6 +6,8 @@ import LPUCompiler
 import LPUMachine
 import LPUModel
 import LPUPlanning
+import LPUSchedule
+import LPUVerifier
 
 let path = CommandLine.arguments.dropFirst().first ?? "Graphs/tiny-llama.json"
 let config = [UInt8](try Data(contentsOf: URL(filePath: path)))

@@ -33,7 +33,8 @@ public struct Explanation: Sendable {
 /// Explains the ops of one compilation.
 public struct Explainer {
     private let timings: [Explanation.Timing]
-    /// For every op those that make its operands, ascending, each once.
+    /// For every op those that make its operands, ascending, each once; a pack or byte, which has
+    /// no instruction, stands for its own operands' makers.
     private let makers: [[Int]]
 
     /// - Requires: the program is legal.
@@ -61,11 +62,13 @@ public struct Explainer {
                 var found: [Int] = []
                 op.kind.forEachUse(count: op.count) { use, _ in
                     let value = numbering.value(use.value, of: i)
-                    if let op = maker[value.index] { found.append(op) }
+                    guard let op = maker[value.index] else { return }
+                    found += timings[op].issues == nil ? makers[op] : [op]
                 }
                 found.sort()
-                makers.append(found.indices.filter { $0 == 0 || found[$0] != found[$0 - 1] }
-                    .map { found[$0] })
+                makers.append(
+                    found.indices.filter { $0 == 0 || found[$0] != found[$0 - 1] }
+                        .map { found[$0] })
             }
         }
         self.timings = timings

@@ -4,12 +4,12 @@ public import LPUSupport
 private let syntax = "plan-syntax"
 
 extension Plan {
-    private static let keys = ["plan", "context", "weights", "tensorParallel"]
+    private static let keys = ["plan", "context", "weights", "tensorParallel", "pipelineStages"]
 
     /// The plan as text, a key a line; reading it gives an equal plan.
     public var text: String {
         "plan 1\ncontext \(context)\nweights \(weightType.rawValue)\n"
-            + "tensorParallel \(tensorParallel)\n"
+            + "tensorParallel \(tensorParallel)\npipelineStages \(pipelineStages)\n"
     }
 
     /// Reads the text form; `file` names it in diagnostics.
@@ -22,7 +22,8 @@ extension Plan {
             let key = try line.word("a key", id: syntax)
             guard let index = missing.firstIndex(where: { $0 == key }) else {
                 throw line.error(
-                    syntax, "'\(key)' stands twice or is none of \(Self.keys.joined(separator: ", "))")
+                    syntax,
+                    "'\(key)' stands twice or is none of \(Self.keys.joined(separator: ", "))")
             }
             missing.remove(at: index)
             try read(key, &line)
@@ -42,7 +43,10 @@ extension Plan {
         case "plan": _ = try line.integer("the format", in: 1...1, id: syntax)
         case "context": context = try line.integer("the context", in: positive, id: syntax)
         case "weights": weightType = try Self.type(&line)
-        case _: tensorParallel = try line.integer("the number of chips", in: positive, id: syntax)
+        case "tensorParallel":
+            tensorParallel = try line.integer("the number of chips", in: positive, id: syntax)
+        case _:
+            pipelineStages = try line.integer("the number of stages", in: positive, id: syntax)
         }
     }
 

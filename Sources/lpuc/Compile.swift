@@ -39,7 +39,10 @@ struct Compile: ParsableCommand {
     @Option(help: "Chips that share every layer. (default: 1)")
     var tensorParallel: Int?
 
-    @Option(help: "A plan file, in the place of --context and --tensor-parallel.")
+    @Option(help: "Stages of chips that the layers are dealt out to. (default: 1)")
+    var pipelineStages: Int?
+
+    @Option(help: "A plan file, in the place of the three options before.")
     var plan: String?
 
     @Option(help: "How instructions get their cycles.")
@@ -60,9 +63,10 @@ struct Compile: ParsableCommand {
     @OptionGroup var threads: ThreadOptions
 
     func validate() throws {
-        if plan != nil && (context != nil || tensorParallel != nil) {
+        let shares = [context, tensorParallel, pipelineStages]
+        if plan != nil && shares.contains(where: { $0 != nil }) {
             throw ValidationError(
-                "a plan gives context and chips: leave out --context and --tensor-parallel")
+                "a plan gives all: leave out --context, --tensor-parallel, --pipeline-stages")
         }
         if emit != nil && format == .json {
             throw ValidationError("--emit prints text: leave out --format json")
@@ -120,7 +124,7 @@ struct Compile: ParsableCommand {
         guard let plan else {
             return Plan(
                 context: context ?? min(128, model.maximumPositions),
-                tensorParallel: tensorParallel ?? 1)
+                tensorParallel: tensorParallel ?? 1, pipelineStages: pipelineStages ?? 1)
         }
         return try Plan(parsing: String(decoding: readFile(plan), as: UTF8.self), file: plan)
     }

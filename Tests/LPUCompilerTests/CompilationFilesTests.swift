@@ -1,6 +1,8 @@
 import LPUCompiler
 import LPUDataflow
+import LPUMachine
 import LPUSchedule
+import LPUScheduler
 import LPUSupport
 import LPUVerifier
 import Testing

@@ -2,7 +2,10 @@ import LPUCompiler
 import LPUDataflow
 import LPULoading
 import LPULowering
+import LPUMachine
 import LPUModel
+import LPUSchedule
+import LPUSimulator
 import LPUSupport
 import Testing
 

@@ -1,5 +1,6 @@
 import LPUCompiler
 import LPUDataflow
+import LPUSchedule
 import LPUSupport
 import Testing
 

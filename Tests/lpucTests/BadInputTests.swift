@@ -11,7 +11,7 @@ import Testing
         ["compile", "x.json", "--machine", "groqchip1", "--threads", "0"],
         ["compile", "x.json", "--machine", "groqchip1", "--context", "1", "--plan", "p"],
         ["compile", "x.json", "--machine", "groqchip1", "--emit", "plan", "--format", "json"],
-        ["verify", "README.md"], ["verify", "Graphs", "--machine", "groqchip1"],
+        ["verify", "Package.swift"], ["verify", "Graphs", "--machine", "groqchip1"],
         ["simulate", "Graphs", "--tokens", "0"], ["draw", "Graphs", "layer", "-o", "x.gif"],
         ["draw", "Graphs", "timing", "-o", "x.svg", "--from", "9", "--to", "9"],
         ["explain", "Graphs", "op"], ["machines", "--file"],
@@ -26,9 +26,9 @@ import Testing
     @Test(arguments: [
         (["compile", "no.json", "--machine", "groqchip1"], "no.json: error: no such file", "file-read"),
         (["compile", "Graphs", "--machine", "groqchip1"], "Graphs: error:", "file-read"),
-        (["compile", "README.md", "--machine", "groqchip1"], "README.md", ""),
+        (["compile", "Package.swift", "--machine", "groqchip1"], "Package.swift", ""),
         (["compile", Binary.config, "--machine", "tpu"], "tpu: error:", "machine-unknown"),
-        (["compile", Binary.config, "--machine", "README.md"], "README.md", ""),
+        (["compile", Binary.config, "--machine", "Package.swift"], "Package.swift", ""),
         (
             ["compile", Binary.config, "--machine", "groqchip1", "--context", "99999999"],
             "plan.context: error: context is 99999999", "lowering-unsupported"
@@ -38,8 +38,8 @@ import Testing
             "Graphs: error: the directory holds", "output-exists"
         ),
         (
-            ["compile", Binary.config, "--machine", "groqchip1", "-o", "README.md"],
-            "README.md: error: it exists and is no directory", "output-exists"
+            ["compile", Binary.config, "--machine", "groqchip1", "-o", "Package.swift"],
+            "Package.swift: error: it exists and is no directory", "output-exists"
         ),
         (["verify", "nowhere"], "nowhere/report.json: error: no such file", "file-read"),
         (["simulate", "Graphs"], "Graphs/report.json: error: no such file", "file-read"),

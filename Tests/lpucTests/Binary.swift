@@ -59,7 +59,7 @@ struct Binary {
 }
 
 /// A folder that is removed with the value.
-final class Folder {
+final class Folder: Sendable {
     let url: URL
 
     init() throws {

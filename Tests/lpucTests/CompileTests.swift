@@ -3,9 +3,11 @@ import Testing
 
 /// One compilation that the tests of this target share.
 enum Demo {
-    static let folder = Result { try Folder() }
+    private static let folder = Result { try Folder() }
     private static let outcome = Result {
-        try Binary("lpuc").run(
+        // A static is never released.
+        atexit { try? FileManager.default.removeItem(at: Demo.folder.get().url) }
+        return try Binary("lpuc").run(
             "compile", Binary.config, "--machine", "groqchip1", "--context", "24",
             "-o", (try folder.get() / "demo").path)
     }

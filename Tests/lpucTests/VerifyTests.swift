@@ -38,7 +38,7 @@ import Testing
         try text.write(to: schedule, atomically: true, encoding: .utf8)
         #expect(try lpuc.run(arguments).status == 0)
 
-        let late = try #require(text.firstMatch(of: /\n@(\d+) alu\d+ /))
+        let late = try #require(text.firstMatch(of: #/\n@(\d+) alu\d+ /#))
         let cycle = try #require(Int(late.1))
         try text.replacingCharacters(in: late.1.startIndex..<late.1.endIndex, with: "\(cycle + 1)")
             .write(to: schedule, atomically: true, encoding: .utf8)
@@ -47,7 +47,7 @@ import Testing
         #expect(outcome.output.isEmpty)
         #expect(outcome.errors.contains("[operand-timing]"), "\(outcome.errors.prefix(300))")
 
-        let claim = try #require(text.firstMatch(of: /claims length (\d+)/))
+        let claim = try #require(text.firstMatch(of: #/claims length (\d+)/#))
         let length = try #require(Int(claim.1))
         try text.replacingCharacters(
             in: claim.1.startIndex..<claim.1.endIndex, with: "\(length - 1)"
