@@ -7,7 +7,7 @@ OUT := out/demo
 .PHONY: help setup demo test check format bless clean
 
 help:
-	@echo "make demo    build, compile a model, verify, simulate and draw it into $(OUT)"
+	@echo "make demo    build, compile a model, verify and draw it into $(OUT), decode a few tokens"
 	@echo "make test    run every test"
 	@echo "make check   what CI runs: format, tidy, tests"
 	@echo "make format  rewrite the sources in the house style"
@@ -24,6 +24,7 @@ setup:
 demo: setup
 	$(BUILD) --product lpuc
 	.build/release/lpuc compile Graphs/tiny-llama.json --machine groqchip1 -o $(OUT)
+	.build/release/lpuc simulate $(OUT) --tokens 4 --prompt 17
 
 test: setup
 	$(BUILD) --build-tests

@@ -120,7 +120,20 @@ let tests: [Room] = [
             "LPUSupport", "LPUNumerics", "LPUMachine", "LPUModel", "LPUPlanning", "LPUDataflow",
             "LPUSchedule", "LPUScheduler", "LPUVerifier", "LPUSimulator", "LPUCompiler",
         ]),
+    Room(name: "LPUPlanning", uses: ["LPUSupport", "LPUNumerics"]),
+    Room(
+        name: "LPUCompiler",
+        uses: [
+            "LPUSupport", "LPUNumerics", "LPUMachine", "LPUModel", "LPUPlanning", "LPUDataflow",
+            "LPULowering", "LPUSchedule", "LPUScheduler", "LPULoading", "LPUVerifier",
+            "LPUSimulator",
+        ]),
+    // Runs the binaries that stand next to the test bundle.
+    Room(name: "lpuc", uses: ["decode-tiny"], data: ["Goldens"]),
 ]
+
+/// Worked examples: programs in Examples/ that a user may start from.
+let examples = ["decode-tiny"]
 
 let package = Package(
     name: "lpuc",
@@ -146,7 +159,14 @@ let package = Package(
             dependencies: rooms.filter { $0.name != "LPUTesting" }
                 .map { .target(name: $0.name) } + [argumentParser],
             swiftSettings: strict),
-    ] + tests.map {
+    ] + examples.map {
+        .executableTarget(
+            name: $0,
+            dependencies: [
+                "LPUCompiler", "LPUMachine", "LPUModel", "LPUPlanning", "LPUSchedule", "LPUVerifier",
+            ],
+            path: "Examples/\($0)", swiftSettings: strict)
+    } + tests.map {
         .testTarget(
             name: $0.name + "Tests",
             dependencies: [.target(name: $0.name)] + dependencies($0), exclude: $0.data,

@@ -1,8 +1,11 @@
 public import LPUDataflow
+import LPULoading
 public import LPUMachine
 public import LPUModel
 public import LPUPlanning
 public import LPUSchedule
+public import LPUSupport
+public import LPUVerifier
 
 /// What one compilation makes: each a value that can be dumped, read back and judged.
 public struct Compilation: Sendable {
@@ -11,4 +14,30 @@ public struct Compilation: Sendable {
     public var machine: Machine
     public var program: Program
     public var schedule: Schedule
+    /// What the verifier said; nil where it was not asked: what is read back is not trusted.
+    public var verdict: Verdict?
+
+    public init(
+        model: ModelConfiguration, plan: Plan, machine: Machine, program: Program,
+        schedule: Schedule
+    ) {
+        self.model = model
+        self.plan = plan
+        self.machine = machine
+        self.program = program
+        self.schedule = schedule
+    }
+
+    /// Judges the schedule against the program, laws 1-14; see `Verifier`.
+    /// - Throws: what is illegal in the program.
+    public mutating func verify(with verifier: Verifier = Verifier()) throws(DiagnosticSet) {
+        try program.validate()
+        verdict = verifier.verify(machine: machine, schedule: schedule, program: program)
+    }
+
+    /// The rows that hold weights, tables and empty caches before the first step.
+    /// - Throws: as `MemoryImage.init`.
+    public func load(_ weights: any WeightSource) throws(DiagnosticSet) -> MemoryImage {
+        try MemoryImage(program, schedule, on: machine, weights: weights)
+    }
 }

@@ -1,39 +1,66 @@
-import LPUDataflow
+public import LPUDataflow
 import LPULowering
 public import LPUMachine
 public import LPUModel
 public import LPUPlanning
-import LPUSchedule
+public import LPUSchedule
 public import LPUScheduler
-import LPUSupport
+public import LPUSupport
+public import LPUVerifier
 
 /// A phase of the pipeline, for progress and timing.
 public enum Phase: String, Hashable, Sendable, CaseIterable {
-    case lower, schedule, verify, load, simulate
+    case lower, schedule, verify
 }
 
-/// The pipeline: a model and a plan become a program and a schedule.
+/// The pipeline: a model and a plan become a program and a schedule, and the schedule is judged.
+///
+/// Before it stands `ModelConfiguration(huggingFace:file:)`, after it `Compilation.load`, which
+/// makes the memory image, and `Compilation.files`, which makes the files.
 public struct Compiler: Sendable {
     public var machine: Machine
     public var strategy: Strategy
+    /// What judges the schedule.
+    public var verifier: Verifier
 
-    public init(machine: Machine, strategy: Strategy = .list) {
+    public init(machine: Machine, strategy: Strategy = .list, verifier: Verifier = Verifier()) {
         self.machine = machine
         self.strategy = strategy
+        self.verifier = verifier
     }
 
-    /// Lowers, checks and schedules; `progress` is told each phase before it begins.
+    /// Lowers, schedules and verifies; `progress` is told each phase before it begins. The verdict
+    /// stands in the result: a schedule that breaks a law is returned too.
     /// - Throws: `DiagnosticSet` for a bad input, `Infeasibility` where it does not fit.
     public func compile(
         _ model: ModelConfiguration, plan: Plan, progress: (Phase) -> Void = { _ in }
     ) throws -> Compilation {
         progress(.lower)
-        let program = try lower(model, plan: plan, for: machine)
-        try program.validate()
+        let program = try lower(model, plan: plan)
         progress(.schedule)
-        let schedule = try LPUScheduler.schedule(
-            program, digest: program.digest, for: machine, strategy: strategy)
-        return Compilation(
+        let schedule = try self.schedule(program)
+        progress(.verify)
+        var compilation = Compilation(
             model: model, plan: plan, machine: machine, program: program, schedule: schedule)
+        try compilation.verify(with: verifier)
+        return compilation
+    }
+
+    /// The first phase alone: the dataflow program of a decode step.
+    public func lower(
+        _ model: ModelConfiguration, plan: Plan
+    ) throws(DiagnosticSet) -> Program {
+        let program = try LPULowering.lower(model, plan: plan, for: machine)
+        try program.validate()
+        return program
+    }
+
+    /// The second phase alone; the schedule claims its digest.
+    /// - Requires: `program` is legal.
+    public func schedule(_ program: Program) throws(Infeasibility) -> Schedule {
+        var schedule = try LPUScheduler.schedule(
+            program, digest: program.digest, for: machine, strategy: strategy)
+        schedule.claims.digest = schedule.digest(on: machine)
+        return schedule
     }
 }

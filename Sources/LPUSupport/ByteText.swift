@@ -11,3 +11,14 @@ public func formatted(bytes: Int) -> String {
     let tenths = Int((value * 10).rounded())
     return "\(tenths / 10).\(tenths % 10) \(units[unit])"
 }
+
+/// A number with commas between the thousands: `12,345`. - Requires: number >= 0.
+public func grouped(_ number: Int) -> String {
+    let digits = Array(String(number))
+    var text = ""
+    for (i, digit) in digits.enumerated() {
+        if i > 0 && (digits.count - i) % 3 == 0 { text += "," }
+        text.append(digit)
+    }
+    return text
+}

@@ -71,9 +71,12 @@ public struct SHA256: Sendable {
     }
 
     /// The digest of `text`'s UTF-8 bytes.
-    public static func hexDigest(of text: String) -> String {
+    public static func hexDigest(of text: String) -> String { hexDigest(of: Array(text.utf8)) }
+
+    /// The digest of `bytes`, in hexadecimal.
+    public static func hexDigest(of bytes: [UInt8]) -> String {
         var hash = SHA256()
-        hash.update(text.utf8)
+        hash.update(bytes)
         return hash.hexDigest()
     }
 

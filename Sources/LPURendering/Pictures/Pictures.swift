@@ -65,17 +65,6 @@ extension Pictures {
     func bytes(vectors: Int) -> String { formatted(bytes: vectors * machine.chip.lanes) }
 }
 
-/// A number with commas between the thousands. - Requires: number >= 0.
-func grouped(_ number: Int) -> String {
-    let digits = Array(String(number))
-    var text = ""
-    for (i, digit) in digits.enumerated() {
-        if i > 0 && (digits.count - i) % 3 == 0 { text += "," }
-        text.append(digit)
-    }
-    return text
-}
-
 /// Everything by which a picture indexes, multiplies or divides.
 private func checkDrawable(
     _ schedule: Schedule, of program: Program, on machine: Machine

@@ -1,0 +1,56 @@
+import LPUDataflow
+import LPULowering
+import LPUMachine
+import LPUPlanning
+public import LPUSchedule
+public import LPUSimulator
+public import LPUSupport
+
+/// Decodes greedily on the simulator: each step takes a token at the next position and gives the
+/// next token. The caches stay in SRAM from step to step.
+public struct Decoder {
+    private let simulator: Simulator
+    private let compilation: Compilation
+    /// Chips that take the token in, with how many vectors each takes.
+    private let hosts: [(chip: ChipID, count: Int)]
+    /// Position of the next token.
+    public private(set) var position = 0
+
+    /// - Throws: as `Simulator.init`.
+    public init(
+        _ compilation: Compilation, image: MemoryImage, threads: Int = 1
+    ) throws(DiagnosticSet) {
+        simulator = try Simulator(
+            machine: compilation.machine, schedule: compilation.schedule, image: image,
+            threads: threads)
+        self.compilation = compilation
+        hosts = compilation.program.instances.flatMap { instance in
+            let template = compilation.program.templates[instance.template]
+            return template.ops.filter { $0.kind == .ingress }.map {
+                (instance.chips[template.values[$0.result.index].chip], $0.count)
+            }
+        }
+    }
+
+    /// Takes `token` in and gives the one that follows it, with what the step did.
+    /// - Requires: the token is of the vocabulary, `position` is below the plan's context.
+    /// - Throws: the simulator's `Fault`; `decode-egress` where no token leaves.
+    public mutating func step(_ token: Int) throws -> (next: Int, statistics: Statistics) {
+        precondition(position < compilation.plan.context, "the cache is full")
+        let vector = HostVector.ingress(
+            token: token, position: position, on: compilation.machine.chip)
+        var ingress: [ChipID: [[UInt8]]] = [:]
+        for (chip, count) in hosts {
+            ingress[chip, default: []] += Array(repeating: vector, count: count)
+        }
+        let (egress, statistics) = try simulator.step(ingress: ingress)
+        guard let answer = egress.first else {
+            throw DiagnosticSet(
+                Diagnostic(
+                    at: Diagnostic.Place("step \(position)"), id: "decode-egress",
+                    "the schedule gives no vector to the host, one is expected"))
+        }
+        position += 1
+        return (HostVector.token(egress: answer.bytes), statistics)
+    }
+}

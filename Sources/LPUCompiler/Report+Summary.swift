@@ -1,0 +1,90 @@
+import LPUSupport
+
+extension Report {
+    /// One screen for people; ends with a line feed.
+    public var summary: String {
+        let notes = excluded.enumerated().map { ($0 == 0 ? "excluded" : "", "- " + $1) }
+        return (figures + [("", "")] + notes + [hypothesisRow]).map(lines).joined()
+    }
+
+    /// The label, then the text in lines of at most 100 columns.
+    private func lines(_ label: String, _ text: String) -> String {
+        let margin = 12
+        var lines = [label + String(repeating: " ", count: max(0, margin - label.count))]
+        var isFirst = true
+        for word in text.split(separator: " ") {
+            if lines[lines.count - 1].count + word.count + 1 > 100 {
+                lines.append(String(repeating: " ", count: margin))
+                isFirst = true
+            }
+            lines[lines.count - 1] += (isFirst ? "" : " ") + word
+            isFirst = false
+        }
+        return lines.map { $0.allSatisfy(\.isWhitespace) ? "\n" : $0 + "\n" }.joined()
+    }
+
+    private var figures: [(String, String)] {
+        let grades = machine.grades.map { "\($0.numbers) \($0.grade)" }.joined(separator: ", ")
+        return [
+            (
+                "model",
+                "\(model.name): \(model.architecture), \(model.layers) layers, "
+                    + "\(grouped(model.parameters)) parameters in \(model.weightType), "
+                    + "context \(grouped(model.context))"
+            ),
+            (
+                "machine",
+                "\(machine.name): \(machine.chips) chip\(machine.chips == 1 ? "" : "s") at "
+                    + "\(machine.clockMegahertz) MHz; grades of its numbers: \(grades)"
+            ),
+            ("step", "\(grouped(step.cycles)) cycles, \(microseconds) us a token"),
+            ("rate", "\(grouped(step.tokensPerSecond)) tokens/s for one user, batch 1"),
+            (
+                "schedule",
+                "\(grouped(step.instructions)) instructions, \(grouped(step.issues)) issues "
+                    + "(\(step.strategy))"
+            ),
+        ] + sramRows + [
+            (
+                "verdict",
+                verdict.accepted
+                    ? "accepted: \(verdict.holds.count) laws hold for every issue on every chip"
+                    : "not accepted"
+            ),
+            ("", "not looked at: " + verdict.unchecked.joined(separator: ", ")),
+        ]
+    }
+
+    /// The fullest chip stands for all.
+    private var sramRows: [(String, String)] {
+        guard let most = sram.max(by: { ($0.bytes, $1.chip) < ($1.bytes, $0.chip) }) else {
+            return []
+        }
+        let tenths = most.bytes * 1000 / max(1, machine.sramBytesPerChip)
+        return [
+            (
+                "SRAM",
+                "\(ChipID(most.chip)): \(formatted(bytes: most.bytes)) of "
+                    + "\(formatted(bytes: machine.sramBytesPerChip)) "
+                    + "(\(tenths / 10).\(tenths % 10) %), of it weights, tables and caches "
+                    + formatted(bytes: most.imageBytes)
+            )
+        ]
+    }
+
+    private var hypothesisRow: (String, String) {
+        let keys = machine.hypotheses
+        return (
+            "hypotheses",
+            keys.isEmpty
+                ? "no figure rests on any"
+                : "step and rate may rest on numbers of grade H: "
+                    + keys.joined(separator: ", ")
+        )
+    }
+
+    private var microseconds: String {
+        let tenths = (step.nanoseconds + 50) / 100
+        return "\(grouped(tenths / 10)).\(tenths % 10)"
+    }
+}

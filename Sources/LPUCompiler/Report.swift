@@ -1,0 +1,135 @@
+import LPUMachine
+import LPUModel
+import LPUNumerics
+import LPUPlanning
+import LPUSchedule
+public import LPUScheduler
+import LPUSupport
+import LPUVerifier
+
+/// The figures of a compilation that a verifier accepted; what `report.json` holds.
+public struct Report: Hashable, Sendable, Codable {
+    /// The model as it was compiled.
+    public struct Model: Hashable, Sendable, Codable {
+        public var name: String
+        public var architecture: String
+        public var layers: Int
+        public var parameters: Int
+        public var weightType: String
+        public var context: Int
+    }
+
+    /// The machine, and what its numbers rest on.
+    public struct Target: Hashable, Sendable, Codable {
+        public var name: String
+        public var chips: Int
+        public var clockMegahertz: Int
+        /// How many numbers have each grade, in the order of `Grade`.
+        public var grades: [GradeCount]
+        /// Keys of the numbers that are hypotheses of ours.
+        public var hypotheses: [String]
+        public var sramBytesPerChip: Int
+    }
+
+    public struct GradeCount: Hashable, Sendable, Codable {
+        public var grade: String
+        public var numbers: Int
+    }
+
+    /// One decode step, which makes one token.
+    public struct Step: Hashable, Sendable, Codable {
+        public var cycles: Int
+        public var nanoseconds: Int
+        /// For one user at batch 1, steps one after the other; rounded down.
+        public var tokensPerSecond: Int
+        public var instructions: Int
+        public var issues: Int
+        /// How it was scheduled.
+        public var strategy: String
+    }
+
+    /// Which laws hold for every issue, and which were not looked at.
+    public struct Verdict: Hashable, Sendable, Codable {
+        public var accepted: Bool
+        public var holds: [String]
+        public var unchecked: [String]
+    }
+
+    public var model: Model
+    public var machine: Target
+    public var step: Step
+    public var sram: [SRAMUse]
+    public var verdict: Verdict
+    /// What no figure holds.
+    public var excluded: [String]
+    /// SHA-256 of the other files, by name.
+    public var digests: [String: String] = [:]
+}
+
+extension Report {
+    /// - Requires: the verifier accepted the compilation.
+    public init(_ compilation: Compilation, named name: String, strategy: Strategy) {
+        guard let certificate = compilation.verdict?.certificate else {
+            preconditionFailure("a report is of a schedule that the verifier accepted")
+        }
+        let claims = compilation.schedule.claims
+        model = Model(compilation, named: name)
+        machine = Target(compilation.machine)
+        let (cycles, megahertz) = (claims.length.count, compilation.machine.chip.clockMegahertz)
+        step = Step(
+            cycles: cycles, nanoseconds: (cycles * 1000 + megahertz / 2) / megahertz,
+            tokensPerSecond: cycles > 0 ? megahertz * 1_000_000 / cycles : 0,
+            instructions: claims.burstCount, issues: claims.issueCount,
+            strategy: strategy.description)
+        sram = SRAMUse.perChip(compilation.schedule, on: compilation.machine)
+        verdict = Verdict(
+            accepted: true, holds: certificate.scopes.map(\.law.rawValue),
+            unchecked: certificate.unchecked.map(\.rawValue))
+        excluded = Self.exclusions
+    }
+
+    /// What the contract leaves out, and what this version does not do yet.
+    private static let exclusions = [
+        "the host and its link beyond the ports, sampling other than greedy, the loading of "
+            + "weights, throttling",
+        "links are modelled as exact, instruction fetch ports are not modelled",
+        "steps follow each other: intervals are not folded",
+        "that the program computes the model's graph is not checked by a law",
+    ]
+}
+
+extension Report.Model {
+    fileprivate init(_ compilation: Compilation, named name: String) {
+        self.name = name
+        architecture = compilation.model.architecture.rawValue
+        layers = compilation.model.layerCount
+        parameters = ModelGraph(compilation.model).parameterCount
+        weightType = compilation.plan.weightType.rawValue
+        context = compilation.plan.context
+    }
+}
+
+extension Report.Target {
+    fileprivate init(_ machine: Machine) {
+        name = machine.name
+        chips = machine.chipCount
+        clockMegahertz = machine.chip.clockMegahertz
+        grades = Grade.allCases.map { grade in
+            Report.GradeCount(
+                grade: grade.rawValue,
+                numbers: machine.sources.count { $0.grade == grade })
+        }
+        hypotheses = machine.sources.filter { $0.grade == .hypothesis }.map(\.key)
+        sramBytesPerChip = machine.chip.sramBytes
+    }
+}
+
+extension Strategy: CustomStringConvertible {
+    /// `list`, or `random` with its seed.
+    public var description: String {
+        switch self {
+        case .list: "list"
+        case .random(let seed): "random, seed \(seed)"
+        }
+    }
+}

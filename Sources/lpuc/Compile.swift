@@ -1,0 +1,146 @@
+import ArgumentParser
+import Foundation
+import LPUCompiler
+import LPUDataflow
+import LPUModel
+import LPUPlanning
+import LPURendering
+import LPUSchedule
+import LPUScheduler
+import LPUSupport
+import LPUVerifier
+
+struct Compile: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Compile a model for a machine, verify the schedule and draw it.",
+        discussion: """
+            Prints a summary. With -o it writes a directory that needs nothing else: model, plan, \
+            machine, dataflow, schedule, certificate, report and pictures.
+            """)
+
+    /// A value of the pipeline that can be printed in the place of the summary.
+    enum Stage: String, ExpressibleByArgument, CaseIterable {
+        case model, plan, dataflow, schedule
+    }
+
+    enum StrategyName: String, ExpressibleByArgument, CaseIterable {
+        case list, random
+    }
+
+    @Argument(help: "The model's config.json, in the Hugging Face spelling.")
+    var config: String
+
+    @Option(help: "A preset, as 'lpuc machines' lists them, or a machine file.")
+    var machine: String
+
+    @Option(help: "Token positions in the KV cache. (default: 128, or fewer if the model has fewer)")
+    var context: Int?
+
+    @Option(help: "Chips that share every layer. (default: 1)")
+    var tensorParallel: Int?
+
+    @Option(help: "Stages of chips that the layers are dealt out to. (default: 1)")
+    var pipelineStages: Int?
+
+    @Option(help: "A plan file, in the place of the three options before.")
+    var plan: String?
+
+    @Option(help: "How instructions get their cycles.")
+    var strategy = StrategyName.list
+
+    @Option(help: "The seed of the random strategy.")
+    var seed: UInt64 = 0
+
+    @Option(name: .shortAndLong, help: "Directory to write; with --emit, file to write.")
+    var output: String?
+
+    @Option(help: "Print this value and stop after it.")
+    var emit: Stage?
+
+    @Option(help: "Form of what is printed.")
+    var format = OutputFormat.text
+
+    @OptionGroup var threads: ThreadOptions
+
+    func validate() throws {
+        let shares = [context, tensorParallel, pipelineStages]
+        if plan != nil && shares.contains(where: { $0 != nil }) {
+            throw ValidationError(
+                "a plan gives all: leave out --context, --tensor-parallel, --pipeline-stages")
+        }
+        if emit != nil && format == .json {
+            throw ValidationError("--emit prints text: leave out --format json")
+        }
+    }
+
+    func run() throws {
+        var progress = Progress()
+        let source = try readFile(config)
+        let model = try ModelConfiguration(huggingFace: source, file: config)
+        let machine = try lpuc.machine(named: self.machine)
+        let plan = try self.plan(for: model)
+        let compiler = Compiler(
+            machine: machine, strategy: chosenStrategy,
+            verifier: Verifier(threads: threads.threads))
+        if let emit {
+            return try show(emit, model, plan, compiler)
+        }
+        if let output { try Output(output).checkDirectory(of: Self.fileNames) }
+        let compilation = try compiler.compile(model, plan: plan) { progress.begin($0.rawValue) }
+        progress.end()
+        guard let verdict = compilation.verdict, verdict.isAccepted else {
+            Console.complain(compilation.verdict?.description ?? "not verified")
+            throw ExitCode(1)
+        }
+        let name = URL(filePath: config).deletingPathExtension().lastPathComponent
+        let files = CompilationFiles(
+            compilation, named: name, config: source, strategy: chosenStrategy)
+        if let output {
+            progress.begin("draw")
+            let pictures = try Picture.allFiles(of: compilation, named: name)
+            progress.begin("write")
+            try Output(output).write(
+                directory: files.files.map { ($0.file.rawValue, $0.bytes) } + pictures)
+            progress.end()
+        }
+        switch format {
+        case .text: Console.print(files.report.summary)
+        case .json: Console.print(files.report.json)
+        }
+    }
+
+    /// Of the directory that it writes.
+    private static let fileNames =
+        CompilationFile.allCases.map(\.rawValue) + Picture.allCases.flatMap(\.fileNames)
+
+    private var chosenStrategy: Strategy {
+        switch strategy {
+        case .list: .list
+        case .random: .random(seed: seed)
+        }
+    }
+
+    private func plan(for model: ModelConfiguration) throws(DiagnosticSet) -> Plan {
+        guard let plan else {
+            return Plan(
+                context: context ?? min(128, model.maximumPositions),
+                tensorParallel: tensorParallel ?? 1, pipelineStages: pipelineStages ?? 1)
+        }
+        return try Plan(parsing: String(decoding: readFile(plan), as: UTF8.self), file: plan)
+    }
+
+    /// Makes one value of the pipeline and stops.
+    private func show(
+        _ stage: Stage, _ model: ModelConfiguration, _ plan: Plan, _ compiler: Compiler
+    ) throws {
+        let bytes: [UInt8] =
+            switch stage {
+            case .model: Array(ModelGraph(model).description.utf8)
+            case .plan: Array(plan.text.utf8)
+            case .dataflow: Array(try compiler.lower(model, plan: plan).text.utf8)
+            case .schedule:
+                try compiler.schedule(compiler.lower(model, plan: plan)).text(on: compiler.machine)
+            }
+        if let output { try Output(output).write(bytes) } else { Console.print(bytes) }
+    }
+}

@@ -1,0 +1,81 @@
+import ArgumentParser
+import Foundation
+import LPUCompiler
+import LPURendering
+import LPUSupport
+
+struct Draw: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Draw a part of a compilation: SVG, PNG or DOT, as the output's name ends.")
+
+    @Argument(help: "Directory that 'lpuc compile' wrote.")
+    var directory: String
+
+    @Argument(help: "What to draw.")
+    var picture: Picture
+
+    @Option(name: .shortAndLong, help: "File to write, ending in .svg, .png or .dot.")
+    var output: String
+
+    @Option(help: "Of the layer: the instance of the program. (default: the first layer)")
+    var instance: Int?
+
+    @Option(help: "Of the layer: the name in the dataflow of which to draw the parts. (default: all)")
+    var focus: String?
+
+    @Option(help: "Of the layer: how many kernels to draw at most.")
+    var limit = 28
+
+    @Option(help: "Of the timing: the chip.")
+    var chip = 0
+
+    @Option(help: "Of the timing: first cycle.")
+    var from = 0
+
+    @Option(help: "Of the timing: one past the last cycle. (default: the step's end)")
+    var to: Int?
+
+    func validate() throws {
+        if !["svg", "png", "dot"].contains(ending) {
+            throw ValidationError("'\(output)' ends in none of .svg, .png, .dot")
+        }
+        if !(1...1000).contains(limit) {
+            throw ValidationError("--limit is \(limit), it may be 1 to 1000")
+        }
+        if !(0...Int(Int32.max)).contains(chip) {
+            throw ValidationError("--chip is \(chip), it is 0 or more")
+        }
+        if from < 0 || to.map({ $0 <= from }) == true {
+            throw ValidationError("--from is \(from), --to \(to ?? 0): the range holds no cycle")
+        }
+    }
+
+    func run() throws {
+        let (compilation, report) = try readCompilation(directory)
+        let pictures = try Pictures(
+            of: report.model.name, compilation.program, compilation.schedule,
+            on: compilation.machine)
+        let drawing = try drawing(of: pictures)
+        let bytes =
+            if let format = Drawing.Format(rawValue: ending) {
+                try drawing.rendered(as: format)
+            } else {
+                Array(drawing.dot.utf8)
+            }
+        try Output(output).write(bytes)
+    }
+
+    private var ending: String { URL(filePath: output).pathExtension }
+
+    private func drawing(of pictures: Pictures) throws(DiagnosticSet) -> Drawing {
+        switch picture {
+        case .layer:
+            let instance = instance ?? pictures.program.firstLayer
+            return try pictures.layer(instance: instance, focus: focus, limit: limit)
+        case .timing:
+            let end = max(from + 1, to ?? pictures.length.count)
+            return try pictures.timing(of: ChipID(chip), cycles: Cycle(from)..<Cycle(end))
+        case .pipeline: return pictures.pipeline()
+        }
+    }
+}

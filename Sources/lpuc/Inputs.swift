@@ -1,0 +1,64 @@
+import ArgumentParser
+import Foundation
+import LPUCompiler
+import LPUMachine
+import LPUSupport
+
+/// The whole file.
+/// - Throws: `file-read` with the system's reason.
+func readFile(_ path: String) throws(DiagnosticSet) -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    let reason = systemReason(errno)
+    do {
+        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        if descriptor >= 0 { return [UInt8](try file.readToEnd() ?? Data()) }
+    } catch {
+        // Such as a directory, which can be opened.
+    }
+    throw DiagnosticSet(
+        Diagnostic(
+            at: Diagnostic.Place(path), id: "file-read",
+            descriptor < 0 ? reason : "it is no readable file"))
+}
+
+/// What the system says of an `errno`, such as `no such file or directory`.
+func systemReason(_ code: Int32) -> String { String(cString: strerror(code)).lowercased() }
+
+/// The preset of that name, or the machine that the file of that name describes.
+func machine(named name: String) throws(DiagnosticSet) -> Machine {
+    if let preset = Machine.preset(named: name) { return preset }
+    guard FileManager.default.fileExists(atPath: name) else {
+        throw DiagnosticSet(
+            Diagnostic(
+                at: Diagnostic.Place(name), id: "machine-unknown",
+                "it is neither a preset nor a machine file",
+                notes: ["try: " + Machine.presetNames.joined(separator: ", ")]))
+    }
+    return try Machine(parsing: String(decoding: readFile(name), as: UTF8.self), file: name)
+}
+
+/// The compilation that `lpuc compile` wrote into a directory.
+func readCompilation(
+    _ directory: String
+) throws(DiagnosticSet) -> (compilation: Compilation, report: Report) {
+    try Compilation.reading { (file) throws(DiagnosticSet) in
+        let path = URL(filePath: directory).appending(path: file.rawValue).relativePath
+        return (try readFile(path), path)
+    }
+}
+
+/// How many threads work; no result depends on it.
+struct ThreadOptions: ParsableArguments {
+    @Option(
+        name: .customLong("threads"),
+        help: "Threads to work in; no result depends on it. (default: one a processor)")
+    private var asked: Int?
+
+    var threads: Int { asked ?? ProcessInfo.processInfo.activeProcessorCount }
+
+    func validate() throws {
+        if !(1...1024).contains(threads) {
+            throw ValidationError("--threads is \(threads), it may be 1 to 1024")
+        }
+    }
+}

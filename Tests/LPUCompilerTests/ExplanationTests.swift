@@ -1,0 +1,44 @@
+import LPUCompiler
+import LPUDataflow
+import LPUSchedule
+import LPUSupport
+import Testing
+
+@Suite struct ExplanationTests {
+    @Test func chainOfTheLastOpLeadsBackToTheFirstCycles() throws {
+        let compilation = try TinyModel.compiled()
+        let explainer = Explainer(compilation)
+        let last = try explainer.explain(OpID(explainer.opCount - 1))
+        #expect(last.timing.kind == "egress")
+        let end = try #require(last.timing.issues?.upperBound)
+        #expect(end == compilation.schedule.claims.length.count - 1)
+        // An op is never explained by one that starts later.
+        var start = try #require(last.timing.issues?.lowerBound)
+        for operand in last.chain {
+            let issues = try #require(operand.maker.issues)
+            #expect(issues.lowerBound <= start)
+            #expect(operand.slack == start - issues.upperBound)
+            start = issues.lowerBound
+        }
+        let root = try #require(last.chain.last?.maker)
+        #expect(try explainer.explain(root.op).operands.isEmpty)
+    }
+
+    @Test func operandsStandByTheirSlack() throws {
+        let explainer = Explainer(try TinyModel.compiled())
+        for op in 0..<explainer.opCount {
+            let explanation = try explainer.explain(OpID(op))
+            let slacks = explanation.operands.map(\.slack)
+            #expect(slacks == slacks.sorted())
+            #expect(explanation.operands.allSatisfy { $0.maker.op.index < op })
+        }
+    }
+
+    @Test func unknownOpIsRefused() throws {
+        let explainer = Explainer(try TinyModel.compiled())
+        let error = #expect(throws: DiagnosticSet.self) {
+            try explainer.explain(OpID(explainer.opCount))
+        }
+        #expect(error?.diagnostics.map(\.id) == ["explain-op"])
+    }
+}

@@ -1,0 +1,56 @@
+import Foundation
+import Testing
+
+@Suite struct BadInputTests {
+    private let lpuc = try! Binary("lpuc")
+
+    @Test(arguments: [
+        [], ["fly"], ["compile"], ["compile", "x.json"],
+        ["compile", "x.json", "--machine", "groqchip1", "--strategy", "best"],
+        ["compile", "x.json", "--machine", "groqchip1", "--context", "many"],
+        ["compile", "x.json", "--machine", "groqchip1", "--threads", "0"],
+        ["compile", "x.json", "--machine", "groqchip1", "--context", "1", "--plan", "p"],
+        ["compile", "x.json", "--machine", "groqchip1", "--emit", "plan", "--format", "json"],
+        ["verify", "Package.swift"], ["verify", "Graphs", "--machine", "groqchip1"],
+        ["simulate", "Graphs", "--tokens", "0"], ["draw", "Graphs", "layer", "-o", "x.gif"],
+        ["draw", "Graphs", "timing", "-o", "x.svg", "--from", "9", "--to", "9"],
+        ["explain", "Graphs", "op"], ["machines", "--file"],
+    ])
+    func usageIsStatus64(_ arguments: [String]) throws {
+        let outcome = try lpuc.run(arguments)
+        // Without a subcommand there is nothing wrong: help is shown.
+        #expect(outcome.status == (arguments.isEmpty ? 0 : 64), "\(arguments)")
+        #expect(outcome.errors.isEmpty == arguments.isEmpty)
+    }
+
+    @Test(arguments: [
+        (["compile", "no.json", "--machine", "groqchip1"], "no.json: error: no such file", "file-read"),
+        (["compile", "Graphs", "--machine", "groqchip1"], "Graphs: error:", "file-read"),
+        (["compile", "Package.swift", "--machine", "groqchip1"], "Package.swift", ""),
+        (["compile", Binary.config, "--machine", "tpu"], "tpu: error:", "machine-unknown"),
+        (["compile", Binary.config, "--machine", "Package.swift"], "Package.swift", ""),
+        (
+            ["compile", Binary.config, "--machine", "groqchip1", "--context", "99999999"],
+            "plan.context: error: context is 99999999", "lowering-unsupported"
+        ),
+        (
+            ["compile", Binary.config, "--machine", "groqchip1", "-o", "Graphs"],
+            "Graphs: error: the directory holds", "output-exists"
+        ),
+        (
+            ["compile", Binary.config, "--machine", "groqchip1", "-o", "Package.swift"],
+            "Package.swift: error: it exists and is no directory", "output-exists"
+        ),
+        (["verify", "nowhere"], "nowhere/report.json: error: no such file", "file-read"),
+        (["simulate", "Graphs"], "Graphs/report.json: error: no such file", "file-read"),
+        (["machines", "tpu"], "tpu: error: it is neither", "machine-unknown"),
+    ])
+    func diagnosticsAreStatus1(_ arguments: [String], _ words: String, _ id: String) throws {
+        let outcome = try lpuc.run(arguments)
+        #expect(outcome.status == 1, "\(outcome.errors)")
+        #expect(outcome.output.isEmpty)
+        #expect(outcome.errors.hasPrefix(words), "\(outcome.errors)")
+        #expect(outcome.errors.contains("[\(id)") , "\(outcome.errors)")
+        #expect(!outcome.errors.contains("\u{1b}"))
+    }
+}
