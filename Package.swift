@@ -26,10 +26,12 @@ let rooms: [Room] = [
     Room(name: "LPUDataflow", uses: ["LPUSupport", "LPUNumerics"]),
     Room(name: "LPUSchedule", uses: ["LPUSupport", "LPUNumerics", "LPUMachine"]),
     // Producers.
-    Room(name: "LPUPlanning", uses: ["LPUSupport", "LPUMachine", "LPUModel"]),
+    Room(name: "LPUPlanning", uses: ["LPUSupport", "LPUNumerics"]),
     Room(
         name: "LPULowering",
-        uses: ["LPUSupport", "LPUMachine", "LPUModel", "LPUPlanning", "LPUDataflow"]),
+        uses: [
+            "LPUSupport", "LPUNumerics", "LPUMachine", "LPUModel", "LPUPlanning", "LPUDataflow",
+        ]),
     Room(
         name: "LPUScheduler",
         uses: ["LPUSupport", "LPUNumerics", "LPUMachine", "LPUDataflow", "LPUSchedule"]),
