@@ -33,7 +33,8 @@ struct Compile: ParsableCommand {
     @Option(help: "A preset, as 'lpuc machines' lists them, or a machine file.")
     var machine: String
 
-    @Option(help: "Token positions in the KV cache. (default: 128, or fewer if the model has fewer)")
+    @Option(
+        help: "Token positions in the KV cache. (default: 128, or all the model has)")
     var context: Int?
 
     @Option(help: "Chips that share every layer. (default: 1)")

@@ -21,7 +21,8 @@ enum Console {
 
     /// Lines on standard error, the word `error:` red where a terminal may show it.
     static func complain(_ text: String) {
-        let isPlain = !isTerminal || ProcessInfo.processInfo.environment["NO_COLOR"]?.isEmpty == false
+        let isPlain =
+            !isTerminal || ProcessInfo.processInfo.environment["NO_COLOR"]?.isEmpty == false
         let shown =
             isPlain ? text : text.replacing("error:", with: "\u{1b}[31merror:\u{1b}[0m")
         FileHandle.standardError.write(Data((shown + "\n").utf8))

@@ -20,7 +20,8 @@ struct Draw: ParsableCommand {
     @Option(help: "Of the layer: the instance of the program. (default: the first layer)")
     var instance: Int?
 
-    @Option(help: "Of the layer: the name in the dataflow of which to draw the parts. (default: all)")
+    @Option(
+        help: "Of the layer: the name of which to draw the parts. (default: all)")
     var focus: String?
 
     @Option(help: "Of the layer: how many kernels to draw at most.")

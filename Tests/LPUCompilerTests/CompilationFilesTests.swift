@@ -65,7 +65,8 @@ import Testing
         // 900 cycles take 1000 ns.
         #expect(abs(report.step.nanoseconds * 9 - report.step.cycles * 10) <= 9)
         #expect(report.step.tokensPerSecond == 900_000_000 / report.step.cycles)
-        #expect(report.machine.grades.map(\.numbers).reduce(0, +) == compilation.machine.sources.count)
+        #expect(
+            report.machine.grades.map(\.numbers).reduce(0, +) == compilation.machine.sources.count)
         #expect(!report.machine.hypotheses.isEmpty)
         #expect(report.summary.split(separator: "\n").allSatisfy { $0.count <= 100 })
     }

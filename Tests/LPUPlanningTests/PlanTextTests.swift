@@ -12,7 +12,8 @@ import Testing
     }
 
     @Test func linesMayStandInAnyOrderWithComments() throws {
-        let text = "# mine\nweights fp8\ntensorParallel 2\npipelineStages 3\n\ncontext 5 # few\nplan 1\n"
+        let text =
+            "# mine\nweights fp8\ntensorParallel 2\npipelineStages 3\n\ncontext 5 # few\nplan 1\n"
         #expect(
             try Plan(parsing: text, file: "p")
                 == Plan(context: 5, weightType: .fp8, tensorParallel: 2, pipelineStages: 3))
@@ -20,7 +21,10 @@ import Testing
 
     @Test(arguments: [
         ("", "p: error: the plan lacks plan, context, weights, tensorParallel, pipelineStages"),
-        ("plan 1\ncontext 9\nweights fp8\n", "p: error: the plan lacks tensorParallel, pipelineStages"),
+        (
+            "plan 1\ncontext 9\nweights fp8\n",
+            "p: error: the plan lacks tensorParallel, pipelineStages"
+        ),
         ("plan 2\n", "p:1:6: error: the format is 2, outside 1...1"),
         ("plan 1\nplan 1\n", "p:2:1: error: 'plan' stands twice or is none of"),
         ("colour red\n", "p:1:1: error: 'colour' stands twice or is none of"),

@@ -24,7 +24,10 @@ import Testing
     }
 
     @Test(arguments: [
-        (["compile", "no.json", "--machine", "groqchip1"], "no.json: error: no such file", "file-read"),
+        (
+            ["compile", "no.json", "--machine", "groqchip1"], "no.json: error: no such file",
+            "file-read"
+        ),
         (["compile", "Graphs", "--machine", "groqchip1"], "Graphs: error:", "file-read"),
         (["compile", "Package.swift", "--machine", "groqchip1"], "Package.swift", ""),
         (["compile", Binary.config, "--machine", "tpu"], "tpu: error:", "machine-unknown"),
@@ -50,7 +53,7 @@ import Testing
         #expect(outcome.status == 1, "\(outcome.errors)")
         #expect(outcome.output.isEmpty)
         #expect(outcome.errors.hasPrefix(words), "\(outcome.errors)")
-        #expect(outcome.errors.contains("[\(id)") , "\(outcome.errors)")
+        #expect(outcome.errors.contains("[\(id)"), "\(outcome.errors)")
         #expect(!outcome.errors.contains("\u{1b}"))
     }
 }

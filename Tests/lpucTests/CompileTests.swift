@@ -29,7 +29,8 @@ enum Demo {
         #expect(files["summary.txt"] == outcome.output)
         #expect(outcome.text.contains("verdict     accepted: 14 laws"))
         for name in ["layer", "timing", "pipeline"] {
-            #expect(files[name + ".png"]?.starts(with: [0x89, 0x50, 0x4e, 0x47]) == true, "\(name)")
+            #expect(
+                files[name + ".png"]?.starts(with: [0x89, 0x50, 0x4e, 0x47]) == true, "\(name)")
             let svg = String(decoding: files[name + ".svg"] ?? Data(), as: UTF8.self)
             #expect(svg.contains("<svg") && svg.contains("</svg>"))
         }

@@ -59,7 +59,8 @@ import Testing
         try Data("mine".utf8).write(to: target.appending(path: "notes.txt"))
         let outcome = try lpuc.run(arguments(target))
         #expect(outcome.status == 1)
-        #expect(outcome.errors.contains("'notes.txt'") && outcome.errors.contains("[output-exists]"))
+        #expect(
+            outcome.errors.contains("'notes.txt'") && outcome.errors.contains("[output-exists]"))
         #expect(try Data(contentsOf: target.appending(path: "notes.txt")) == Data("mine".utf8))
     }
 }

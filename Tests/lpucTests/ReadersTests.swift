@@ -42,7 +42,9 @@ import Testing
         #expect(try lpuc.run("draw", demo.path, "layer", "-o", layer.path).status == 0)
         #expect(try Data(contentsOf: layer) == (try contents(of: demo))["layer.dot"])
         let part = folder / "part.svg"
-        let arguments = ["draw", demo.path, "timing", "-o", part.path, "--from", "10", "--to", "90"]
+        let arguments = [
+            "draw", demo.path, "timing", "-o", part.path, "--from", "10", "--to", "90",
+        ]
         #expect(try lpuc.run(arguments).status == 0)
         #expect(try String(contentsOf: part, encoding: .utf8).contains("cycles 10–89"))
         let beyond = try lpuc.run("draw", demo.path, "timing", "-o", part.path, "--chip", "1")
