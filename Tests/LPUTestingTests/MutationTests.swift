@@ -97,14 +97,16 @@ import Testing
         for i in trials.indices { trials[i].laws = laws[i] }
     }
 
-    /// How a survivor's bytes differ, for three fillings of the weights.
+    /// How a survivor's outcome differs, for three fillings of the weights. A row that nothing
+    /// reads may hold anything.
     private func differences(_ trial: Trial, _ original: Original) throws -> [String] {
         var result: [String] = []
         for draw in UInt64(0)..<3 {
             var pair = try SideBySide(
                 trial.mutant, of: original.random.program, on: original.machine,
                 images: original.random.images(draw: draw))
-            result += try pair.differences(ingress: original.random.ingress(draw: draw))
+            result += try pair.differences(
+                ingress: original.random.ingress(draw: draw), in: .outcome)
         }
         return Array(result.prefix(4))
     }
