@@ -91,7 +91,8 @@ extension Instruction {
         let chosen = Int.random(in: 0..<count, using: &random)
         let isAligned = Bool.random(using: &random)
         let groups = chip.streamsPerDirection / 4
-        let by = isAligned
+        let by =
+            isAligned
             ? 4 * Int.random(in: 1..<groups, using: &random)
             : Int.random(in: 1..<chip.streamsPerDirection, using: &random)
         let turns = Int.random(in: 0..<5, using: &random) == 0

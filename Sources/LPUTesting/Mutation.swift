@@ -84,7 +84,11 @@ public enum Mutation: String, CaseIterable, Hashable, Sendable {
         case .swappedOperands: instruction.withSwappedOperands
         case .flippedAccumulate: instruction.withFlippedAccumulate
         case .changedActivation:
-            if case .matmul = instruction { instruction.withOtherStream(chip, &random) } else { nil }
+            if case .matmul = instruction {
+                instruction.withOtherStream(chip, &random)
+            } else {
+                nil
+            }
         case .replacedOperation: instruction.withOtherOperation(&random)
         case .changedImmediate: instruction.withOtherImmediate(&random)
         case .movedWindow: instruction.withOtherWindow(chip, &random)

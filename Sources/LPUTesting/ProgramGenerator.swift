@@ -210,7 +210,9 @@ struct ProgramGenerator {
 
     private mutating func term(_ a: ValueID, count: Int) -> MatmulTerm {
         let (type, chip) = (builder[a].type, builder[a].chip)
-        let known = tiles.filter { builder[$0.value].type == type && builder[$0.value].chip == chip }
+        let known = tiles.filter {
+            builder[$0.value].type == type && builder[$0.value].chip == chip
+        }
         if chance(50), !known.isEmpty {
             return MatmulTerm(use(a, count: count), draw(known).tile)
         }
@@ -304,7 +306,8 @@ struct ProgramGenerator {
         var regions = (0..<16).map { _ in image("k", type: type, count: 2, chip: chip) }
         for k in [Int.random(in: 0..<8, using: &random), Int.random(in: 8..<16, using: &random)] {
             regions[k] = builder.scatter(
-                into: regions[k][0, step: 0], rows: 2, address: address(rows: 2, count: 1, chip: chip),
+                into: regions[k][0, step: 0], rows: 2,
+                address: address(rows: 2, count: 1, chip: chip),
                 data: use(a, count: 1), count: 1)
             while isUsed.count <= regions[k].index { isUsed.append(false) }
             isUsed[regions[k].index] = true
@@ -353,7 +356,9 @@ struct ProgramGenerator {
 
     /// `true` iff several of its vectors are equal since all iterations do the same.
     private func repeats(_ value: ValueID) -> Bool {
-        guard case .op(let id) = builder[value].origin, builder[value].count > 1 else { return false }
+        guard case .op(let id) = builder[value].origin, builder[value].count > 1 else {
+            return false
+        }
         let op = builder.template.ops[id.index]
         var repeats = op.kind != .ingress
         op.kind.forEachUse(count: op.count) { use, _ in

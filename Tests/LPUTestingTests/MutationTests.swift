@@ -43,7 +43,8 @@ import Testing
                 #expect(
                     differences.isEmpty,
                     "\(mutation), mutant \(trial.seed) of \(parents[trial.original].random.seed)")
-                print("survivor:", mutation, "mutant", trial.seed, "of program",
+                print(
+                    "survivor:", mutation, "mutant", trial.seed, "of program",
                     parents[trial.original].random.seed, change(trial, parents[trial.original]))
             }
         }
@@ -125,7 +126,8 @@ import Testing
         }
         let before = lines(original.schedule)
         let after = lines(trial.mutant)
-        return (before.filter { !after.contains($0) }.map { "-" + $0 }
+        return
+            (before.filter { !after.contains($0) }.map { "-" + $0 }
             + after.filter { !before.contains($0) }.map { "+" + $0 })
             .map { String($0.prefix(100)) }
     }
