@@ -10,9 +10,11 @@ extension Placer {
     func bringTogether(_ use: Use, _ iteration: Int, op: Int) throws(Infeasibility) {
         let planes = restingPlanes(use, iteration)
         let all = planes.map { sides(of: $0.value, $0.vector) }
-        guard !Hemisphere.allCases.contains(where: { side in
-            all.allSatisfy { $0.contains(side) }
-        }) else { return }
+        guard
+            !Hemisphere.allCases.contains(where: { side in
+                all.allSatisfy { $0.contains(side) }
+            })
+        else { return }
         for plane in planes { try copyAcross(plane.value, plane.vector, op: op) }
     }
 

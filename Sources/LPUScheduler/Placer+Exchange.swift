@@ -30,7 +30,9 @@ extension Placer {
         case .shift(let by, _):
             return .shift(from: inputs[0], to: to, count: count, by: Int16(by))
         case .rotate(let by, _):
-            return .rotate(from: inputs[0], to: to, count: count, by: Int16(by))
+            // A whole turn is none: the instruction names less than a superlane.
+            let turn = Int16(by % chip.lanesPerSuperlane)
+            return .rotate(from: inputs[0], to: to, count: count, by: turn)
         case .select(_, _, let boundary):
             return .select(
                 low: inputs[0], high: inputs[1], to: to, count: count, boundary: Int16(boundary))

@@ -92,11 +92,15 @@ extension Placer {
         _ tile: Tile, type: ElementType, on plane: PlaneChoice, place: Int, op: Int
     ) throws(Infeasibility) {
         let p = planeIndex(plane)
-        guard planes[place][p].tile != tile else { return }
         let tandem = type == .fp16
+        // A tandem tile is in both planes of the side, and waits for what either held.
+        let held = tandem ? [p, p + 1] : [p]
+        guard held.contains(where: { planes[place][$0].tile != tile }) else { return }
+        let lastInstall = held.map { planes[place][$0].lastInstall }.max() ?? -1
+        let lastMatmul = held.map { planes[place][$0].lastMatmul }.max() ?? -1
         let rows = try weightRows(tile, type: type, on: plane, place: place)
         let queue = chip.queue(of: .loadWeights(plane.hemisphere, plane: plane.plane))
-        var cycle = max(0, planes[place][p].lastInstall - chip.loadBeforeInstall, rows.ready)
+        var cycle = max(0, lastInstall - chip.loadBeforeInstall, rows.ready)
         for column in 0..<(tile.count + chip.weightStreamsPerPlane - 1) / chip.weightStreamsPerPlane {
             cycle = try firstCycle(from: cycle, on: place, op: op) { cycle throws(Infeasibility) in
                 load(
@@ -111,15 +115,14 @@ extension Placer {
         }
         let matmulQueue = chip.queue(of: .matmul(plane.hemisphere, plane: plane.plane))
         let earliest = max(
-            cycle - 1 + chip.installLatency, planes[place][p].lastMatmul + 1,
-            planes[place][p].lastInstall + chip.installCadence)
+            cycle - 1 + chip.installLatency, lastMatmul + 1, lastInstall + chip.installCadence)
         let at = try firstCycle(from: earliest, on: place, op: op) { cycle throws(Infeasibility) in
             guard tables[place].isFree(matmulQueue, at: cycle) else { return false }
             tables[place].issue(
                 .install(tandem: tandem), on: matmulQueue, at: cycle, op: OpID(op))
             return true
         }
-        for q in tandem ? [p, p + 1] : [p] {
+        for q in held {
             planes[place][q].tile = tile
             planes[place][q].lastInstall = at
             planes[place][q].matmuls = []

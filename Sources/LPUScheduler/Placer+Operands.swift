@@ -198,7 +198,9 @@ extension Placer {
                     for plane in 0..<template.values[use.value.index].type.byteCount {
                         let (v, w, p) = resolve(use.value, n, plane)
                         guard v != value || w != vector else { continue }
-                        slices += copies[vectorBase[v.index] + w].map { $0.planes[p].slice }
+                        // A copy that is being written may not have this plane yet.
+                        slices += copies[vectorBase[v.index] + w].filter { p < $0.planes.count }
+                            .map { $0.planes[p].slice }
                     }
                 }
             }

@@ -155,7 +155,17 @@ final class Placer {
                 try placePattern(b, iteration: i)
             case .transpose: try placeTranspose(bundle)
             case .gather: try placeGather(bundle, iteration: i)
-            case .scatter: try placeScatter(bundle, iteration: i)
+            case .scatter(_, _, let address, let data):
+                let mark = tables[bundle.chip].mark
+                do throws(Infeasibility) {
+                    try placeScatter(bundle, iteration: i)
+                } catch {
+                    // Address and data in one slice cannot be read together.
+                    tables[bundle.chip].rollBack(to: mark)
+                    try copyAcross(address, i, op: bundle.ops[0])
+                    try copyAcross(data, i, op: bundle.ops[0])
+                    try placeScatter(bundle, iteration: i)
+                }
             case .transfer: try placeTransfer(bundle, iteration: i)
             case .ingress: try placeIngress(bundle, iteration: i)
             case .egress: try placeEgress(bundle, iteration: i)

@@ -14,6 +14,7 @@ struct ProgramGenerator {
     /// Weight images, which matmuls share.
     private var tiles: [(value: ValueID, tile: Tile)] = []
     private var isUsed: [Bool] = []
+    private var packed: [ValueID] = []
     private var names = 0
 
     init(seed: UInt64, chips: Int, lanes: Int, lanesPerSuperlane: Int) {
@@ -209,7 +210,9 @@ struct ProgramGenerator {
 
     private mutating func term(_ a: ValueID, count: Int) -> MatmulTerm {
         let (type, chip) = (builder[a].type, builder[a].chip)
-        let known = tiles.filter { builder[$0.value].type == type && builder[$0.value].chip == chip }
+        let known = tiles.filter {
+            builder[$0.value].type == type && builder[$0.value].chip == chip
+        }
         if chance(50), !known.isEmpty {
             return MatmulTerm(use(a, count: count), draw(known).tile)
         }
@@ -303,7 +306,8 @@ struct ProgramGenerator {
         var regions = (0..<16).map { _ in image("k", type: type, count: 2, chip: chip) }
         for k in [Int.random(in: 0..<8, using: &random), Int.random(in: 8..<16, using: &random)] {
             regions[k] = builder.scatter(
-                into: regions[k][0, step: 0], rows: 2, address: address(rows: 2, count: 1, chip: chip),
+                into: regions[k][0, step: 0], rows: 2,
+                address: address(rows: 2, count: 1, chip: chip),
                 data: use(a, count: 1), count: 1)
             while isUsed.count <= regions[k].index { isUsed.append(false) }
             isUsed[regions[k].index] = true
@@ -324,13 +328,43 @@ struct ProgramGenerator {
             Int.random(in: 0..<planes, using: &random), of: use(a, count: count), count: count)
         note(byte)
         guard chance(60) else { return }
-        let type = draw(ElementType.allCases)
-        let pieces = (0..<type.byteCount).map { _ in
-            use(
-                pick { $0.chip == chip && $0.type.byteCount == 1 && $0.count >= count } ?? byte,
-                count: count)
+        // Each value is packed once: the judge does not know two packs of the same bytes for one
+        // value, and tells iterations apart by every byte. One slice gives one byte a cycle.
+        let pieces = values.filter {
+            let value = builder[$0]
+            return value.chip == chip && value.type.byteCount == 1 && value.count >= count
+                && !isView($0) && !packed.contains($0) && !repeats($0)
         }
-        note(builder.pack(pieces, as: type, count: count))
+        let types = ElementType.allCases.filter { $0.byteCount <= pieces.count }
+        guard !types.isEmpty else { return }
+        let type = draw(types)
+        let chosen = Array(pieces.suffix(type.byteCount))
+        for piece in chosen { _ = use(piece, count: 1) }
+        packed += chosen
+        note(builder.pack(chosen.map { $0[0] }, as: type, count: count))
+    }
+
+    private func isView(_ value: ValueID) -> Bool {
+        guard case .op(let op) = builder[value].origin else { return false }
+        switch builder.template.ops[op.index].kind {
+        case .pack, .byte: return true
+        case .matmul, .elementwise, .distribute, .permute, .shift, .rotate, .select, .transpose,
+            .gather, .scatter, .transfer, .ingress, .egress:
+            return false
+        }
+    }
+
+    /// `true` iff several of its vectors are equal since all iterations do the same.
+    private func repeats(_ value: ValueID) -> Bool {
+        guard case .op(let id) = builder[value].origin, builder[value].count > 1 else {
+            return false
+        }
+        let op = builder.template.ops[id.index]
+        var repeats = op.kind != .ingress
+        op.kind.forEachUse(count: op.count) { use, _ in
+            if use.step != 0 && !self.repeats(use.value) { repeats = false }
+        }
+        return repeats
     }
 
     private mutating func transfer() {

@@ -54,12 +54,20 @@ public struct SideBySide {
         return image
     }
 
+    /// What of a step is compared.
+    public enum Scope: Sendable {
+        /// What leaves at the host port, and the images for the next step.
+        case outcome
+        /// That, and every row that an allocation says to hold some op's result.
+        case everyRow
+    }
+
     /// Runs a step of both; one line for every vector that left and every allocated row that is
     /// not the interpreter's bytes, and for a fault. None where both agree bit for bit.
     ///
     /// Images are compared as the step leaves them: a region holds its last version.
     public mutating func differences(
-        ingress: [[UInt8]]
+        ingress: [[UInt8]], in scope: Scope = .everyRow
     ) throws(DiagnosticSet) -> [String] {
         let expected = try interpreter.step(ingress: ingress.flatMap { $0 })
         let host = schedule.placements[0].chips[0]
@@ -79,7 +87,7 @@ public struct SideBySide {
             result.append("vector \(i) of those that leave differs")
         }
         for (place, chip) in schedule.templates[0].chips.enumerated() {
-            for allocation in chip.allocations {
+            for allocation in chip.allocations where scope == .everyRow || allocation.isImage {
                 result += differences(allocation, on: schedule.placements[0].chips[place])
             }
         }

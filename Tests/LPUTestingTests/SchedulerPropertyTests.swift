@@ -28,6 +28,34 @@ let groqchip = Machine.preset(named: "groqchip1")!
         }
     }
 
+    /// The random strategy draws: two seeds put little in the same place at the same time.
+    @Test func `two seeds of random share few placements`() throws {
+        var shared = 0
+        var total = 0
+        for seed in UInt64(0)..<16 {
+            let program = RandomProgram(seed: seed).program
+            let pair = try [1, 2].map { draw in
+                placements(
+                    try LPUScheduler.schedule(
+                        program, digest: program.digest, for: groqchip,
+                        strategy: .random(seed: seed &+ 1_000 &* draw)))
+            }
+            total += max(pair[0].count, pair[1].count)
+            shared += pair[0].intersection(pair[1]).count
+        }
+        print("two seeds of random share \(shared) of \(total) placements")
+        #expect(5 * shared < total)
+    }
+
+    /// What rests where, and what starts when in which queue.
+    private func placements(_ schedule: Schedule) -> Set<String> {
+        let chip = schedule.templates[0].chips[0]
+        let rows = chip.allocations.map {
+            "\($0.value).\($0.plane)[\($0.first)] \($0.hemisphere)\($0.slice) \($0.base)"
+        }
+        return Set(rows + chip.bursts.map { "\($0.op?.index ?? -1) \($0.queue) \($0.start)" })
+    }
+
     /// What is wrong with the program's schedule: broken laws, or bytes that differ.
     private func problems(_ random: RandomProgram, _ strategy: Strategy) throws -> [String] {
         let program = random.program

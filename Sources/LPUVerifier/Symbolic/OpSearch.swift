@@ -56,7 +56,10 @@ extension SymbolicProgram {
         if step == 0 { return self.term(operand, 0, slot) == term ? -1 : nil }
         let i = offset / step
         guard offset % step == 0, (0..<count).contains(i), self.term(operand, i, slot) == term
-        else { return nil }
+        else {
+            // Of equal vectors only the first is found, wherever the operand starts.
+            return self.term(operand, 0, slot) == term ? -1 : nil
+        }
         return i
     }
 
