@@ -26,13 +26,12 @@ struct Decoder {
         }
     }
 
-    /// A model of a few hundred thousand operations a token, with some keys replaced; every width
-    /// leaves a partial tile.
+    /// A model of a few thousand operations a token, with some keys replaced.
     init(_ replaced: [String: Any] = [:], isWide: Bool = false) throws {
         var keys: [String: Any] = [
-            "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 330,
-            "hidden_size": 328, "intermediate_size": 40, "num_hidden_layers": 1,
-            "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16,
+            "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 40,
+            "hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 1,
+            "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8,
             "hidden_act": "silu", "max_position_embeddings": 70_000, "rms_norm_eps": 1e-2,
             "rope_theta": 100.0, "attention_bias": false, "mlp_bias": false,
             "tie_word_embeddings": false,
@@ -63,6 +62,12 @@ struct Decoder {
 
 extension Machine {
     static var groqchip1: Machine { preset(named: "groqchip1")! }
+    /// Tables of more than 128 rows must be split.
+    static var smallBanks: Machine {
+        var machine = groqchip1
+        machine.chip.rowsPerBank = 128
+        return machine
+    }
 }
 
 /// The reference's hashed weights as a source.
