@@ -117,7 +117,7 @@ extension ProgramTemplate {
 
 @Suite struct PlantedFaultTests {
     private func decoder(_ fault: PlantedFault) throws -> Decoder {
-        try Decoder(["hidden_size": 330], isWide: fault == .noMaximum)
+        try Decoder(["hidden_size": 328], isWide: fault == .noMaximum)
     }
 
     /// The comparison accepts the program and refuses it with any of the faults.

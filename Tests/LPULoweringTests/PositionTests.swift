@@ -55,7 +55,7 @@ import Testing
             case "head norm": qwen
             case "head norm and bias": qwen.merging(["attention_bias": true]) { $1 }
             case "tied embeddings": ["tie_word_embeddings": true]
-            case "partial tiles": ["hidden_size": 330, "intermediate_size": 350]
+            case "partial tiles": ["hidden_size": 328, "intermediate_size": 350]
             case "two layers": ["num_hidden_layers": 2]
             case _:
                 ["num_attention_heads": 6, "num_key_value_heads": 3, "head_dim": 120]
