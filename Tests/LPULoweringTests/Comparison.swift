@@ -71,20 +71,20 @@ struct ReferenceRun {
     }
 
     private func prefilled(_ value: Value, upTo end: Int) -> [UInt8]? {
-        guard let slice = Int(value.name.drop { !$0.isNumber }.dropFirst().drop { !$0.isNumber })
+        guard let slice = Int(value.name.drop { !$0.isNumber })
         else { return nil }
         let (lanes, block) = (320, end / 320)
         var rows = [[Double]](
             repeating: Array(repeating: 0, count: lanes), count: value.count)
-        if value.name == "layer0.keys\(slice)" {
+        if value.name == "layer.keys\(slice)" {
             for n in stride(from: slice, to: end, by: 16) {
                 rows[n / 16].replaceSubrange(0..<keys[n].count, with: keyLanes(n))
             }
-        } else if value.name == "layer0.openValues\(slice)" {
+        } else if value.name == "layer.openValues\(slice)" {
             for n in stride(from: block * 320 + slice, to: end, by: 16) {
                 rows[(n - block * 320) / 16].replaceSubrange(0..<values[n].count, with: values[n])
             }
-        } else if value.name == "layer0.values\(slice)" {
+        } else if value.name == "layer.values\(slice)" {
             let perBlock = (values[0].count + 15) / 16
             for n in 0..<end {
                 for c in stride(from: slice, to: values[n].count, by: 16) {
@@ -103,10 +103,10 @@ struct ReferenceRun {
     /// How far the rows that a step appended in layer 0 are from the reference's.
     private func cacheUlps(_ run: DecoderRun, _ position: Int) -> Double {
         let slice = position % 16
-        let key = run.vectors("layer0.keys\(slice)")[position / 16]
+        let key = run.vectors("layer.keys\(slice)")[position / 16]
         let perBlock = (values[0].count + 15) / 16
         let value = values[position].indices.map { c in
-            run.vectors("layer0.values\(c % 16)")[position / 320 * perBlock + c / 16][
+            run.vectors("layer.values\(c % 16)")[position / 320 * perBlock + c / 16][
                 position % 320]
         }
         return max(ulps(key, keyLanes(position)), ulps(value, values[position]))

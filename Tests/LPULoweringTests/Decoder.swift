@@ -62,10 +62,10 @@ struct Decoder {
 
 extension Machine {
     static var groqchip1: Machine { preset(named: "groqchip1")! }
-    /// Tables of more than 128 rows must be split.
+    /// Tables of more than 300 rows must be split.
     static var smallBanks: Machine {
         var machine = groqchip1
-        machine.chip.rowsPerBank = 128
+        machine.chip.rowsPerBank = 300
         return machine
     }
 }
@@ -109,13 +109,22 @@ struct DecoderRun {
         return (logits, egress)
     }
 
-    /// The numbers that a value of instance 0 holds, vector by vector.
+    /// The numbers that a value holds, vector by vector, in the first instance that has it.
     func vectors(_ name: String) -> [[Double]] {
-        let values = interpreter.program.templates[0].values
-        guard let index = values.firstIndex(where: { $0.name == name }) else { return [] }
-        let (type, lanes) = (values[index].type, interpreter.program.lanes)
-        let bytes = interpreter.bytes(of: ValueID(index), in: 0)
-        return (0..<values[index].count).map { v in
+        let (program, lanes) = (interpreter.program, interpreter.program.lanes)
+        for (i, instance) in program.instances.enumerated() {
+            let values = program.templates[instance.template].values
+            guard let index = values.firstIndex(where: { $0.name == name }) else { continue }
+            return vectors(of: values[index], interpreter.bytes(of: ValueID(index), in: i), lanes)
+        }
+        return []
+    }
+
+    private func vectors(
+        of value: Value, _ bytes: [UInt8], _ lanes: Int
+    ) -> [[Double]] {
+        let type = value.type
+        return (0..<value.count).map { v in
             let planes = (0..<type.byteCount).map { plane in
                 let start = (v * type.byteCount + plane) * lanes
                 return Array(bytes[start..<start + lanes])

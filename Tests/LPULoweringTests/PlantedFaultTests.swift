@@ -22,7 +22,7 @@ enum PlantedFault: String, CaseIterable {
                     table: Use(table.value, start: 1, step: 0), rows: rows - 1, address: address)
             }
         case .otherPairing:
-            return template.changeLayouts(of: ["layer0.k", "layer0.q"]) { layout, _ in
+            return template.changeLayouts(of: ["layer.k", "layer.q"]) { layout, _ in
                 for i in layout.pieces.indices { layout.pieces[i].vector[0] = .linear(1) }
             }
         case .maskOffByOne:
@@ -33,7 +33,7 @@ enum PlantedFault: String, CaseIterable {
                 kind = .elementwise(.lessEqual, a, b)
             }
         case .swappedHeads:
-            return template.changeLayouts(of: ["layer0.k", "layer0.v"]) { layout, _ in
+            return template.changeLayouts(of: ["layer.k", "layer.v"]) { layout, _ in
                 let bases = layout.pieces.map(\.base[0])
                 let (first, last) = (bases.min() ?? 0, bases.max() ?? 0)
                 for i in bases.indices { layout.pieces[i].base[0] = first + last - bases[i] }
@@ -49,7 +49,7 @@ enum PlantedFault: String, CaseIterable {
             }
         case .noResidual:
             return template.changeOps { kind, result in
-                guard case .elementwise(.add, let a, .some) = kind, result.name == "layer0.x1.0"
+                guard case .elementwise(.add, let a, .some) = kind, result.name == "layer.attended.0"
                 else { return }
                 kind = .elementwise(.add, a, .immediate(0))
             }
@@ -60,16 +60,16 @@ enum PlantedFault: String, CaseIterable {
                 kind = .elementwise(.add, a, .immediate(0))
             }
         case .noNormWeight:
-            return template.changeLayouts(of: ["layer0.gate"]) { _, scale in scale = nil }
+            return template.changeLayouts(of: ["layer.gate"]) { _, scale in scale = nil }
         case .otherNormWeight:
-            return template.changeLayouts(of: ["layer0.v"]) { _, scale in
-                scale = "model.layers.0.post_attention_layernorm.weight"
+            return template.changeLayouts(of: ["layer.v"]) { _, scale in
+                scale = "model.layers.$layer.post_attention_layernorm.weight"
             }
         case .noPartialTile:
             return template.changeOps { kind, result in
                 guard case .matmul(let terms) = kind, result.type == .fp32, terms.count == 2,
                     case let tile = terms[1].tile.sources[0],
-                    values[tile.value.index].name == "layer0.up"
+                    values[tile.value.index].name == "layer.up"
                 else { return }
                 kind = .matmul([terms[0]])
             }
@@ -126,7 +126,9 @@ extension ProgramTemplate {
         let decoder = try decoder(fault)
         var program = try decoder.program(context: 32)
         let run = ReferenceRun(decoder, tokens: [3, 17, 9, 21])
-        let places = fault.plant(in: &program.templates[0])
+        let places = program.templates.indices.reduce(0) {
+            $0 + fault.plant(in: &program.templates[$1])
+        }
         #expect(places > 0)
         let comparison = try run.compare(program)
         print("\(fault) in \(places) places: \(comparison)")

@@ -26,7 +26,7 @@ struct SmolLMTests {
             last = clock.now
         }
         let program = try lower(configuration, plan: Plan(context: 512), for: machine)
-        report("\(program.templates[0].ops.count) ops")
+        report("\(Numbering(program).opCount) ops")
         let schedule = try LPUScheduler.schedule(program, digest: program.digest, for: machine)
         report("\(schedule.claims)")
         let verdict = Verifier(threads: 2).verify(machine: machine, schedule: schedule)
