@@ -13,7 +13,7 @@ struct Comparison {
     /// Of the appended keys (rotated) and values, in units of the last place of fp16 at the
     /// element, or at the root mean square of its vector where that is greater.
     var cacheUlps = 0.0
-    /// Steps whose token is not the reference's.
+    /// Steps whose token is not that of the greatest logit.
     var wrongTokens = 0
 
     /// The limits that a right program keeps; the cache's are those of fp16 weights and inputs.
@@ -52,7 +52,7 @@ struct ReferenceRun {
             let expected = self.logits[position]
             comparison.deviation = max(
                 comparison.deviation, LPULoweringTests.deviation(logits, from: expected))
-            if token(egress) != argmax(expected) { comparison.wrongTokens += 1 }
+            if token(egress) != argmax(logits) { comparison.wrongTokens += 1 }
             comparison.cacheUlps = max(comparison.cacheUlps, cacheUlps(run, position))
         }
         return comparison

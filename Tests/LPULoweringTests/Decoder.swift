@@ -62,10 +62,10 @@ struct Decoder {
 
 extension Machine {
     static var groqchip1: Machine { preset(named: "groqchip1")! }
-    /// Tables of more than 300 rows must be split.
-    static var smallBanks: Machine {
+    /// Tables of more rows than that must be split.
+    static func groqchip1(rowsPerBank: Int) -> Machine {
         var machine = groqchip1
-        machine.chip.rowsPerBank = 300
+        machine.chip.rowsPerBank = rowsPerBank
         return machine
     }
 }

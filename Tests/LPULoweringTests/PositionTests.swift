@@ -28,7 +28,7 @@ import Testing
     /// Angles are added, since a bank holds no row for every position.
     @Test func positionsBeyondTheRotaryTable() throws {
         let decoder = try Decoder()
-        let program = try decoder.program(context: 310, on: .smallBanks)
+        let program = try decoder.program(context: 310, on: .groqchip1(rowsPerBank: 300))
         let run = ReferenceRun(decoder, tokens: tokens(258, of: 40))
         expectClose(try run.compare(program, from: 255), "positions 255 to 257")
     }
@@ -36,7 +36,7 @@ import Testing
     /// The first and the last token of each part of the table.
     @Test func tokensOfASplitEmbedding() throws {
         let decoder = try Decoder(["vocab_size": 700])
-        let program = try decoder.program(context: 16, on: .smallBanks)
+        let program = try decoder.program(context: 16, on: .groqchip1(rowsPerBank: 300))
         let run = ReferenceRun(decoder, tokens: [0, 43, 44, 351, 352, 699])
         expectClose(try run.compare(program), "split embedding")
     }

@@ -11,24 +11,33 @@ import Testing
 
 /// Schedules compute, byte for byte, what the program says, whoever made them.
 @Suite struct ScheduledTests {
-    private static let families: [(name: String, keys: [String: any Sendable])] = [
-        ("llama", [:]),
-        ("llama with biases", ["attention_bias": true, "mlp_bias": true, "vocab_size": 700]),
-        (
-            "qwen3", [
+    private struct Family {
+        var name: String
+        var keys: [String: any Sendable]
+        var context = 40
+        var rowsPerBank = 4096
+    }
+
+    private static let families = [
+        Family(name: "llama", keys: [:]),
+        Family(name: "llama with biases", keys: ["attention_bias": true, "mlp_bias": true]),
+        Family(
+            name: "qwen3",
+            keys: [
                 "architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3",
                 "tie_word_embeddings": true,
-            ]
-        ),
+            ]),
+        Family(name: "llama, split embedding", keys: ["vocab_size": 700], rowsPerBank: 400),
+        Family(name: "llama, angles added", keys: [:], context: 610, rowsPerBank: 600),
     ]
 
-    @Test(arguments: [0, 1, 2], [Strategy.list, .random(seed: 1)])
-    func simulatorEqualsInterpreter(_ family: Int, _ strategy: Strategy) throws {
-        let (name, keys) = Self.families[family]
-        let decoder = try Decoder(keys)
-        // Banks so small that the tables of the second family are split.
-        let machine = family == 1 && strategy == .list ? Machine.smallBanks : .groqchip1
-        let program = try decoder.program(context: family == 1 ? 310 : 40, on: machine)
+    @Test(arguments: 0..<5, [Strategy.list, .random(seed: 1)])
+    func simulatorEqualsInterpreter(_ number: Int, _ strategy: Strategy) throws {
+        let family = Self.families[number]
+        let name = family.name
+        let decoder = try Decoder(family.keys)
+        let machine = Machine.groqchip1(rowsPerBank: family.rowsPerBank)
+        let program = try decoder.program(context: family.context, on: machine)
         let schedule = try LPUScheduler.schedule(
             program, digest: program.digest, for: machine, strategy: strategy)
         let verdict = Verifier().verify(machine: machine, schedule: schedule)
