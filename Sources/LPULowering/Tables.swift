@@ -20,10 +20,11 @@ extension DecoderLowering {
         let addresses = places.prefix(hidden.count).map { tokenAddresses(parts, on: $0) }
         for tile in 0..<hidden.count {
             let owner = tile % places.count
-            let rows = zip(parts, addresses[owner]).map { embeddingRow($0, $1, tile, on: owner) }
-            let row = chained { l in
-                rows.dropFirst().reduce(rows[0]) { l.builder.elementwise(.add, $0.at(), $1.at()) }
+            let tables = parts.map { embeddingTable($0, tile, on: owner) }
+            let rows = zip(tables, addresses[owner]).map {
+                builder.gather($0.at(), rows: builder[$0].count, address: $1.at(), count: 1)
             }
+            let row = sum(rows)
             for place in places {
                 let here =
                     place == owner ? row : builder.transfer(row.at(), to: place, count: 1)
@@ -34,9 +35,25 @@ extension DecoderLowering {
         return x
     }
 
-    /// Parts of the table that a bank holds with a zero row before and one behind.
+    /// The sum of vectors of which all but one are zero, pair by pair.
+    private mutating func sum(_ rows: [ValueID]) -> ValueID {
+        guard rows.count > 1 else { return rows[0] }
+        return sum(
+            stride(from: 0, to: rows.count, by: 2).map { i in
+                guard i + 1 < rows.count else { return rows[i] }
+                return builder.elementwise(.add, rows[i].at(), rows[i + 1].at())
+            })
+    }
+
+    /// Parts of the table that half a bank holds with a zero row before and one behind: as many as
+    /// there are slices that feed a plane, or times that, so that all of these are filled alike.
     private var vocabularyParts: [Range<Int>] {
-        Tiling(0..<model.vocabularySize, lanes: chip.rowsPerBank - 2).ranges
+        let whole = 0..<model.vocabularySize
+        let count = Tiling(whole, lanes: chip.rowsPerBank / 2 - 2).count
+        guard count > 1 else { return [whole] }
+        let slices = chip.weightStreamsPerPlane
+        let even = (count + slices - 1) / slices * slices
+        return Tiling(whole, lanes: (whole.count + even - 1) / even).ranges
     }
 
     /// For each part, the token's row in it, or a zero row.
@@ -52,23 +69,19 @@ extension DecoderLowering {
         }
     }
 
-    private mutating func embeddingRow(
-        _ part: Range<Int>, _ address: ValueID, _ tile: Int, on place: Int
+    private mutating func embeddingTable(
+        _ part: Range<Int>, _ tile: Int, on place: Int
     ) -> ValueID {
         let range = hidden.range(tile)
         let piece = Piece(
             vectors: 1..<part.count + 1, lanes: 0..<range.count,
             base: [part.lowerBound, range.lowerBound], vector: [.linear(1), .zero],
             lane: [.zero, .linear(1)])
-        let name = "embedding\(tile).\(part.lowerBound)"
-        let table = builder.image(
-            name, chip: place, type: .fp16, count: part.count + 2,
+        return builder.image(
+            "embedding\(tile).\(part.lowerBound)", chip: place, type: .fp16, count: part.count + 2,
             .weights(
                 Layout(tensor: "model.embed_tokens.weight", pieces: [piece]), factor: 1,
                 columnScale: nil))
-        return builder.gather(
-            table.at(), rows: part.count + 2, address: address.at(), count: 1,
-            name: "\(name).row")
     }
 
     // MARK: Rotary embedding

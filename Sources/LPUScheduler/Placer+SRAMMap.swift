@@ -11,9 +11,11 @@ extension Placer {
         let uses = RowUses(chip: chip, issues: tables[place].issues)
         var result: [Allocation] = []
         for (v, value) in template.values.enumerated()
-        where value.chip == place && value.origin != .parameter {
+        where value.chip == place {
             let end = max(length, ends[v] + 1)
             result += vectors(v, value, uses, end, ends[v], place)
+            // The rest of a parameter is listed where it is made.
+            if value.origin == .parameter { continue }
             for tile in tilePlaces[v] { result += rows(of: tile, v, end, place) }
             if let block = blockPlaces[v] {
                 for (plane, slice) in block.slices.enumerated() {
@@ -54,6 +56,7 @@ extension Placer {
             for copy in copies[vectorBase[v] + vector] {
                 for (plane, location) in copy.planes.enumerated() {
                     let life = isImage ? 0..<end : uses.life(of: location)
+                    if value.origin == .parameter && life.isEmpty { continue }
                     let live = life.lowerBound..<max(life.upperBound, lastRead + 1)
                     result.append(
                         Allocation(

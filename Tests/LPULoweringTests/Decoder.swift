@@ -26,13 +26,12 @@ struct Decoder {
         }
     }
 
-    /// A model of a few hundred thousand operations a token, with some keys replaced; every width
-    /// leaves a partial tile.
+    /// A model of a few thousand operations a token, with some keys replaced.
     init(_ replaced: [String: Any] = [:], isWide: Bool = false) throws {
         var keys: [String: Any] = [
-            "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 330,
-            "hidden_size": 328, "intermediate_size": 40, "num_hidden_layers": 1,
-            "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16,
+            "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 40,
+            "hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 1,
+            "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8,
             "hidden_act": "silu", "max_position_embeddings": 70_000, "rms_norm_eps": 1e-2,
             "rope_theta": 100.0, "attention_bias": false, "mlp_bias": false,
             "tie_word_embeddings": false,
@@ -63,6 +62,12 @@ struct Decoder {
 
 extension Machine {
     static var groqchip1: Machine { preset(named: "groqchip1")! }
+    /// Tables of more rows than that must be split.
+    static func groqchip1(rowsPerBank: Int) -> Machine {
+        var machine = groqchip1
+        machine.chip.rowsPerBank = rowsPerBank
+        return machine
+    }
 }
 
 /// The reference's hashed weights as a source.
@@ -104,13 +109,22 @@ struct DecoderRun {
         return (logits, egress)
     }
 
-    /// The numbers that a value of instance 0 holds, vector by vector.
+    /// The numbers that a value holds, vector by vector, in the first instance that has it.
     func vectors(_ name: String) -> [[Double]] {
-        let values = interpreter.program.templates[0].values
-        guard let index = values.firstIndex(where: { $0.name == name }) else { return [] }
-        let (type, lanes) = (values[index].type, interpreter.program.lanes)
-        let bytes = interpreter.bytes(of: ValueID(index), in: 0)
-        return (0..<values[index].count).map { v in
+        let (program, lanes) = (interpreter.program, interpreter.program.lanes)
+        for (i, instance) in program.instances.enumerated() {
+            let values = program.templates[instance.template].values
+            guard let index = values.firstIndex(where: { $0.name == name }) else { continue }
+            return vectors(of: values[index], interpreter.bytes(of: ValueID(index), in: i), lanes)
+        }
+        return []
+    }
+
+    private func vectors(
+        of value: Value, _ bytes: [UInt8], _ lanes: Int
+    ) -> [[Double]] {
+        let type = value.type
+        return (0..<value.count).map { v in
             let planes = (0..<type.byteCount).map { plane in
                 let start = (v * type.byteCount + plane) * lanes
                 return Array(bytes[start..<start + lanes])

@@ -1,0 +1,95 @@
+import LPUDataflow
+import LPULoading
+import LPUMachine
+import LPUNumerics
+import LPUSchedule
+import LPUScheduler
+import LPUSimulator
+import LPUSupport
+import LPUVerifier
+import Testing
+
+/// Schedules compute, byte for byte, what the program says, whoever made them.
+@Suite struct ScheduledTests {
+    private struct Family {
+        var name: String
+        var keys: [String: any Sendable]
+        var context = 40
+        var rowsPerBank = 4096
+    }
+
+    private static let families = [
+        Family(name: "llama", keys: [:]),
+        Family(name: "llama with biases", keys: ["attention_bias": true, "mlp_bias": true]),
+        Family(
+            name: "qwen3",
+            keys: [
+                "architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3",
+                "tie_word_embeddings": true,
+            ]),
+        Family(name: "llama, split embedding", keys: ["vocab_size": 700], rowsPerBank: 400),
+        Family(name: "llama, angles added", keys: [:], context: 610, rowsPerBank: 600),
+    ]
+
+    @Test(arguments: 0..<5, [Strategy.list, .random(seed: 1)])
+    func simulatorEqualsInterpreter(_ number: Int, _ strategy: Strategy) throws {
+        let family = Self.families[number]
+        let name = family.name
+        let decoder = try Decoder(family.keys)
+        let machine = Machine.groqchip1(rowsPerBank: family.rowsPerBank)
+        let program = try decoder.program(context: family.context, on: machine)
+        let schedule = try LPUScheduler.schedule(
+            program, digest: program.digest, for: machine, strategy: strategy)
+        let verdict = Verifier().verify(machine: machine, schedule: schedule)
+        #expect(verdict.violations.isEmpty, "\(name)")
+        let symbolic = symbolicRun(machine: machine, schedule: schedule, program: program)
+        #expect(symbolic.violations.isEmpty, "\(name)")
+
+        let image = try MemoryImage(program, schedule, on: machine, weights: decoder.weights)
+        let simulator = try Simulator(machine: machine, schedule: schedule, image: image)
+        var run = try decoder.run(program)
+        var cycles: Set<Int> = []
+        for (position, token) in [3, 17, 39].enumerated() {
+            let (_, expected) = try run.step(token, at: position)
+            let ingress = DecoderRun.ingress(token, at: position, lanes: program.lanes)
+            let (egress, statistics) = try simulator.step(ingress: [ChipID(0): [ingress]])
+            #expect(egress.map(\.bytes) == [expected], "\(name) at \(position)")
+            cycles.insert(statistics.cycles)
+            #expect(differingRows(simulator, run, schedule) == 0, "\(name) at \(position)")
+        }
+        #expect(cycles.count == 1, "every token takes the same cycles")
+        print("\(name), \(strategy): \(run.interpreter.numbering.opCount) ops, \(cycles) cycles")
+    }
+
+    /// Rows of the caches that are not what the interpreter has.
+    private func differingRows(
+        _ simulator: Simulator, _ run: DecoderRun, _ schedule: Schedule
+    ) -> Int {
+        let program = run.interpreter.program
+        let bases = run.interpreter.numbering.valueBases
+        var count = 0
+        var compared = 0
+        for placement in schedule.placements {
+            let entries = schedule.templates[placement.template].chips[0].allocations
+            for entry in entries where entry.isImage {
+                let number = entry.value.index + placement.valueBase
+                let instance = (bases.firstIndex { $0 > number } ?? 1) - 1
+                let id = ValueID(number - bases[instance])
+                let value = program.templates[program.instances[instance].template].values[id.index]
+                guard value.origin == .image(.zero) else { continue }
+                let (bank, row) = placement.resolve(entry.base)
+                let bytes = run.interpreter.bytes(of: id, in: instance)
+                for r in 0..<Int(entry.rows) {
+                    let found = simulator.row(
+                        row + r, bank: bank, slice: Int(entry.slice), entry.hemisphere,
+                        of: ChipID(0))
+                    let vector = entry.vector(ofRow: r) * value.type.byteCount + Int(entry.plane)
+                    let start = vector * program.lanes
+                    compared += 1
+                    if found.map({ $0[...] }) != bytes[start..<start + program.lanes] { count += 1 }
+                }
+            }
+        }
+        return compared == 0 ? -1 : count
+    }
+}
