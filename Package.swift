@@ -148,7 +148,7 @@ let package = Package(
         .library(name: "LPUTesting", targets: ["LPUTesting"]),
     ],
     dependencies: [
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0")
     ],
     targets: rooms.map {
         .target(
@@ -163,18 +163,22 @@ let package = Package(
             dependencies: rooms.filter { $0.name != "LPUTesting" }
                 .map { .target(name: $0.name) } + [argumentParser],
             swiftSettings: strict),
-    ] + examples.map {
-        .executableTarget(
-            name: $0,
-            dependencies: [
-                "LPUCompiler", "LPUMachine", "LPUModel", "LPUPlanning", "LPUSchedule", "LPUVerifier",
-            ],
-            path: "Examples/\($0)", swiftSettings: strict)
-    } + tests.map {
-        .testTarget(
-            name: $0.name + "Tests",
-            dependencies: ($0.name == "House" ? [] : [.target(name: $0.name)]) + dependencies($0),
-            exclude: $0.data,
-            swiftSettings: strict)
-    }
+    ]
+        + examples.map {
+            .executableTarget(
+                name: $0,
+                dependencies: [
+                    "LPUCompiler", "LPUMachine", "LPUModel", "LPUPlanning", "LPUSchedule",
+                    "LPUVerifier",
+                ],
+                path: "Examples/\($0)", swiftSettings: strict)
+        }
+        + tests.map {
+            .testTarget(
+                name: $0.name + "Tests",
+                dependencies: ($0.name == "House" ? [] : [.target(name: $0.name)])
+                    + dependencies($0),
+                exclude: $0.data,
+                swiftSettings: strict)
+        }
 )

@@ -53,7 +53,7 @@ extension Piece {
             let offsets = (0..<vectors.count).map { vector[d]($0) }
             let steps = (0..<lanes.count).map { lane[d]($0) }
             return base[d] + (offsets.min() ?? 0) + (steps.min() ?? 0)
-                ..< base[d] + (offsets.max() ?? 0) + (steps.max() ?? 0) + 1
+            ..<base[d] + (offsets.max() ?? 0) + (steps.max() ?? 0) + 1
         }
         let isInside = zip(named, tensor.shape).allSatisfy {
             $0.lowerBound >= 0 && $0.upperBound <= $1

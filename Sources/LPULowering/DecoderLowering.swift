@@ -30,16 +30,19 @@ private func checkSupport(
     }
     let chip = machine.chip
     if plan.weightType != .fp16 {
-        refuse("plan.weightType", "\(plan.weightType.rawValue) weights are not lowered yet: try fp16")
+        refuse(
+            "plan.weightType", "\(plan.weightType.rawValue) weights are not lowered yet: try fp16")
     }
     if model.headDimension % 2 != 0 || model.headDimension > chip.lanes {
         refuse(
-            "head_dim", "head_dim is \(model.headDimension), an even number up to "
+            "head_dim",
+            "head_dim is \(model.headDimension), an even number up to "
                 + "\(chip.lanes) lanes is lowered")
     }
     if plan.pipelineStages < 1 || plan.pipelineStages > model.layerCount {
         refuse(
-            "plan.pipelineStages", "\(plan.pipelineStages) stages share \(model.layerCount) layers, "
+            "plan.pipelineStages",
+            "\(plan.pipelineStages) stages share \(model.layerCount) layers, "
                 + "a stage has at least one")
     }
     if plan.tensorParallel < 1
@@ -54,14 +57,16 @@ private func checkSupport(
     }
     if plan.context < 1 || plan.context > model.maximumPositions {
         refuse(
-            "plan.context", "context is \(plan.context), the model has "
+            "plan.context",
+            "context is \(plan.context), the model has "
                 + "\(model.maximumPositions) positions (max_position_embeddings)")
     }
     let blockRows = chip.lanes / chip.weightStreamsPerPlane
     let mostTokens = (chip.rowsPerBank - 1) / blockRows * chip.lanes
     if plan.context > mostTokens {
         refuse(
-            "plan.context", "context is \(plan.context), the keys of \(mostTokens) tokens fit the "
+            "plan.context",
+            "context is \(plan.context), the keys of \(mostTokens) tokens fit the "
                 + "\(chip.rowsPerBank) rows of a bank of each slice: lower it")
     }
     try errors.throwOnError()
@@ -99,7 +104,6 @@ struct DecoderLowering {
             "prologue", chipCount: plan.tensorParallel,
             lanesPerSuperlane: chip.lanesPerSuperlane)
     }
-
 
     /// Runs `body` with a chain of its own: its results pass on streams.
     mutating func chained<Result>(_ body: (inout Self) -> Result) -> Result {

@@ -47,9 +47,12 @@ extension DecoderLowering {
 
     private func rows(_ heads: [Int?], _ digits: DigitSum) -> IndexMap {
         let d = model.headDimension
-        return IndexMap(segments: heads.enumerated().compactMap { g, head in
-            head.map { IndexMap.Segment(position: g * d, base: $0 * d, count: d, digits: digits) }
-        })
+        return IndexMap(
+            segments: heads.enumerated().compactMap { g, head in
+                head.map {
+                    IndexMap.Segment(position: g * d, base: $0 * d, count: d, digits: digits)
+                }
+            })
     }
 
     /// A projection times 1/rms, with its bias.
@@ -96,7 +99,8 @@ extension DecoderLowering {
         func weights(_ name: String, base: Int, stride: Int) -> ValueID {
             let digits = DigitSum([.init(radix: 2, stride: stride), .init(radix: 0, stride: 1)])
             let segments = (0..<heads).map {
-                IndexMap.Segment(position: $0 * 2 * half, base: base, count: 2 * half, digits: digits)
+                IndexMap.Segment(
+                    position: $0 * 2 * half, base: base, count: 2 * half, digits: digits)
             }
             return vector(
                 "\(label)\(name)", tensor: "\(input.prefix)\(which)_norm.weight",
@@ -133,7 +137,8 @@ extension DecoderLowering {
         let value = project(input, which, label, rows)
         let square = squareTerms(value)
         let scale = inverseRoot(
-            [square.high], [square.low], over: shared[input.place].headOnes ?? shared[input.place].ones,
+            [square.high], [square.low],
+            over: shared[input.place].headOnes ?? shared[input.place].ones,
             size: model.headDimension, "\(label).normScale")
         let own = scaled(turn, cosine: scale, sine: scale)
         return chained { l in l.rotated(value, own, label) }

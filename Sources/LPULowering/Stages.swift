@@ -21,7 +21,8 @@ func wiringProblem(_ stages: [[ChipID]], _ machine: Machine) -> String? {
     func hops(_ a: ChipID, _ b: ChipID) -> Int { machine.topology.hops(from: a, to: b) }
     for chips in stages {
         if let far = chips.first(where: { hops(chips[0], $0) > 1 }) {
-            return "\(chips[0]) and \(far) share a layer, but are more than one hop apart: try fewer"
+            return
+                "\(chips[0]) and \(far) share a layer, but are more than one hop apart: try fewer"
         }
     }
     for (a, b) in zip(stages, stages.dropFirst()) {

@@ -195,7 +195,8 @@ extension DecoderLowering {
         if last > 0 { out = builder.transfer(out.at(), to: 1, count: 1, name: "returned") }
         builder.egress(out.at(), name: "egress")
         let home = stages[0][0]
-        _ = program.place(close(&program), on: last == 0 ? [home] : [stages[last][0], home], [made])
+        _ = program.place(
+            close(&program), on: last == 0 ? [home] : [stages[last][0], home], [made])
     }
 }
 

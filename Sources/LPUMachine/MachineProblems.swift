@@ -34,18 +34,24 @@ extension Chip {
         let divisions = [
             ("streamsPerDirection", streamsPerDirection, "streamsPerGroup", streamsPerGroup),
             ("streamsPerGroup", streamsPerGroup, "the bytes of fp32", 4),
-            ("memSlicesPerHemisphere", memSlicesPerHemisphere, "memSlicesPerGroup",
-                memSlicesPerGroup),
+            (
+                "memSlicesPerHemisphere", memSlicesPerHemisphere, "memSlicesPerGroup",
+                memSlicesPerGroup
+            ),
             ("planeRows", planeRows, "weightStreamsPerPlane", weightStreamsPerPlane),
             ("aluCount", aluCount, "aluColumns", aluColumns),
         ]
         let limits = [
             ("planeRows", planeRows, "superlanes x lanesPerSuperlane", lanes),
-            ("planesPerHemisphere x weightStreamsPerPlane",
+            (
+                "planesPerHemisphere x weightStreamsPerPlane",
                 planesPerHemisphere * weightStreamsPerPlane, "streamsPerDirection",
-                streamsPerDirection),
-            ("memSlicesPerHemisphere / memSlicesPerGroup", memGroupsPerHemisphere,
-                "the registers of a side", 59),
+                streamsPerDirection
+            ),
+            (
+                "memSlicesPerHemisphere / memSlicesPerGroup", memGroupsPerHemisphere,
+                "the registers of a side", 59
+            ),
             ("transposerStreams", transposerStreams, "lanesPerSuperlane", lanesPerSuperlane),
             ("distributorStreams", distributorStreams, "streamsPerDirection", streamsPerDirection),
             ("transposerStreams", transposerStreams, "streamsPerDirection", streamsPerDirection),
@@ -54,9 +60,10 @@ extension Chip {
         ]
         return divisions.filter { !$0.1.isMultiple(of: $0.3) }.map {
             "\($0.0) is \($0.1), no multiple of \($0.2), \($0.3)"
-        } + limits.filter { $0.1 > $0.3 }.map {
-            "\($0.0) is \($0.1), above \($0.2), \($0.3)"
-        } + aluProblems
+        }
+            + limits.filter { $0.1 > $0.3 }.map {
+                "\($0.0) is \($0.1), above \($0.2), \($0.3)"
+            } + aluProblems
     }
 
     private var aluProblems: [String] {

@@ -56,7 +56,10 @@ extension Machine {
         let ports = 2 * chip.memSlicesPerHemisphere * 2 * chip.lanes
         let macs = 2 * chip.planesPerHemisphere * chip.planeRows * chip.lanes
         return [
-            ["SRAM", "\(chip.sramBytes) B a chip, \(formatted(bytes: chip.sramBytes * chipCount))"],
+            [
+                "SRAM",
+                "\(chip.sramBytes) B a chip, \(formatted(bytes: chip.sramBytes * chipCount))",
+            ],
             ["streams", perSecond(bytesPerCycle, "TB/s") + " a chip: what reaches the MXM"],
             ["SRAM ports", perSecond(ports, "TB/s") + " a chip, reads and writes"],
             ["byte types", perSecond(2 * macs, "PFLOPS", digits: 15) + " a chip"],
@@ -78,7 +81,8 @@ extension Machine {
         topology.axes.map { axis in
             let source = source(of: axis.key)
             return [
-                axis.key, "\(axis.size) all to all", "links \(axis.firstLink.index)..."
+                axis.key, "\(axis.size) all to all",
+                "links \(axis.firstLink.index)..."
                     + "\(axis.firstLink.index + axis.size - 2)",
                 "\(axis.lanes) lane\(axis.lanes == 1 ? "" : "s")",
                 "latency \(axis.latency), hop \(hop(over: axis))", "interval \(axis.interval)",

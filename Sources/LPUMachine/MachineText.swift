@@ -180,7 +180,8 @@ private struct MachineReader {
         let word = try scanner.word("a grade", id: machineSyntax)
         guard let grade = Grade(rawValue: String(word)) else {
             throw scanner.error(
-                machineSyntax, "'\(word)' is no grade; it is one of "
+                machineSyntax,
+                "'\(word)' is no grade; it is one of "
                     + Grade.allCases.map(\.rawValue).joined(separator: ", "))
         }
         let reason = try scanner.quoted("a reason", id: machineSyntax)

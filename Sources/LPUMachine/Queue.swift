@@ -53,7 +53,9 @@ extension Chip {
         units += (0..<aluCount).map { .alu($0) }
         for h in Hemisphere.allCases {
             for p in 0..<planesPerHemisphere {
-                units += [.loadWeights(h, plane: p), .matmul(h, plane: p), .accumulate(h, plane: p)]
+                units += [
+                    .loadWeights(h, plane: p), .matmul(h, plane: p), .accumulate(h, plane: p),
+                ]
             }
         }
         for h in Hemisphere.allCases {

@@ -188,9 +188,10 @@ private struct BundleTiming {
             let arrival = time[input.producer] + Self.cycles(input.handover)
             switch input.handover {
             case .exact: wanted = arrival
-            case .chained: if !inputs.contains(where: { Self.isExact($0.handover) }) {
-                wanted = max(wanted, arrival)
-            }
+            case .chained:
+                if !inputs.contains(where: { Self.isExact($0.handover) }) {
+                    wanted = max(wanted, arrival)
+                }
             }
         }
         var delays = template.ops[op].operands.map { _ in 0 }

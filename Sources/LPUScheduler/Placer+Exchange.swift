@@ -50,9 +50,10 @@ extension Placer {
         let type = template.values[result.index].type
         for use in uses { try ensureImage(use.value, use.vector(0)) }
         for plane in 0..<type.byteCount {
-            let start = uses.map {
-                earliestArrival($0.value, Int($0.start), type: type, at: 0) + chip.edge
-            }.max() ?? 0
+            let start =
+                uses.map {
+                    earliestArrival($0.value, Int($0.start), type: type, at: 0) + chip.edge
+                }.max() ?? 0
             _ = try firstCycle(from: start + choice.delay(), on: bundle.chip, op: op) {
                 cycle throws(Infeasibility) in
                 choice.order(Hemisphere.allCases).contains { side in

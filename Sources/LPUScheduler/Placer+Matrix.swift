@@ -69,7 +69,9 @@ extension Placer {
             let busy = max(state.lastInstall, state.lastMatmul)
             return used.contains(planeIndex(c)) ? busy + 1_000_000 : busy
         }
-        let best = candidates.indices.min { (rank(candidates[$0]), $0) < (rank(candidates[$1]), $1) }
+        let best = candidates.indices.min {
+            (rank(candidates[$0]), $0) < (rank(candidates[$1]), $1)
+        }
         guard let best else {
             throw Infeasibility(
                 at: "\(chips[place])", id: "mxm-planes", unit: "planes", demand: 1, capacity: 0,
@@ -101,7 +103,8 @@ extension Placer {
         let rows = try weightRows(tile, type: type, on: plane, place: place)
         let queue = chip.queue(of: .loadWeights(plane.hemisphere, plane: plane.plane))
         var cycle = max(0, lastInstall - chip.loadBeforeInstall, rows.ready)
-        for column in 0..<(tile.count + chip.weightStreamsPerPlane - 1) / chip.weightStreamsPerPlane {
+        for column in 0..<(tile.count + chip.weightStreamsPerPlane - 1) / chip.weightStreamsPerPlane
+        {
             cycle = try firstCycle(from: cycle, on: place, op: op) { cycle throws(Infeasibility) in
                 load(
                     rows, column: column, queue: queue, plane: plane, tandem: tandem,

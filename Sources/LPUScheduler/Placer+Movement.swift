@@ -140,7 +140,8 @@ extension Placer {
                     deliverPlane(
                         address.0, address.1, 0, to: register, at: cycle, stream: stream, op: op)
                 else { continue }
-                for out in choice.order(anyStream(side == .west ? [.east, .west] : [.west, .east]))
+                for out in choice.order(
+                    anyStream(side == .west ? [.east, .west] : [.west, .east]))
                 {
                     if writePlane(
                         result, i, plane, from: register, at: cycle + chip.gatherLatency,

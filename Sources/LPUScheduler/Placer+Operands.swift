@@ -53,8 +53,10 @@ extension Placer {
                     base.advanced(by: $0), from: sources[$0].register,
                     at: sources[$0].issue + chip.readLatency, to: register)
             }
-            guard isFree, Set(sources.map(\.location.slice)).count == sources.count
-                || Set(sources.map { "\($0.location.slice)@\($0.issue)" }).count == sources.count
+            guard isFree,
+                Set(sources.map(\.location.slice)).count == sources.count
+                    || Set(sources.map { "\($0.location.slice)@\($0.issue)" }).count
+                        == sources.count
             else { continue }
             for (k, source) in sources.enumerated() {
                 let stream = base.advanced(by: k)

@@ -157,9 +157,11 @@ extension Placer {
             let ranked =
                 usable.filter { !chip.largeALUs.contains($0) }
                 + usable.filter { chip.largeALUs.contains($0) }
-            guard let alu = choice.order(ranked).first(where: {
-                table.isFree(chip.queue(of: .alu($0)), at: fire)
-            }) else { continue }
+            guard
+                let alu = choice.order(ranked).first(where: {
+                    table.isFree(chip.queue(of: .alu($0)), at: fire)
+                })
+            else { continue }
             let mark = table.mark
             let undo = scratchMark
             let saved = attempt
@@ -233,8 +235,9 @@ extension Placer {
         let vector = use.vector(attempt.iteration)
         if let known = attempt.deliveries.first(where: {
             $0.use == (use.value, vector) && $0.register == 0 && $0.cycle == arrival
-        }), permitted(groups, known.stream.direction, beside: beside)
-            .contains(known.stream.id / chip.streamsPerGroup)
+        }),
+            permitted(groups, known.stream.direction, beside: beside)
+                .contains(known.stream.id / chip.streamsPerGroup)
         {
             return .stream(known.stream, type)
         }
@@ -300,7 +303,9 @@ extension Placer {
         var out: [Emission] = []
         for side in Hemisphere.allCases where takesAtEdge(result, side, bundle, after: k) {
             var emission = fresh(side)
-            guard extend(&emission, to: side.sign * chip.edge, groups: groups, on: tables[bundle.chip])
+            guard
+                extend(
+                    &emission, to: side.sign * chip.edge, groups: groups, on: tables[bundle.chip])
             else { return nil }
             out.append(emission)
         }
@@ -310,7 +315,8 @@ extension Placer {
                 written = write(
                     &out[e], as: result, attempt.iteration, groups: groups, op: op)
             }
-            for side in preferredSides(result) where !written && !out.contains(where: { $0.direction == side.outward }) {
+            for side in preferredSides(result)
+            where !written && !out.contains(where: { $0.direction == side.outward }) {
                 var emission = fresh(side)
                 written = write(
                     &emission, as: result, attempt.iteration, groups: groups, op: op)
@@ -406,7 +412,9 @@ extension Placer {
     private func sideOf(_ op: Int, in bundle: Bundle) -> Hemisphere {
         if let plane = planeOf[op] { return plane.hemisphere }
         let set = bundle.edgeSets[bundleOf[op].place]
-        let members = bundle.ops.indices.filter { bundle.edgeSets[$0] == set }.map { bundle.ops[$0] }
+        let members = bundle.ops.indices.filter { bundle.edgeSets[$0] == set }.map {
+            bundle.ops[$0]
+        }
         for member in members {
             if let plane = planeOf[member] { return plane.hemisphere }
         }

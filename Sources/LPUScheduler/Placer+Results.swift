@@ -83,11 +83,14 @@ extension Placer {
             ?? homes(of: value, vector, planes: emission.byteCount, sides: sides)
         for home in homes {
             let registers = home.map { srams[place].register(of: $0) }
-            guard let last = registers.max(by: {
-                $0 * emission.direction.sign < $1 * emission.direction.sign
-            }), registers.allSatisfy({
-                ($0 - emission.register) * emission.direction.sign >= 0
-            }) else { continue }
+            guard
+                let last = registers.max(by: {
+                    $0 * emission.direction.sign < $1 * emission.direction.sign
+                }),
+                registers.allSatisfy({
+                    ($0 - emission.register) * emission.direction.sign >= 0
+                })
+            else { continue }
             let banks = fixed.map { [Int($0[0].bank)] } ?? Array(0..<chip.banksPerSlice)
             for bank in choice.order(banks) {
                 let cycles = registers.map {

@@ -90,8 +90,9 @@ extension Placer {
         for set in choice.order(weightSets(type: type, plane: plane.plane)) {
             let slices = set.map { srams[place].slice(plane.hemisphere, $0) }
             for bank in choice.order(Array(0..<chip.banksPerSlice)) {
-                guard let row = srams[place].commonRow(
-                    slices, bank: bank, rows: rows, slot: slot),
+                guard
+                    let row = srams[place].commonRow(
+                        slices, bank: bank, rows: rows, slot: slot),
                     best == nil || row < best!.row
                 else { continue }
                 best = (bank, row, slices)
@@ -141,8 +142,9 @@ extension Placer {
                 srams[place].slice(side, set[$0 % 2 * width + (stripe + $0 / 2) % width])
             }
             for bank in 0..<chip.banksPerSlice {
-                guard let row = srams[place].commonRow(
-                    slices, bank: bank, rows: rows, slot: slot),
+                guard
+                    let row = srams[place].commonRow(
+                        slices, bank: bank, rows: rows, slot: slot),
                     best == nil || row < best!.row
                 else { continue }
                 best = (bank, row, slices)

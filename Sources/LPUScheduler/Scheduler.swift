@@ -186,13 +186,18 @@ private struct Assembly {
     /// For each template and value, the last cycle, from the start of the instance that makes it,
     /// at which a later instance reads it; -1 if none does.
     private func ends(_ starts: [Int]) -> [[Int]] {
-        let total = zip(starts, program.instances).map {
-            $0 + (placers[$1.template]?.length ?? 0)
-        }.max() ?? 0
+        let total =
+            zip(starts, program.instances).map {
+                $0 + (placers[$1.template]?.length ?? 0)
+            }.max() ?? 0
         // Constants rest as long as the step takes.
         var ends = program.templates.enumerated().map { t, template in
             template.values.map { value in
-                if case .image = value.origin, placers[t]?.repeats == false { total - 1 } else { -1 }
+                if case .image = value.origin, placers[t]?.repeats == false {
+                    total - 1
+                } else {
+                    -1
+                }
             }
         }
         for (i, instance) in program.instances.enumerated() {

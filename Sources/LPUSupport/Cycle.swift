@@ -23,6 +23,8 @@
     @inlinable public static func - (a: CycleCount, b: CycleCount) -> CycleCount {
         CycleCount(a.count - b.count)
     }
-    @inlinable public static func * (a: Int, b: CycleCount) -> CycleCount { CycleCount(a * b.count) }
+    @inlinable public static func * (a: Int, b: CycleCount) -> CycleCount {
+        CycleCount(a * b.count)
+    }
     public var description: String { "\(count) cycles" }
 }

@@ -138,7 +138,8 @@ public struct Infeasibility: Error, Hashable, Sendable, CustomStringConvertible 
                 + "\(shortfall) too little [\(id)]"
         ]
         if !terms.isEmpty {
-            lines.append("  demand: " + terms.map { "\($0.name) \($0.amount)" }.joined(separator: ", "))
+            lines.append(
+                "  demand: " + terms.map { "\($0.name) \($0.amount)" }.joined(separator: ", "))
         }
         lines += remedies.map { "  try: \($0)" }
         return lines.joined(separator: "\n")

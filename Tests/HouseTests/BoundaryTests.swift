@@ -19,7 +19,8 @@ struct BoundaryTests {
 
     static func imports(_ path: String) throws -> [String] {
         try House.text(path).split(separator: "\n").compactMap { line in
-            (try? /^(?:public |internal |@testable |@_exported )*import (?:struct |enum )?([A-Za-z]+)/
+            (try?
+                /^(?:public |internal |@testable |@_exported )*import (?:struct |enum )?([A-Za-z]+)/
                 .firstMatch(in: line)).flatMap { $0.map { String($0.1) } }
         }
     }
@@ -29,7 +30,8 @@ struct BoundaryTests {
         #expect(table.count > 15)
         for (target, uses) in table.sorted(by: { $0.key < $1.key }) {
             for file in try House.files("Sources/\(target)") {
-                for name in try Self.imports(file) where name.hasPrefix("LPU") || name == "CGraphviz" {
+                for name in try Self.imports(file)
+                where name.hasPrefix("LPU") || name == "CGraphviz" {
                     #expect(uses.contains(name), "\(file) imports \(name), which \(target) may not")
                 }
             }

@@ -11,9 +11,10 @@ struct TidyTests {
 
     @Test func linesAreNarrow() throws {
         for file in try Self.sources() where !Self.generated.contains(file) {
-            for (i, line) in try House.text(file).split(separator: "\n", omittingEmptySubsequences: false)
-                .enumerated() where line.count > 100
-            {
+            for (i, line) in try House.text(file).split(
+                separator: "\n", omittingEmptySubsequences: false
+            )
+            .enumerated() where line.count > 100 {
                 Issue.record("\(file):\(i + 1) has \(line.count) columns, 100 are allowed")
             }
         }

@@ -10,17 +10,19 @@ import Testing
 /// A small model on 32 lanes: two layers on chips of their own, tables that both share.
 enum Fixture {
     static let lanes = 32
-    static let weights = [
-        WeightTensor("embed.weight", shape: [40, 48]),
-        WeightTensor("final_norm.weight", shape: [48]),
-    ] + (0..<2).flatMap { layer in
+    static let weights =
         [
-            WeightTensor("layers.\(layer).q_proj.weight", shape: [64, 48]),
-            WeightTensor("layers.\(layer).q_proj.bias", shape: [64]),
-            WeightTensor("layers.\(layer).down_proj.weight", shape: [48, 64]),
-            WeightTensor("layers.\(layer).norm.weight", shape: [48]),
+            WeightTensor("embed.weight", shape: [40, 48]),
+            WeightTensor("final_norm.weight", shape: [48]),
         ]
-    }
+        + (0..<2).flatMap { layer in
+            [
+                WeightTensor("layers.\(layer).q_proj.weight", shape: [64, 48]),
+                WeightTensor("layers.\(layer).q_proj.bias", shape: [64]),
+                WeightTensor("layers.\(layer).down_proj.weight", shape: [48, 64]),
+                WeightTensor("layers.\(layer).norm.weight", shape: [48]),
+            ]
+        }
     static let source = HashedWeights(weights)
 
     /// A range of rows or columns as (base, count, digits).
@@ -135,15 +137,16 @@ enum Fixture {
         [
             Quantisation("embed.weight", type: .fp16),
             Quantisation("embed.weight", type: type, columnScale: "final_norm.weight"),
-        ] + (0..<2).flatMap { layer in
-            [
-                Quantisation(
-                    "layers.\(layer).q_proj.weight", type: type, factor: 0.25,
-                    columnScale: "layers.\(layer).norm.weight"),
-                Quantisation("layers.\(layer).down_proj.weight", type: type),
-                Quantisation("layers.\(layer).q_proj.bias", type: .fp16),
-            ]
-        }
+        ]
+            + (0..<2).flatMap { layer in
+                [
+                    Quantisation(
+                        "layers.\(layer).q_proj.weight", type: type, factor: 0.25,
+                        columnScale: "layers.\(layer).norm.weight"),
+                    Quantisation("layers.\(layer).down_proj.weight", type: type),
+                    Quantisation("layers.\(layer).q_proj.bias", type: .fp16),
+                ]
+            }
     }
 
     static func machine() throws -> Machine {

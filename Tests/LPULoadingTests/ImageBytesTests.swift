@@ -132,12 +132,13 @@ import Testing
     }
 
     /// What the formula asks of a tensor "w" of shape [32, 48].
-    @Test(arguments: [
-        (["w"], [], "weights-shape", ["1 coordinates", "'w'", "[32, 48]"]),
-        (["x", "0"], ["0"], "weights-missing", ["'x'"]),
-        (["w", "0"], ["17"], "weights-shape", ["17..<49", "'w'", "[32, 48]"]),
-        (["w", "-1"], ["0"], "weights-shape", ["-1..<31", "[32, 48]"]),
-    ] as [([String], [String], String, [String])])
+    @Test(
+        arguments: [
+            (["w"], [], "weights-shape", ["1 coordinates", "'w'", "[32, 48]"]),
+            (["x", "0"], ["0"], "weights-missing", ["'x'"]),
+            (["w", "0"], ["17"], "weights-shape", ["17..<49", "'w'", "[32, 48]"]),
+            (["w", "-1"], ["0"], "weights-shape", ["-1..<31", "[32, 48]"]),
+        ] as [([String], [String], String, [String])])
     func wrongLayoutsAreNamed(
         tensor: [String], column: [String], id: String, parts: [String]
     ) throws {
@@ -145,9 +146,10 @@ import Testing
         if let row = tensor.dropFirst().first.flatMap({ Int($0) }),
             let column = column.first.flatMap({ Int($0) })
         {
-            layout = Fixture.tiles(
-                tensor[0], rows: [(row, 32, .linear(1))], columns: [(column, 32, .linear(1))]
-            ).layout
+            layout =
+                Fixture.tiles(
+                    tensor[0], rows: [(row, 32, .linear(1))], columns: [(column, 32, .linear(1))]
+                ).layout
         }
         var t = TemplateBuilder("t", chipCount: 1, lanesPerSuperlane: 16)
         let value = t.image(

@@ -1,7 +1,6 @@
 import Foundation
 import Testing
 
-
 /// What transformers computes in float64: a file of the reference's goldens.
 struct Golden: Decodable {
     private var config: String

@@ -49,7 +49,8 @@ enum PlantedFault: String, CaseIterable {
             }
         case .noResidual:
             return template.changeOps { kind, result in
-                guard case .elementwise(.add, let a, .some) = kind, result.name == "layer.attended.0"
+                guard case .elementwise(.add, let a, .some) = kind,
+                    result.name == "layer.attended.0"
                 else { return }
                 kind = .elementwise(.add, a, .immediate(0))
             }

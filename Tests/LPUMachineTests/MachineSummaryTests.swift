@@ -33,7 +33,10 @@ import Testing
     }
 
     @Test(arguments: [
-        ("groqchip1", ["sum               144", "18.43 TB/s", "0.74 PFLOPS", "230686720 B a chip"]),
+        (
+            "groqchip1",
+            ["sum               144", "18.43 TB/s", "0.74 PFLOPS", "230686720 B a chip"]
+        ),
         ("lp30", ["sum               239", "30.72 TB/s", "1.23 PFLOPS", "499712000 B a chip"]),
         ("lp30-nominal", ["153.60 TB/s a chip: what reaches the MXM"]),
         ("lpx256", ["256 chips  1050 cycles  0.70 us  published 1.15 us  differs"]),

@@ -57,9 +57,11 @@ import Testing
         ("largeAlus", "largeAlus 1,16 H \"x\"", "names ALU 16, aluCount is 16"),
         ("aluRowGroups", "aluRowGroups 0,1 2,9 H \"x\"", "names group 9, there are 8"),
         ("aluRowGroups", "aluRowGroups 0,1 2,9 H \"x\"", "has 2 rows, aluCount / aluColumns is 4"),
-        ("linkCount",
+        (
+            "linkCount",
             "linkCount 3 C \"x\"\naxis a size 5 firstLink 0 lanes 1 latency 9 interval 9 H \"x\"",
-            "axis 'a' takes links up to 3, linkCount is 3"),
+            "axis 'a' takes links up to 3, linkCount is 3"
+        ),
         ("hostInterval", "hostInterval 1/0 H \"x\"", "hostInterval is 0, outside 1...1000000"),
     ])
     func wrongFileIsExplained(key: String, line: String, message: String) throws {

@@ -5,7 +5,8 @@ import Testing
 
 @Test func planesAreLittleEndian() {
     #expect(ElementType.int32.widen([[0x78], [0x56], [0x34], [0x12]]) == [0x1234_5678])
-    #expect(ElementType.fp32.widen([[0, 1], [0, 0], [0x80, 0], [0x3f, 0]]) == [0x3f80_0000, 1])
+    #expect(
+        ElementType.fp32.widen([[0, 1], [0, 0], [0x80, 0], [0x3f, 0]]) == [0x3f80_0000, 1])
     #expect(ElementType.fp16.widen([[0x00], [0xc0]]) == [Float(-2).bitPattern])
     #expect(ElementType.int8.widen([[0x80, 0x7f]]) == [0xffff_ff80, 0x7f])
     #expect(ElementType.fp32.narrow([0x1234_5678]) == [[0x78], [0x56], [0x34], [0x12]])
@@ -15,9 +16,10 @@ import Testing
 @Test func everyFP8AndFP16CodeWidensAsDecodedAndNarrowsBack() {
     let bytes = Array(0...UInt8.max)
     #expect(ElementType.fp8.widen([bytes]) == bytes.map { FP8.decode($0).bitPattern })
-    #expect(ElementType.fp8.narrow(ElementType.fp8.widen([bytes])) == [
-        bytes.map { $0 & 0x7f == 0x7f ? 0x7f : $0 }
-    ])
+    #expect(
+        ElementType.fp8.narrow(ElementType.fp8.widen([bytes])) == [
+            bytes.map { $0 & 0x7f == 0x7f ? 0x7f : $0 }
+        ])
     #expect(ElementType.int8.narrow(ElementType.int8.widen([bytes])) == [bytes])
     let codes = Array(0...UInt16.max)
     let planes = [codes.map { UInt8($0 & 0xff) }, codes.map { UInt8($0 >> 8) }]

@@ -15,7 +15,8 @@ enum FunctionOracle {
         }
     }
 
-    static let exp = rows("""
+    static let exp = rows(
+        """
         3241c67e 3ff00000030719f8, 32167eb0 3ff000000259fac0, 322781e4 3ff00000029e0790
         32446b9b 3ff000000311ae6c, 32794bdf 3ff0000003e52f7c, 3215fb74 3ff000000257edd0
         3259e2b6 3ff0000003678ad8, 321cfbae 3ff000000273eeb8, b23f54bc 3feffffffa055a21
@@ -239,7 +240,8 @@ enum FunctionOracle {
         c2b27dd9 37e2f7ee800000c1, c2b2e798 37dedb9b00000027, c2b43fb7 37cf838a00000323
         """)
 
-    static let tanh = rows("""
+    static let tanh = rows(
+        """
         37838ccd 3ef071999ffa35e3, 37d9214b 3efb24295fe5f77c, 37a7ffa1 3ef4fff41ff3f114
         37b2721a 3ef64e433ff18ca3, 37e4ed27 3efc9da4dfe17d30, 37e9d7cc 3efd3af97fdf7b0d
         b7f51809 befea3011fda8eb0, b7ecd98d befd9b319fde35c4, b7cf4ecb bef9e9d95fe957a2

@@ -118,11 +118,12 @@ func throughput(_ type: ElementType) {
     let rows = (0..<320).map { _ in randomPlanes(type, 320, finite: true, &generator) }
     var tile = WeightTile(type: type, rowCount: 320, laneCount: 320)
     let clock = ContinuousClock()
-    let install = (0..<5).map { _ in
-        clock.measure {
-            for (index, row) in rows.enumerated() { tile.setRow(index, row) }
-        }
-    }.min() ?? .zero
+    let install =
+        (0..<5).map { _ in
+            clock.measure {
+                for (index, row) in rows.enumerated() { tile.setRow(index, row) }
+            }
+        }.min() ?? .zero
     let repeats = 20
     var sums = [UInt32]()
     let multiply = clock.measure {

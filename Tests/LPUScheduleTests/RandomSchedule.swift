@@ -98,8 +98,10 @@ struct RandomSchedule {
                 : .rotate(from: stream(), to: stream(), count: 1, by: Int16(int(-15...15)))
         case 15:
             .select(low: stream(), high: stream(), to: stream(), count: 4, boundary: 160)
-        case _: bool() ? (bool() ? .send(stream()) : .receive(stream()))
-            : (bool() ? .ingress(stream()) : .egress(stream()))
+        case _:
+            bool()
+                ? (bool() ? .send(stream()) : .receive(stream()))
+                : (bool() ? .ingress(stream()) : .egress(stream()))
         }
     }
 

@@ -6,8 +6,10 @@ import Testing
     @Test(arguments: [
         ("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
         ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
-        ("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
-            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"),
+        (
+            "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"
+        ),
     ])
     func knownDigest(text: String, digest: String) {
         #expect(SHA256.hexDigest(of: text) == digest)
@@ -28,7 +30,9 @@ import Testing
         var i = 0
         while i < bytes.count {
             let end = min(bytes.count, i + 1 + i % 97)
-            if i % 2 == 0 { pieces.update(bytes[i..<end]) } else {
+            if i % 2 == 0 {
+                pieces.update(bytes[i..<end])
+            } else {
                 pieces.update(bytes[i..<end].lazy.map { $0 })
             }
             i = end

@@ -106,7 +106,8 @@ struct BurstExpansion {
         guard !overflow, start >= 0, inner.count >= 1, outer.count >= 1,
             inner.count == 1 || inner.distance >= 1, outer.count == 1 || outer.distance >= 1
         else { return "a burst needs a start from 0 on, counts and distances from 1 on" }
-        let last = Int(inner.count - 1) * Int(inner.distance)
+        let last =
+            Int(inner.count - 1) * Int(inner.distance)
             + Int(outer.count - 1) * Int(outer.distance)
         guard start < BurstExpansion.lastCycle, last < BurstExpansion.lastCycle else {
             return "a burst ends @\(start) + \(last), a symbolic run takes \(1 << 40) cycles"

@@ -142,7 +142,8 @@ extension ChipRun {
         let low = sampleOne(activation, queue, t, "an activation")
         var high = Term.none
         if type.byteCount == 2 {
-            high = activation.id + 1 < chip.streamsPerDirection
+            high =
+                activation.id + 1 < chip.streamsPerDirection
                 ? sampleOne(activation.advanced(by: 1), queue, t, "an activation") : .foreign
         }
         let ring = planes[index].products.count - 1

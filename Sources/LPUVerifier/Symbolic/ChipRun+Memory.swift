@@ -142,7 +142,8 @@ extension ChipRun {
         var result = Term.reported
         if first != .reported && second != .reported {
             let code = burst.pointee.code
-            let match = code == program.copyCode && !program.hasCopies
+            let match =
+                code == program.copyCode && !program.hasCopies
                 ? nil
                 : program.elementwise(
                     code, first, second, chip: id.index, hint: burst.pointee.match)
@@ -201,7 +202,8 @@ extension ChipRun {
             report(.operandTiming, queue, t, "\(stream) has no \(bytes) aligned streams")
             return .reported
         }
-        let slots = history + (sampled & historyMask) * width
+        let slots =
+            history + (sampled & historyMask) * width
             + Int(stream.direction.rawValue) * chip.streamsPerDirection + stream.id
         let first = slots[0]
         if bytes == 1 && first.isOfProgram && first.view.isByte {

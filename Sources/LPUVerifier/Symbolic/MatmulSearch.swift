@@ -76,7 +76,8 @@ extension SymbolicProgram {
                 }
                 let found = rows[n]
                 if wanted == found { continue }
-                let bothZero = (wanted == .none || isZero(wanted))
+                let bothZero =
+                    (wanted == .none || isZero(wanted))
                     && (found == .none || isZero(found))
                 if !bothZero { return (n, wanted, found) }
             }

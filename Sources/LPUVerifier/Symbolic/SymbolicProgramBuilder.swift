@@ -344,7 +344,8 @@ struct SymbolicProgramBuilder: TermLookup {
         func insert(_ first: Operand, _ second: Operand = .none, slot: Int) {
             keys.append(
                 SymbolicProgram.searchKey(
-                    record.kind, record.kind == .elementwise || record.kind == .lanes
+                    record.kind,
+                    record.kind == .elementwise || record.kind == .lanes
                         ? Int(record.code) : 0,
                     family(first, slot), family(second, slot), chip: Int(record.chip)))
         }

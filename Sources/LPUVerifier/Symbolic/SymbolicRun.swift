@@ -27,10 +27,13 @@ public func symbolicRun(
     machine: Machine, schedule: Schedule, program: Program, threads: Int = 1
 ) -> SymbolicResult {
     let flat = SymbolicProgram(program)
-    guard flat.families.count < Term.maximumRoots, !flat.counts.contains(where: {
-        Int($0) >= Term.maximumVectors
-    }) else {
-        let message = "a symbolic run takes at most \(Term.maximumRoots) values of "
+    guard flat.families.count < Term.maximumRoots,
+        !flat.counts.contains(where: {
+            Int($0) >= Term.maximumVectors
+        })
+    else {
+        let message =
+            "a symbolic run takes at most \(Term.maximumRoots) values of "
             + "\(Term.maximumVectors) vectors; the program has more"
         return SymbolicResult(
             violations: [Violation(.provenance, message)], issueCount: 0, iterationCount: 0)

@@ -23,7 +23,8 @@ struct Term: Hashable, Sendable {
     init(raw: UInt64) { self.raw = raw }
 
     init(root: Int, vector: Int, view: View) {
-        raw = UInt64(truncatingIfNeeded: root) << 34
+        raw =
+            UInt64(truncatingIfNeeded: root) << 34
             | (UInt64(truncatingIfNeeded: vector) & 0x3ff_ffff) << 8 | UInt64(view.raw)
     }
 

@@ -50,7 +50,8 @@ extension TermLookup {
             return term(region, k, SymbolicProgram.word)
         }
         // Some planes of the region seen as another type, or a byte of its widened word.
-        let low = view.code > 4
+        let low =
+            view.code > 4
             ? term(region, k, SymbolicProgram.word) : term(region, k, view.plane)
         guard low.isOfProgram else { return .foreign }
         if view.code > 4 {

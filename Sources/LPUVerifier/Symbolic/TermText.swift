@@ -32,7 +32,8 @@ extension SymbolicProgram {
         let kind: String
         switch record.kind {
         case .elementwise:
-            kind = ALUOperation.allCases.indices.contains(Int(record.code))
+            kind =
+                ALUOperation.allCases.indices.contains(Int(record.code))
                 ? ALUOperation.allCases[Int(record.code)].rawValue : "elementwise"
         case .lanes: kind = "lane map"
         case .select: kind = "select"
@@ -60,7 +61,8 @@ extension SymbolicProgram {
         let record = ops[hint]
         let slot = kind == .elementwise ? SymbolicProgram.word : Int(found[0].view.byte)
         let i = min(max(iteration, 0), max(Int(record.count) - 1, 0))
-        let wants = kind == .transpose
+        let wants =
+            kind == .transpose
             ? (0..<Int(record.code)).map { term(record.a, $0, slot) }
             : [(record.a, slot), (record.b, kind == .elementwise ? slot : 0), (record.c, slot)]
                 .map { term($0, i, $1) }.filter { $0 != .none }

@@ -23,10 +23,11 @@ private struct TwoTiles {
             "w", type: .fp8, count: 640, .constant(bits: 0x38, vectors: 0..<640, lanes: all))
         let a = sketch.builder.image(
             "a", type: .fp8, count: 2, .constant(bits: 0x38, vectors: 0..<2, lanes: all))
-        _ = sketch.builder.matmul([
-            MatmulTerm(a[0], Tile([w[0]], count: 320)),
-            MatmulTerm(a[1], Tile([w[320]], count: 320)),
-        ], count: 1)
+        _ = sketch.builder.matmul(
+            [
+                MatmulTerm(a[0], Tile([w[0]], count: 320)),
+                MatmulTerm(a[1], Tile([w[320]], count: 320)),
+            ], count: 1)
         firstLoad = sketch.chips[0].bursts.count
         for (tile, arrival) in [30, 51].enumerated() {
             sketch.load(w, first: 320 * tile, row: 20 * tile, arriving: arrival)
