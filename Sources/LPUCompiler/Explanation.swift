@@ -19,7 +19,7 @@ public struct Explanation: Sendable {
     public struct Operand: Sendable {
         public var maker: Timing
         /// Cycles from the maker's last issue to the op's first one; below 0 where vectors are
-        /// taken while others are still being made.
+        /// taken while others are still being made, or weights are loaded ahead.
         public var slack: Int
     }
 

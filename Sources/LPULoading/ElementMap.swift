@@ -49,11 +49,12 @@ extension Piece {
                         + "\(tensor.shape.count), its shape is \(tensor.shape): give weights of "
                         + "the model that the program was made for"))
         }
-        let named = base.indices.map { d in
-            let offsets = (0..<vectors.count).map { vector[d]($0) }
-            let steps = (0..<lanes.count).map { lane[d]($0) }
-            return base[d] + (offsets.min() ?? 0) + (steps.min() ?? 0)
-            ..<base[d] + (offsets.max() ?? 0) + (steps.max() ?? 0) + 1
+        let named = base.indices.map { d -> Range<Int> in
+            let offsets: [Int] = (0..<vectors.count).map { vector[d]($0) }
+            let steps: [Int] = (0..<lanes.count).map { lane[d]($0) }
+            let first: Int = base[d] + (offsets.min() ?? 0) + (steps.min() ?? 0)
+            let last: Int = base[d] + (offsets.max() ?? 0) + (steps.max() ?? 0)
+            return first..<last + 1
         }
         let isInside = zip(named, tensor.shape).allSatisfy {
             $0.lowerBound >= 0 && $0.upperBound <= $1

@@ -9,7 +9,7 @@ struct Explain: ParsableCommand {
         discussion: """
             Slack is the number of cycles from the last issue of the op that makes an operand to \
             the first issue of the one that takes it; below 0, vectors are taken while others are \
-            still being made.
+            still being made, or weights are loaded ahead.
             """)
 
     @Argument(help: "Directory that 'lpuc compile' wrote.")

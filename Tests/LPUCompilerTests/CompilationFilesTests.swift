@@ -13,6 +13,8 @@ import Testing
 
     init() throws {
         compilation = try TinyModel.compiled()
+        let verdict = try #require(compilation.verdict)
+        try #require(verdict.isAccepted, "\(verdict)")
         files = CompilationFiles(
             compilation, named: "tiny", config: TinyModel.config, strategy: .list)
     }

@@ -12,13 +12,12 @@ import Testing
         #expect(last.timing.kind == "egress")
         let end = try #require(last.timing.issues?.upperBound)
         #expect(end == compilation.schedule.claims.length.count - 1)
-        // An op is never explained by one that starts later.
-        var start = try #require(last.timing.issues?.lowerBound)
+        var op = last.timing
         for operand in last.chain {
-            let issues = try #require(operand.maker.issues)
-            #expect(issues.lowerBound <= start)
-            #expect(operand.slack == start - issues.upperBound)
-            start = issues.lowerBound
+            let (issues, start) = (try #require(operand.maker.issues), op.issues?.lowerBound)
+            #expect(operand.maker.op < op.op)
+            #expect(start == operand.slack + issues.upperBound)
+            op = operand.maker
         }
         let root = try #require(last.chain.last?.maker)
         #expect(try explainer.explain(root.op).operands.isEmpty)

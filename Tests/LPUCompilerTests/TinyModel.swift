@@ -15,7 +15,12 @@ enum TinyModel {
         return (try? Data(contentsOf: file)).map([UInt8].init) ?? []
     }()
 
-    static func compiled(_ strategy: Strategy = .list) throws -> Compilation {
+    /// Compiled once for all tests.
+    private static let list = Result { try compiled(.list) }
+
+    static func compiled() throws -> Compilation { try list.get() }
+
+    static func compiled(_ strategy: Strategy) throws -> Compilation {
         let model = try ModelConfiguration(huggingFace: config, file: "tiny-llama.json")
         let machine = try #require(Machine.preset(named: "groqchip1"))
         return try Compiler(machine: machine, strategy: strategy)
