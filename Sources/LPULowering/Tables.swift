@@ -45,11 +45,11 @@ extension DecoderLowering {
             })
     }
 
-    /// Parts of the table that half a bank holds with a zero row before and one behind: as many as
+    /// Parts of the table that a quarter of a bank holds with a zero row before and one behind: as many as
     /// there are slices that feed a plane, or times that, so that all of these are filled alike.
     private var vocabularyParts: [Range<Int>] {
         let whole = 0..<model.vocabularySize
-        let count = Tiling(whole, lanes: chip.rowsPerBank / 2 - 2).count
+        let count = Tiling(whole, lanes: chip.rowsPerBank / 4 - 2).count
         guard count > 1 else { return [whole] }
         let slices = chip.weightStreamsPerPlane
         let even = (count + slices - 1) / slices * slices

@@ -10,8 +10,7 @@ import Testing
     }
 
     private func expectClose(_ comparison: Comparison, _ name: String) {
-        print("\(name): \(comparison)")
-        #expect(comparison.isClose, "\(name)")
+        #expect(comparison.isClose, "\(name): \(comparison)")
     }
 
     /// The first block of 320 is full, the second opens; then the third, which the context cuts.

@@ -28,12 +28,19 @@ import Testing
                 "tie_word_embeddings": true,
             ]),
         Family(name: "llama, split embedding", keys: ["vocab_size": 700], rowsPerBank: 400),
-        Family(name: "llama, angles added", keys: [:], context: 610, rowsPerBank: 600),
     ]
 
-    @Test(arguments: 0..<5, [Strategy.list, .random(seed: 1)])
+    @Test(arguments: 0..<4, [Strategy.list, .random(seed: 1)])
     func simulatorEqualsInterpreter(_ number: Int, _ strategy: Strategy) throws {
-        let family = Self.families[number]
+        try compare(Self.families[number], strategy)
+    }
+
+    @Test func addedAngles() throws {
+        let family = Family(name: "llama, angles added", keys: [:], context: 610, rowsPerBank: 600)
+        try compare(family, .random(seed: 1))
+    }
+
+    private func compare(_ family: Family, _ strategy: Strategy) throws {
         let name = family.name
         let decoder = try Decoder(family.keys)
         let machine = Machine.groqchip1(rowsPerBank: family.rowsPerBank)
