@@ -53,10 +53,10 @@ extension Placer {
         let isImage = if case .image = value.origin { true } else { false }
         var result: [Allocation] = []
         for vector in 0..<value.count {
-            for copy in copies[vectorBase[v] + vector] {
+            // What a parameter was given is listed where it is made.
+            for copy in copies[vectorBase[v] + vector].dropFirst(given[vectorBase[v] + vector]) {
                 for (plane, location) in copy.planes.enumerated() {
                     let life = isImage ? 0..<end : uses.life(of: location)
-                    if value.origin == .parameter && life.isEmpty { continue }
                     let live = life.lowerBound..<max(life.upperBound, lastRead + 1)
                     result.append(
                         Allocation(

@@ -35,6 +35,8 @@ final class Placer {
     let bindings: [Binding?]
     /// `true` iff the template has several instances.
     let repeats: Bool
+    /// Of each vector, how many of its copies an earlier template made.
+    var given: [Int]
     /// Rows that results must be written to, where the next instance expects them.
     var pins: [[Location]?]
 
@@ -94,6 +96,7 @@ final class Placer {
         }
         copies = Array(repeating: [], count: base)
         pins = Array(repeating: nil, count: base)
+        given = Array(repeating: 0, count: base)
         tilePlaces = Array(repeating: [], count: template.values.count)
         blockPlaces = Array(repeating: nil, count: template.values.count)
         planeOf = Array(repeating: nil, count: template.ops.count)

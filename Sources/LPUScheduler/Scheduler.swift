@@ -88,7 +88,9 @@ private struct Assembly {
             guard let binding, let owner = owner(binding) else { continue }
             let count = placer.template.values[v].count
             for i in 0..<count {
-                placer.copies[placer.vectorBase[v] + i] = owner.restingCopies(binding.value, i)
+                let slot = placer.vectorBase[v] + i
+                placer.copies[slot] = owner.restingCopies(binding.value, i)
+                placer.given[slot] = placer.copies[slot].count
             }
             placer.tilePlaces[v] = owner.tilePlaces[binding.value.index]
             placer.blockPlaces[v] = owner.blockPlaces[binding.value.index]
