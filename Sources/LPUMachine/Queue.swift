@@ -1,6 +1,6 @@
 public import LPUSupport
 
-/// A functional unit with an in-order queue of its own; prints as `mem.e12`, `mxm.w0.load`, `link3`.
+/// A functional unit with an in-order queue; prints as `mem.e12`, `mxm.w0.load`, `link3`.
 @frozen public enum Unit: Hashable, Sendable {
     case memory(Hemisphere, slice: Int)
     case alu(Int)

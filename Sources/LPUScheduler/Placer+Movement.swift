@@ -42,9 +42,8 @@ extension Placer {
         let sign = stream.direction.sign
         // The planes of one copy rest in different slices of one side: they are read together.
         let begun = plane > 0 ? copies[vectorBase[value.index] + vector].last?.planes ?? [] : []
-        let sides = Hemisphere.allCases.filter { side in
-            (side.sign * (chip.edge - 1) - register) * sign >= 0
-                && begun.allSatisfy { srams[place].hemisphere(of: $0.slice) == side }
+        let sides = sides(downstreamOf: register, stream.direction).filter { side in
+            begun.allSatisfy { srams[place].hemisphere(of: $0.slice) == side }
         }
         let fixed = pins[vectorBase[value.index] + vector]?[plane]
         let candidates =

@@ -156,7 +156,7 @@ extension Placer {
     func homes(of value: ValueID, _ vector: Int, planes: Int, sides: [Hemisphere]) -> [[QueueID]] {
         let place = template.values[value.index].chip
         let taken = coOperandSlices(value, vector)
-        let sides = isPiece(value) ? sides.filter { $0 == .west } : sides
+        let sides = isPiece(value) && sides.contains(.west) ? [.west] : sides
         var result: [[QueueID]] = []
         let width = planes == 3 ? 4 : planes
         let count = scratchSlices / width

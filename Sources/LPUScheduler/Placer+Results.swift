@@ -73,10 +73,7 @@ extension Placer {
         let place = template.values[value.index].chip
         let table = tables[place]
         // Slices downstream of where it appears.
-        let sides = Hemisphere.allCases.filter {
-            let outermost = $0.sign * (chip.edge - 1)
-            return (outermost - emission.register) * emission.direction.sign >= 0
-        }
+        let sides = sides(downstreamOf: emission.register, emission.direction)
         let fixed = pins[vectorBase[value.index] + vector]
         let homes =
             fixed.map { [$0.map(\.slice)] }
@@ -118,5 +115,14 @@ extension Placer {
             }
         }
         return false
+    }
+
+    /// Sides that have a slice which a value that appears at `register` still passes.
+    func sides(downstreamOf register: Int, _ direction: Direction) -> [Hemisphere] {
+        Hemisphere.allCases.filter { side in
+            [side.sign, side.sign * (chip.edge - 1)].contains {
+                ($0 - register) * direction.sign >= 0
+            }
+        }
     }
 }
