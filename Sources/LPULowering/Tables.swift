@@ -45,8 +45,8 @@ extension DecoderLowering {
             })
     }
 
-    /// Parts of the table that a quarter of a bank holds with a zero row before and one behind: as many as
-    /// there are slices that feed a plane, or times that, so that all of these are filled alike.
+    /// Parts of the table that a quarter of a bank holds with a zero row before and one behind: as
+    /// many as there are slices that feed a plane, or times that, so that all are filled alike.
     private var vocabularyParts: [Range<Int>] {
         let whole = 0..<model.vocabularySize
         let count = Tiling(whole, lanes: chip.rowsPerBank / 4 - 2).count
