@@ -3,7 +3,7 @@ import LPUSupport
 import Testing
 
 @Suite struct TrigonometryTests {
-    /// x, cos x and sin x from mpmath 1.3 with 60 digits; the last five are next to multiples of π/2.
+    /// x, cos x and sin x from mpmath 1.3, 60 digits; the last five are next to multiples of π/2.
     static let known: [(Double, Double, Double)] = [
         (0.0, 1.0, 0.0),
         (1e-08, 0.99999999999999995, 1.0e-8),

@@ -159,7 +159,16 @@ struct BruteForce {
                 var touched: [(RowAddress, Int, isWindow: Bool)] = []
                 if case .read(let row, _) = read { touched.append((row, 1, false)) }
                 if case .gather(let row, let n, _, _) = read { touched.append((row, Int(n), true)) }
-                if case .write(let row, _) = write { touched.append((row, 1, false)) }
+                if case .write(let row, _) = write {
+                    touched.append((row, 1, false))
+                    let replaced = Int(row.row) + issue.step
+                    let isImage = allocations[c].contains {
+                        $0.isImage && unit == .memory($0.hemisphere, slice: Int($0.slice))
+                            && $0.base.bank == row.bank
+                            && (Int($0.base.row)..<Int($0.base.row + $0.rows)).contains(replaced)
+                    }
+                    if isImage { return true }
+                }
                 if case .scatter(let row, let n, _, _) = write {
                     touched.append((row, Int(n), true))
                 }

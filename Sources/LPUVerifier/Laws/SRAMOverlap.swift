@@ -31,12 +31,15 @@ private struct SliceSweep {
         var rows: Range<Int>
         /// A window does not: all of it counts at every issue.
         var moves: Bool
+        /// A plain write: what the row held is lost.
+        var replaces: Bool
     }
 
     let timeline: ChipTimeline
     let queue: Int
     /// By first live cycle.
     let allocations: [Allocation]
+    private let images: [Allocation]
     private var next = 0
     private var live: [Allocation] = []
 
@@ -45,6 +48,7 @@ private struct SliceSweep {
         self.queue = queue
         self.allocations = allocations.filter { !$0.live.isEmpty }
             .sorted { $0.live.lowerBound < $1.live.lowerBound }
+        images = allocations.filter(\.isImage)
     }
 
     private var unit: Unit { timeline.table.units[queue] }
@@ -84,7 +88,9 @@ private struct SliceSweep {
         func add(_ verb: String, _ row: RowAddress, window rows: Int? = nil) {
             let range = Int(row.row)..<Int(row.row) + (rows ?? 1)
             accesses.append(
-                Access(verb: verb, bank: row.bank, rows: range, moves: rows == nil))
+                Access(
+                    verb: verb, bank: row.bank, rows: range, moves: rows == nil,
+                    replaces: verb == "writes"))
         }
         switch read {
         case .none: break
@@ -100,6 +106,13 @@ private struct SliceSweep {
     }
 
     private func check(_ access: Access, _ burst: Burst, _ report: inout LawReport) {
+        if access.replaces, let held = imageRow(access, burst) {
+            report.add(
+                chip: timeline.id, unit: unit, cycle: held.cycle,
+                "writes row \(held.row) of bank \(access.bank), which holds \(held.value) of the "
+                    + "memory image: the next step would not find it")
+            return
+        }
         let steps = access.moves ? burst.addressSteps : 0...0
         let rows =
             access.rows.lowerBound + steps.lowerBound..<access.rows.upperBound + steps.upperBound
@@ -121,6 +134,25 @@ private struct SliceSweep {
                 return
             }
         }
+    }
+
+    /// The first issue that writes a row of the memory image; only scatters change what stays.
+    private func imageRow(
+        _ access: Access, _ burst: Burst
+    ) -> (row: Int, cycle: Int, value: ValueID)? {
+        let steps = burst.addressSteps
+        let first = access.rows.lowerBound
+        let rows = first + steps.lowerBound..<first + steps.upperBound + 1
+        let near = images.filter { $0.base.bank == access.bank && $0.rowRange.overlaps(rows) }
+        guard !near.isEmpty else { return nil }
+        var issues = IssueCursor(burst)
+        while let issue = issues.next() {
+            let row = first + issue.step
+            if let held = near.first(where: { $0.rowRange.contains(row) }) {
+                return (row, issue.cycle, held.value)
+            }
+        }
+        return nil
     }
 
     private func firstUnallocated(_ rows: Range<Int>, _ bank: UInt8, _ cycle: Int) -> Int? {
