@@ -6,10 +6,8 @@ import LPUSupport
 /// by one amount, twice nested.
 struct Folding {
     let chip: Chip
-    let units: [Unit]
 
     private struct Run {
-        var first: Int
         var count: Int
         var distance: Int
         var step: Int
@@ -44,10 +42,10 @@ struct Folding {
     }
 
     private func fold(_ issues: [Reservations.Issue], from i: Int) -> Burst {
-        let inner = run(issues, from: i, period: 1, limit: Int.max)
-        var outer = Run(first: i, count: 1, distance: 1, step: 0)
+        let inner = run(issues, from: i, period: 1)
+        var outer = Run(count: 1, distance: 1, step: 0)
         if inner.count > 1 || i + 1 < issues.count {
-            outer = run(issues, from: i, period: inner.count, limit: Int.max, inner: inner)
+            outer = run(issues, from: i, period: inner.count, inner: inner)
         }
         return Burst(
             start: Cycle(issues[i].cycle), queue: issues[i].queue, issues[i].instruction,
@@ -58,9 +56,9 @@ struct Folding {
 
     /// The longest progression of single issues from `i` on (or of copies of the run `inner`).
     private func run(
-        _ issues: [Reservations.Issue], from i: Int, period: Int, limit: Int, inner: Run? = nil
+        _ issues: [Reservations.Issue], from i: Int, period: Int, inner: Run? = nil
     ) -> Run {
-        var result = Run(first: i, count: 1, distance: 1, step: 0)
+        var result = Run(count: 1, distance: 1, step: 0)
         if let inner, inner.count == 1 { return result }
         while true {
             let next = i + result.count * period

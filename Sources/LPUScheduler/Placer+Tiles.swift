@@ -86,10 +86,29 @@ extension Placer {
         let width = chip.weightStreamsPerPlane
         let rows = (tile.count + chip.weightStreamsPerPlane - 1) / chip.weightStreamsPerPlane
         let slot = slot(of: value)
+        let candidates = choice.order(weightSets(type: type, plane: plane.plane)).map { set in
+            set.map { srams[place].slice(plane.hemisphere, $0) }
+        }
+        let best = try takeRows(rows, of: value, from: candidates) {
+            choice.order(Array(0..<chip.banksPerSlice))
+        }
+        let result = TilePlace(
+            start: start, rows: rows, hemisphere: plane.hemisphere, plane: plane.plane,
+            slices: (0..<type.byteCount * width).map { best.slices[$0] }, bank: best.bank,
+            row: best.row, slot: slot)
+        tilePlaces[value.index].append(result)
+        return result
+    }
+
+    /// Takes the lowest rows that are free in all slices of a candidate, for an image value.
+    private func takeRows(
+        _ rows: Int, of value: ValueID, from candidates: [[QueueID]], banks: () -> [Int]
+    ) throws(Infeasibility) -> (bank: Int, row: Int, slices: [QueueID]) {
+        let place = template.values[value.index].chip
+        let slot = slot(of: value)
         var best: (bank: Int, row: Int, slices: [QueueID])?
-        for set in choice.order(weightSets(type: type, plane: plane.plane)) {
-            let slices = set.map { srams[place].slice(plane.hemisphere, $0) }
-            for bank in choice.order(Array(0..<chip.banksPerSlice)) {
+        for slices in candidates {
+            for bank in banks() {
                 guard
                     let row = srams[place].commonRow(
                         slices, bank: bank, rows: rows, slot: slot),
@@ -102,12 +121,7 @@ extension Placer {
         for slice in best.slices {
             srams[place].take(slice, bank: best.bank, upTo: best.row + rows, slot: slot)
         }
-        let result = TilePlace(
-            start: start, rows: rows, hemisphere: plane.hemisphere, plane: plane.plane,
-            slices: (0..<type.byteCount * width).map { best.slices[$0] }, bank: best.bank,
-            row: best.row, slot: slot)
-        tilePlaces[value.index].append(result)
-        return result
+        return best
     }
 
     /// Sets of slice numbers that can feed the plane in one cycle, disjoint between the planes of
@@ -136,23 +150,13 @@ extension Placer {
         let width = chip.weightStreamsPerPlane
         let slot = slot(of: value)
         let (side, stripe) = (blockHomes[value.index].side, blockHomes[value.index].stripe)
-        var best: (bank: Int, row: Int, slices: [QueueID])?
-        for set in weightSets(type: .fp16, plane: 0) {
-            let slices = (0..<planes).map {
+        let candidates = weightSets(type: .fp16, plane: 0).map { set in
+            (0..<planes).map {
                 srams[place].slice(side, set[$0 % 2 * width + (stripe + $0 / 2) % width])
             }
-            for bank in 0..<chip.banksPerSlice {
-                guard
-                    let row = srams[place].commonRow(
-                        slices, bank: bank, rows: rows, slot: slot),
-                    best == nil || row < best!.row
-                else { continue }
-                best = (bank, row, slices)
-            }
         }
-        guard let best else { throw full(place, value) }
-        for slice in best.slices {
-            srams[place].take(slice, bank: best.bank, upTo: best.row + rows, slot: slot)
+        let best = try takeRows(rows, of: value, from: candidates) {
+            Array(0..<chip.banksPerSlice)
         }
         let result = BlockPlace(
             slices: best.slices, bank: best.bank, row: best.row, slot: slot)

@@ -24,7 +24,6 @@ final class Placer {
     let chip: Chip
     let template: ProgramTemplate
     var choice: Choice
-    let units: [Unit]
     var tables: [Reservations]
     var srams: [SRAM]
     /// Planes a chip: `hemisphere * planes + plane`.
@@ -79,7 +78,6 @@ final class Placer {
         self.template = template
         self.chips = chips
         self.choice = choice
-        units = machine.chip.units
         tables = chips.map { _ in Reservations(chip: machine.chip) }
         let idle = PlaneState(
             tile: nil, lastInstall: -1, lastMatmul: -1,
@@ -132,7 +130,7 @@ final class Placer {
     /// templates read a value of this one.
     func programs(ends: [Int]) -> [ChipProgram] {
         chips.indices.map { place in
-            let bursts = Folding(chip: chip, units: units).bursts(tables[place].issues)
+            let bursts = Folding(chip: chip).bursts(tables[place].issues)
             return ChipProgram(bursts: bursts, allocations: allocations(of: place, ends: ends))
         }
     }
