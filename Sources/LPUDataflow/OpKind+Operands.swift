@@ -1,4 +1,5 @@
 public import LPUNumerics
+public import LPUSupport
 
 extension OpKind {
     /// Calls `body` with every use of a value, in the order of the text form, and with how many
@@ -34,6 +35,46 @@ extension OpKind {
         case .ingress: break
         case .pack(let uses):
             for use in uses { body(use, count) }
+        }
+    }
+
+    /// The same op on other values: each use's value is replaced by what `name` gives for it.
+    public func renamed(_ name: (ValueID) -> ValueID) -> OpKind {
+        func new(_ use: Use) -> Use {
+            Use(name(use.value), start: Int(use.start), step: Int(use.step))
+        }
+        func new(_ operand: ElementwiseOperand) -> ElementwiseOperand {
+            switch operand {
+            case .use(let use): .use(new(use))
+            case .immediate: operand
+            }
+        }
+        switch self {
+        case .matmul(let terms):
+            return .matmul(
+                terms.map {
+                    MatmulTerm(
+                        new($0.activation), Tile($0.tile.sources.map(new), count: $0.tile.count))
+                })
+        case .elementwise(let operation, let a, let b):
+            return .elementwise(operation, new(a), b.map(new))
+        case .distribute(let map, let use): return .distribute(map, new(use))
+        case .permute(let map, let use): return .permute(map, new(use))
+        case .shift(let by, let use): return .shift(by: by, new(use))
+        case .rotate(let by, let use): return .rotate(by: by, new(use))
+        case .select(let low, let high, let boundary):
+            return .select(low: new(low), high: new(high), boundary: boundary)
+        case .transpose(let use, let inputs): return .transpose(new(use), inputs: inputs)
+        case .gather(let table, let rows, let address):
+            return .gather(table: new(table), rows: rows, address: new(address))
+        case .scatter(let region, let rows, let address, let data):
+            return .scatter(
+                region: new(region), rows: rows, address: new(address), data: new(data))
+        case .transfer(let use): return .transfer(new(use))
+        case .ingress: return .ingress
+        case .egress(let use): return .egress(new(use))
+        case .pack(let uses): return .pack(uses.map(new))
+        case .byte(let plane, let use): return .byte(plane, new(use))
         }
     }
 

@@ -2,107 +2,158 @@ import LPUMachine
 import LPUSchedule
 import LPUSupport
 
-/// Folds single issues into bursts: an instruction repeated at one distance, its address stepping
-/// by one amount, twice nested.
+/// Folds issues into bursts: an instruction repeated at one distance, its address stepping by one
+/// amount, and that repeated again.
 struct Folding {
     let chip: Chip
 
-    private struct Run {
-        var count: Int
-        var distance: Int
-        var step: Int
-    }
-
     /// Bursts of a chip's issues, sorted by queue and start. O(n log n).
     func bursts(_ issues: [Reservations.Issue]) -> [Burst] {
-        let sorted = issues.enumerated().sorted {
-            ($0.element.queue, $0.element.cycle, $0.offset)
-                < ($1.element.queue, $1.element.cycle, $1.offset)
-        }.map(\.element)
-        var merged: [Reservations.Issue] = []
-        for issue in sorted {
-            if let last = merged.last, last.queue == issue.queue, last.cycle == issue.cycle,
+        let singles = merged(issues).map { issue in
+            let step = Self.hasAddress(issue.instruction) ? 1 : 0
+            return Burst(
+                start: Cycle(issue.cycle), queue: issue.queue, issue.instruction,
+                inner: issue.count > 1
+                    ? Repeat(count: Int(issue.count), distance: 1, step: step) : .once,
+                op: issue.op)
+        }
+        return outer(inner(singles))
+    }
+
+    /// In order, with read and write halves of a slice in one cycle as one instruction.
+    private func merged(_ issues: [Reservations.Issue]) -> [Reservations.Issue] {
+        let order = issues.indices.sorted {
+            (issues[$0].queue, issues[$0].cycle, $0) < (issues[$1].queue, issues[$1].cycle, $1)
+        }
+        var result: [Reservations.Issue] = []
+        result.reserveCapacity(issues.count)
+        var k = 0
+        while k < order.count {
+            // Runs and single issues of a slice that overlap are written out.
+            var end = k + 1
+            var last = issues[order[k]].last
+            while end < order.count, issues[order[end]].queue == issues[order[k]].queue,
+                issues[order[end]].cycle <= last
+            {
+                last = max(last, issues[order[end]].last)
+                end += 1
+            }
+            if end == k + 1 {
+                result.append(issues[order[k]])
+            } else {
+                result += woven(order[k..<end].map { issues[$0] })
+            }
+            k = end
+        }
+        return result
+    }
+
+    private func woven(_ issues: [Reservations.Issue]) -> [Reservations.Issue] {
+        let singles = issues.flatMap { issue in
+            (0..<Int(issue.count)).map { k in
+                var single = issue
+                single.count = 1
+                single.cycle += k
+                single.instruction = Self.stepped(issue.instruction, by: k)
+                return single
+            }
+        }
+        let order = singles.indices.sorted {
+            (singles[$0].cycle, $0) < (singles[$1].cycle, $1)
+        }
+        var result: [Reservations.Issue] = []
+        for issue in order.map({ singles[$0] }) {
+            if let last = result.last, last.cycle == issue.cycle,
                 case .memory(let a, let b) = last.instruction,
                 case .memory(let c, let d) = issue.instruction
             {
-                merged[merged.count - 1].instruction =
+                result[result.count - 1].instruction =
                     a == .none ? .memory(c, b) : .memory(a, d)
             } else {
-                merged.append(issue)
+                result.append(issue)
             }
         }
+        return result
+    }
+
+    /// Single issues into progressions.
+    private func inner(_ singles: [Burst]) -> [Burst] {
+        fold(singles) { $0.inner.count == 1 } set: { $0.inner = $1 }
+    }
+
+    /// Progressions into progressions of them: the next begins after the last one's end.
+    private func outer(_ bursts: [Burst]) -> [Burst] {
+        fold(bursts) { $0.inner.count > 1 } set: { $0.outer = $1 }
+    }
+
+    /// Replaces the longest rows of bursts of one shape, at one distance and step, by one.
+    private func fold(
+        _ bursts: [Burst], where mayFold: (Burst) -> Bool, set: (inout Burst, Repeat) -> Void
+    ) -> [Burst] {
         var result: [Burst] = []
+        result.reserveCapacity(bursts.count)
         var i = 0
-        while i < merged.count {
-            let burst = fold(merged, from: i)
-            result.append(burst)
-            i += burst.issueCount
-        }
-        return result
-    }
-
-    private func fold(_ issues: [Reservations.Issue], from i: Int) -> Burst {
-        let inner = run(issues, from: i, period: 1)
-        var outer = Run(count: 1, distance: 1, step: 0)
-        if inner.count > 1 || i + 1 < issues.count {
-            outer = run(issues, from: i, period: inner.count, inner: inner)
-        }
-        return Burst(
-            start: Cycle(issues[i].cycle), queue: issues[i].queue, issues[i].instruction,
-            inner: Repeat(count: inner.count, distance: inner.distance, step: inner.step),
-            outer: Repeat(count: outer.count, distance: outer.distance, step: outer.step),
-            op: issues[i].op)
-    }
-
-    /// The longest progression of single issues from `i` on (or of copies of the run `inner`).
-    private func run(
-        _ issues: [Reservations.Issue], from i: Int, period: Int, inner: Run? = nil
-    ) -> Run {
-        var result = Run(count: 1, distance: 1, step: 0)
-        if let inner, inner.count == 1 { return result }
-        while true {
-            let next = i + result.count * period
-            guard next + period <= issues.count, issues[next].queue == issues[i].queue,
-                let step = step(from: issues[i], to: issues[next])
-            else { break }
-            let distance = issues[next].cycle - issues[i].cycle
-            if result.count == 1 {
-                guard distance <= chip.maxRepeatDistance else { break }
-                result.distance = distance
-                result.step = step
-            }
-            guard distance == result.count * result.distance, step == result.count * result.step,
-                result.count < chip.maxRepeatCount
-            else { break }
-            if let inner {
-                let follows = (1..<inner.count).allSatisfy { k in
-                    issues[next + k].queue == issues[i].queue
-                        && issues[next + k].cycle == issues[next].cycle + k * inner.distance
-                        && self.step(from: issues[next], to: issues[next + k]) == k * inner.step
+        while i < bursts.count {
+            var burst = bursts[i]
+            var count = 1
+            if mayFold(burst) {
+                var (distance, step) = (1, 0)
+                while i + count < bursts.count, count < chip.maxRepeatCount {
+                    let next = bursts[i + count]
+                    guard next.queue == burst.queue, next.inner == burst.inner,
+                        let moved = Self.step(from: burst, to: next)
+                    else { break }
+                    let far = next.start.index - burst.start.index
+                    if count == 1 {
+                        guard far <= chip.maxRepeatDistance else { break }
+                        (distance, step) = (far, moved)
+                    }
+                    guard far == count * distance, moved == count * step else { break }
+                    count += 1
                 }
-                guard follows else { break }
+                if count > 1 { set(&burst, Repeat(count: count, distance: distance, step: step)) }
             }
-            result.count += 1
+            result.append(burst)
+            i += count
         }
         return result
+    }
+
+    private static func hasAddress(_ instruction: Instruction) -> Bool {
+        switch instruction {
+        case .memory, .loadWeights, .accumulate: true
+        case .install, .matmul, .alu, .distribute, .transpose, .permute, .shift, .rotate, .select,
+            .send, .receive, .ingress, .egress:
+            false
+        }
+    }
+
+    /// The instruction `k` steps into a run.
+    private static func stepped(_ instruction: Instruction, by k: Int) -> Instruction {
+        guard case .memory(.read(var row, let stream), .none) = instruction else {
+            precondition(k == 0, "only reads of a slice meet writes")
+            return instruction
+        }
+        row.row += Int32(k)
+        return .memory(.read(row, stream), .none)
     }
 
     /// How far the second's address is from the first's, where they are else the same.
-    private func step(from a: Reservations.Issue, to b: Reservations.Issue) -> Int? {
-        switch (a.instruction, b.instruction) {
-        case (.memory(.read(let x, let s), .none), .memory(.read(let y, let t), .none)):
-            s == t && x.bank == y.bank && x.slot == y.slot ? Int(y.row - x.row) : nil
-        case (.memory(.none, .write(let x, let s)), .memory(.none, .write(let y, let t))):
-            s == t && x.bank == y.bank && x.slot == y.slot ? Int(y.row - x.row) : nil
-        case (.loadWeights(let x, let s), .loadWeights(let y, let t)):
-            s == t ? Int(y - x) : nil
-        case (.accumulate(let x, let s, let e), .accumulate(let y, let t, let f)):
-            a.op == b.op && s == t && e == f ? Int(y - x) : nil
+    private static func step(from x: Burst, to y: Burst) -> Int? {
+        switch (x.instruction, y.instruction) {
+        case (.memory(.read(let a, let s), .none), .memory(.read(let b, let t), .none)):
+            s == t && a.bank == b.bank && a.slot == b.slot ? Int(b.row - a.row) : nil
+        case (.memory(.none, .write(let a, let s)), .memory(.none, .write(let b, let t))):
+            s == t && a.bank == b.bank && a.slot == b.slot ? Int(b.row - a.row) : nil
+        case (.loadWeights(let a, let s), .loadWeights(let b, let t)):
+            s == t ? Int(b - a) : nil
+        case (.accumulate(let a, let s, let e), .accumulate(let b, let t, let f)):
+            x.op == y.op && s == t && e == f ? Int(b - a) : nil
         case (.memory, _), (.loadWeights, _), (.accumulate, _): nil
         case (.install, _), (.matmul, _), (.alu, _), (.distribute, _), (.transpose, _),
             (.permute, _), (.shift, _), (.rotate, _), (.select, _), (.send, _), (.receive, _),
             (.ingress, _), (.egress, _):
-            a.op == b.op && a.instruction == b.instruction ? 0 : nil
+            x.op == y.op && x.instruction == y.instruction ? 0 : nil
         }
     }
 }

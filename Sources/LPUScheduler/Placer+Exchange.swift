@@ -3,121 +3,168 @@ import LPUMachine
 import LPUNumerics
 import LPUSupport
 
+/// All-gathers: every chip of an orbit sends a part to all others, at the same time and over the
+/// same links as seen from it.
+///
+/// The slots of a part are rows that follow one another in a slice a byte plane. A chip's own number
+/// only says which row it writes what it makes and gets into: so all chips read them alike.
 extension Placer {
-    /// Queues of the SXM units that can do it.
-    func exchangeUnits(for kind: OpKind, side: Hemisphere) -> [QueueID] {
-        switch kind {
-        case .distribute:
-            (0..<chip.distributors).map { chip.queue(of: .distributor(side, $0)) }
-        case .permute: (0..<chip.permutors).map { chip.queue(of: .permutor(side, $0)) }
-        case .shift, .rotate, .select:
-            (0..<chip.shifters).map { chip.queue(of: .shifter(side, $0)) }
-        case .transpose: (0..<chip.transposers).map { chip.queue(of: .transposer(side, $0)) }
-        case .matmul, .elementwise, .gather, .scatter, .transfer, .ingress, .egress, .pack, .byte:
-            []
-        }
-    }
-
-    /// The instruction of an SXM op whose streams are chosen.
-    func exchange(_ op: Int, inputs: [Stream], to: Stream) -> Instruction {
-        let count = UInt8(
-            template.values[template.ops[op].result.index].type.byteCount)
-        switch template.ops[op].kind {
-        case .distribute(let map, _):
-            return .distribute(from: inputs[0], to: to, count: count, laneMap(map))
-        case .permute(let map, _):
-            return .permute(from: inputs[0], to: to, count: count, laneMap(map))
-        case .shift(let by, _):
-            return .shift(from: inputs[0], to: to, count: count, by: Int16(by))
-        case .rotate(let by, _):
-            // A whole turn is none: the instruction names less than a superlane.
-            let turn = Int16(by % chip.lanesPerSuperlane)
-            return .rotate(from: inputs[0], to: to, count: count, by: turn)
-        case .select(_, _, let boundary):
-            return .select(
-                low: inputs[0], high: inputs[1], to: to, count: count, boundary: Int16(boundary))
-        case .matmul, .elementwise, .transpose, .gather, .scatter, .transfer, .ingress, .egress,
-            .pack, .byte:
-            preconditionFailure("op\(op) is not an SXM op")
-        }
-    }
-
-    /// Up to 16 vectors, each from a slice of its own, through a transposer a byte plane.
-    func placeTranspose(_ bundle: Bundle) throws(Infeasibility) {
-        let op = bundle.ops[0]
-        let uses = template.ops[op].operands
-        let result = template.ops[op].result
-        let type = template.values[result.index].type
-        for use in uses { try ensureImage(use.value, use.vector(0)) }
-        for plane in 0..<type.byteCount {
-            let start =
-                uses.map {
-                    earliestArrival($0.value, Int($0.start), type: type, at: 0) + chip.edge
-                }.max() ?? 0
-            _ = try firstCycle(from: start + choice.delay(), on: bundle.chip, op: op) {
-                cycle throws(Infeasibility) in
-                choice.order(Hemisphere.allCases).contains { side in
-                    let mark = tables[bundle.chip].mark
-                    let undo = scratchMark
-                    if transpose(op, plane: plane, side: side, place: bundle.chip, at: cycle) {
-                        return true
+    /// Takes the rows of all slots, in slices near the VXM in turn.
+    func placeExchangeSlots() throws(Infeasibility) {
+        for exchange in exchanges {
+            let value = template.values[exchange.part.index]
+            let (planes, slots) = (value.type.byteCount, exchange.transfers.count + 1)
+            let place = value.chip
+            let width = planes == 3 ? 4 : planes
+            var best: (slices: [QueueID], bank: Int, row: Int)?
+            for k in 0..<scratchSlices / width {
+                for side in Hemisphere.allCases {
+                    let slices = (0..<planes).map { srams[place].slice(side, k * width + $0) }
+                    for bank in 0..<chip.banksPerSlice {
+                        guard
+                            let row = srams[place].commonRow(
+                                slices, bank: bank, rows: slots, slot: 0),
+                            best == nil || row < best!.row
+                        else { continue }
+                        best = (slices, bank, row)
                     }
-                    tables[bundle.chip].rollBack(to: mark)
-                    rollBackScratch(to: undo)
-                    return false
                 }
             }
-            scratchLog.removeAll(keepingCapacity: true)
+            guard let best else { throw full(place, exchange.part) }
+            for slice in best.slices {
+                srams[place].take(slice, bank: best.bank, upTo: best.row + slots, slot: 0)
+            }
+            exchangeHomes.append(
+                BlockPlace(slices: best.slices, bank: best.bank, row: best.row, slot: 0))
+            pins[vectorBase[exchange.part.index]] = slotRows(exchangeHomes.count - 1, slot: 0)
         }
     }
 
-    private func transpose(
-        _ op: Int, plane: Int, side: Hemisphere, place: Int, at cycle: Int
-    ) -> Bool {
-        let uses = template.ops[op].operands
-        let result = template.ops[op].result
-        let edge = side.sign * chip.edge
-        let count = template.values[result.index].count
-        let table = tables[place]
-        guard
-            let unit = exchangeUnits(for: template.ops[op].kind, side: side).first(where: {
-                table.isFree($0, at: cycle)
-            })
-        else { return false }
-        let half = chip.transposerStreams
-        let bases = stride(from: 0, to: chip.streamsPerDirection, by: half).map { $0 }
-        for base in choice.order(bases) {
-            let mark = table.mark
-            let read = uses.enumerated().allSatisfy { i, use in
-                deliverPlane(
-                    use.value, Int(use.start), plane, to: edge, at: cycle,
-                    stream: Stream(side.outward, base + i), op: op)
-            }
-            guard read else {
-                table.rollBack(to: mark)
-                continue
-            }
-            for out in choice.order(bases) {
-                let inner = table.mark
-                let undo = scratchMark
-                let written = (0..<count).allSatisfy { j in
-                    writePlane(
-                        result, j, plane, from: edge, at: cycle + chip.transposeLatency,
-                        stream: Stream(side.inward, out + j), op: op)
-                }
-                if written {
-                    table.issue(
-                        .transpose(
-                            from: Stream(side.outward, base), inputs: UInt8(uses.count),
-                            to: Stream(side.inward, out), outputs: UInt8(count)),
-                        on: unit, at: cycle, op: OpID(op))
-                    return true
-                }
-                table.rollBack(to: inner)
-                rollBackScratch(to: undo)
-            }
-            table.rollBack(to: mark)
+    /// Where a slot rests, byte plane by byte plane.
+    private func slotRows(_ e: Int, slot: Int) -> [Location] {
+        let home = exchangeHomes[e]
+        return home.slices.map {
+            Location(slice: $0, bank: UInt8(home.bank), row: Int32(home.row + slot))
         }
-        return false
+    }
+
+    /// Sends the part to all chips of the orbit and takes theirs in.
+    func placeExchange(_ e: Int) throws(Infeasibility) {
+        let exchange = exchanges[e]
+        let place = template.values[exchange.part.index].chip
+        var links: [(link: LinkID, op: Int, slot: Int)] = []
+        for (k, op) in exchange.transfers.enumerated() {
+            guard let link = machine.topology.link(from: chips[place], to: orbitChips[place][k + 1])
+            else { preconditionFailure("the chips of an orbit are wired all to all") }
+            links.append((link, op, k + 1))
+        }
+        // Which slot the last part goes to depends on the chip: none is read before it is there.
+        var ready = 0
+        for plane in 0..<template.values[exchange.part.index].type.byteCount {
+            for side in Hemisphere.allCases {
+                let own = links.filter { chip.hemisphere(of: $0.link) == side }
+                guard !own.isEmpty else { continue }
+                let sent = try broadcast(e, plane: plane, side: side, own.map(\.link), place: place)
+                for (link, op, slot) in own {
+                    let at = try take(
+                        e, plane: plane, slot: slot, over: link, op: op, place: place, sent: sent)
+                    ready = max(ready, at + chip.writeToRead)
+                }
+            }
+        }
+        let part = vectorBase[exchange.part.index]
+        copies[part][0].ready = max(copies[part][0].ready, ready)
+        for (k, op) in exchange.transfers.enumerated() {
+            copies[vectorBase[template.ops[op].result.index]] = [
+                Copy(planes: slotRows(e, slot: k + 1), ready: copies[part][0].ready)
+            ]
+        }
+    }
+
+    /// One byte plane of the own part over all links of a side at once: they sample one stream.
+    private func broadcast(
+        _ e: Int, plane: Int, side: Hemisphere, _ links: [LinkID], place: Int
+    ) throws(Infeasibility) -> Int {
+        let part = exchanges[e].part
+        let edge = side.sign * chip.edge
+        let type = template.values[part.index].type
+        var start = earliestArrival(part, 0, type: type, at: edge)
+        for link in links { start = max(start, linkReady(link, place: place)) }
+        let op = exchanges[e].transfers[0]
+        let at = try firstCycle(from: start, on: place, op: op) { cycle throws(Infeasibility) in
+            guard links.allSatisfy({ tables[place].isFree(chip.queue(of: .link($0)), at: cycle) })
+            else { return false }
+            for stream in anyStream([side.outward, side.inward])
+            where deliverPlane(
+                part, 0, plane, to: edge, at: cycle, stream: stream, op: op, exchange: e)
+            {
+                for link in links {
+                    tables[place].issue(
+                        .send(stream), on: chip.queue(of: .link(link)), at: cycle,
+                        op: OpID(exchanges[e].transfers[0]))
+                }
+                return true
+            }
+            return false
+        }
+        tables[place].commit()
+        for link in links { linkHistory[place * chip.linkCount + link.index].sends.append(at) }
+        return at
+    }
+
+    /// The first cycle at which the link may send: it keeps its interval, and the FIFO at the other
+    /// end, which by symmetry is emptied as the own one is, has room.
+    private func linkReady(_ link: LinkID, place: Int) -> Int {
+        let history = linkHistory[place * chip.linkCount + link.index]
+        guard let axis = machine.topology.axis(of: link), let last = history.sends.last else {
+            return 0
+        }
+        let interval = axis.interval
+        var start = last + interval.numerator / interval.denominator
+        if history.sends.count >= interval.denominator {
+            start = max(
+                start,
+                history.sends[history.sends.count - interval.denominator] + interval.numerator)
+        }
+        if history.receives.count >= chip.receiveDepth {
+            let oldest = history.receives[history.receives.count - chip.receiveDepth]
+            start = max(start, oldest - axis.latency)
+        }
+        return start
+    }
+
+    /// Takes in what the chip at the other end sent at the same cycle; the cycle of the write.
+    private func take(
+        _ e: Int, plane: Int, slot: Int, over link: LinkID, op: Int, place: Int, sent: Int
+    ) throws(Infeasibility) -> Int {
+        let h = place * chip.linkCount + link.index
+        let queue = chip.queue(of: .link(link))
+        let side = chip.hemisphere(of: link)
+        let latency = machine.topology.axis(of: link)?.latency ?? 0
+        let location = slotRows(e, slot: slot)[plane]
+        let target = srams[place].register(of: location.slice)
+        let table = tables[place]
+        let edge = side.sign * chip.edge
+        let hops = abs(target - edge)
+        let start = max(sent + latency, (linkHistory[h].receives.last ?? -1) + 1)
+        let at = try firstCycle(from: start, on: place, op: op) { cycle throws(Infeasibility) in
+            let arrival = cycle + chip.receiveLatency
+            guard table.isFree(queue, at: cycle),
+                table.canWrite(location.slice, bank: Int(location.bank), at: arrival + hops)
+            else { return false }
+            for stream in anyStream([side.inward])
+            where table.isFree(stream, from: edge, at: arrival, to: target) {
+                table.occupy(stream, from: edge, at: arrival, to: target)
+                table.issue(.receive(stream), on: queue, at: cycle, op: OpID(op))
+                table.issue(
+                    .memory(.none, .write(location.address, stream)), on: location.slice,
+                    at: arrival + hops, op: OpID(op), exchange: e)
+                return true
+            }
+            return false
+        }
+        table.commit()
+        linkHistory[h].receives.append(at)
+        return at + chip.receiveLatency + hops
     }
 }

@@ -8,7 +8,7 @@ extension Placer {
     /// Reads one byte plane so that it passes `register` in `cycle` on exactly that stream.
     func deliverPlane(
         _ value: ValueID, _ vector: Int, _ plane: Int, to register: Int, at cycle: Int,
-        stream: Stream, op: Int
+        stream: Stream, op: Int, exchange: Int = -1
     ) -> Bool {
         let place = template.values[value.index].chip
         let table = tables[place]
@@ -25,7 +25,7 @@ extension Placer {
             table.occupy(stream, from: start, at: issue + chip.readLatency, to: register)
             table.issue(
                 .memory(.read(location.address, stream), .none), on: location.slice, at: issue,
-                op: OpID(op))
+                op: OpID(op), exchange: exchange)
             return true
         }
         return false
@@ -81,7 +81,7 @@ extension Placer {
         return false
     }
 
-    private func anyStream(_ directions: [Direction]) -> [Stream] {
+    func anyStream(_ directions: [Direction]) -> [Stream] {
         directions.flatMap { direction in
             (0..<chip.streamsPerDirection).map { Stream(direction, $0) }
         }

@@ -106,7 +106,8 @@ extension Placer {
                 for (k, row) in rows.enumerated() {
                     table.issue(
                         .memory(.none, .write(row.address, emission.stream!.advanced(by: k))),
-                        on: row.slice, at: cycles[k], op: OpID(op))
+                        on: row.slice, at: cycles[k], op: OpID(op),
+                        exchange: exchangeOf[value.index] ?? -1)
                 }
                 let slot = vectorBase[value.index] + vector
                 copies[slot].append(Copy(planes: rows, ready: cycles.max()! + chip.writeToRead))

@@ -38,7 +38,8 @@ extension Placer {
     }
 
     /// For each parameter, the last cycle at which one of its rows is read; -1 if none is.
-    var lastReads: [Int] {
+    /// - Complexity: O(rows of the chip); keep the result.
+    func lastReads() -> [Int] {
         let uses = chips.indices.map { RowUses(chip: chip, issues: tables[$0].issues) }
         return template.values.enumerated().map { v, value in
             (0..<value.count).flatMap { copies[vectorBase[v] + $0] }.flatMap(\.planes).map {
@@ -56,7 +57,7 @@ extension Placer {
             // What a parameter was given is listed where it is made.
             for copy in copies[vectorBase[v] + vector].dropFirst(given[vectorBase[v] + vector]) {
                 for (plane, location) in copy.planes.enumerated() {
-                    let life = isImage ? 0..<end : uses.life(of: location)
+                    let life = isImage ? 0..<end : life(of: location, v, uses)
                     let live = life.lowerBound..<max(life.upperBound, lastRead + 1)
                     result.append(
                         Allocation(
@@ -71,6 +72,18 @@ extension Placer {
             }
         }
         return result
+    }
+
+    /// From the first write to one past the last read: of a slot of an exchange, those of all its
+    /// slots, since the chip's number decides which is written when.
+    private func life(of location: Location, _ value: Int, _ uses: RowUses) -> Range<Int> {
+        guard let e = exchangeOf[value] else { return uses.life(of: location) }
+        let lives = (0...exchanges[e].transfers.count).map { slot in
+            var other = location
+            other.row = Int32(exchangeHomes[e].row + slot)
+            return uses.life(of: other)
+        }
+        return (lives.map(\.lowerBound).min() ?? 0)..<(lives.map(\.upperBound).max() ?? 0)
     }
 
     private func rows(
@@ -104,15 +117,19 @@ private struct RowUses {
         read = Array(repeating: -1, count: count)
         readBefore = Array(repeating: -1, count: count)
         for issue in issues {
+            // Runs read weights: only single instructions write.
             if case .memory(_, .write(let row, _)) = issue.instruction, row.slot == 0 {
                 let i = index(issue.queue, row)
                 written[i] = min(written[i], Int32(issue.cycle))
             }
         }
         for issue in issues {
-            if case .memory(.read(let row, _), _) = issue.instruction, row.slot == 0 {
-                let i = index(issue.queue, row)
-                let cycle = Int32(issue.cycle)
+            guard case .memory(.read(let row, _), _) = issue.instruction, row.slot == 0 else {
+                continue
+            }
+            for k in 0..<Int(issue.count) {
+                let i = index(issue.queue, row) + k
+                let cycle = Int32(issue.cycle + k)
                 if cycle > written[i] {
                     read[i] = max(read[i], cycle)
                 } else {

@@ -3,9 +3,11 @@ import LPUMachine
 import LPUNumerics
 import LPUSupport
 
-/// Rows that a tile is loaded from: a location a column and weight stream.
+/// Rows that a tile is loaded from: those of each weight stream one after another in a slice.
 struct WeightRows {
-    var locations: [[Location?]]
+    /// Where column 0 comes from, and how many columns the stream takes part in.
+    var streams: [(location: Location, count: Int)]
+    var columns: Int
     /// From when on all of them may be read.
     var ready: Int
 }
@@ -17,45 +19,37 @@ extension Placer {
     func weightRows(
         _ tile: Tile, type: ElementType, on plane: PlaneChoice, place: Int
     ) throws(Infeasibility) -> WeightRows {
-        let columns = (tile.count + chip.weightStreamsPerPlane - 1) / chip.weightStreamsPerPlane
-        let streams = chip.weightStreamsPerPlane
+        let width = chip.weightStreamsPerPlane
+        let columns = (tile.count + width - 1) / width
         if tile.sources.count == 1, isImage(tile.sources[0].value),
             blockPlaces[root(tile.sources[0].value).index] == nil
         {
             let rest = try tilePlace(tile, type: type, on: plane, place: place)
-            let locations = (0..<columns).map { column in
-                rest.slices.map {
-                    Optional(
+            return WeightRows(
+                streams: rest.slices.map {
+                    (
                         Location(
-                            slice: $0, bank: UInt8(rest.bank), row: Int32(rest.row + column),
-                            slot: UInt8(rest.slot)))
-                }
-            }
-            return WeightRows(locations: locations, ready: 0)
+                            slice: $0, bank: UInt8(rest.bank), row: Int32(rest.row),
+                            slot: UInt8(rest.slot)), columns
+                    )
+                }, columns: columns, ready: 0)
         }
-        var ready = 0
-        var locations: [[Location?]] = []
-        for column in 0..<columns {
-            var row: [Location?] = []
-            for byte in 0..<type.byteCount {
-                for s in 0..<streams {
-                    let n = column * streams + s
-                    guard n < tile.count else {
-                        row.append(nil)
-                        continue
-                    }
-                    let (value, vector) = tile.vector(n)
-                    let block = try blockPlace(value)
-                    ready = max(ready, regionReady[value.index])
-                    row.append(
+        var rows = WeightRows(streams: [], columns: columns, ready: 0)
+        for byte in 0..<type.byteCount {
+            for s in 0..<width {
+                let count = max(0, (tile.count - s + width - 1) / width)
+                let (value, vector) = tile.vector(s)
+                let block = try blockPlace(value)
+                rows.ready = max(rows.ready, regionReady[value.index])
+                rows.streams.append(
+                    (
                         Location(
                             slice: block.slices[byte], bank: UInt8(block.bank),
-                            row: Int32(block.row + vector), slot: UInt8(block.slot)))
-                }
+                            row: Int32(block.row + vector), slot: UInt8(block.slot)), count
+                    ))
             }
-            locations.append(row)
         }
-        return WeightRows(locations: locations, ready: ready)
+        return rows
     }
 
     /// `true` iff it rests in SRAM before cycle 0, by itself or as what a parameter is bound to.
@@ -89,9 +83,15 @@ extension Placer {
         let candidates = choice.order(weightSets(type: type, plane: plane.plane)).map { set in
             set.map { srams[place].slice(plane.hemisphere, $0) }
         }
-        let best = try takeRows(rows, of: value, from: candidates) {
+        // Tiles that follow one another on a plane do so in its slices too, so that their reads
+        // fold; the slack keeps the banks even.
+        let home = tileHomes[place][planeIndex(plane)]
+        let best = try takeRows(
+            rows, of: value, from: candidates, preferring: home, slack: 4 * rows
+        ) {
             choice.order(Array(0..<chip.banksPerSlice))
         }
+        tileHomes[place][planeIndex(plane)] = (best.bank, best.slices)
         let result = TilePlace(
             start: start, rows: rows, hemisphere: plane.hemisphere, plane: plane.plane,
             slices: (0..<type.byteCount * width).map { best.slices[$0] }, bank: best.bank,
@@ -100,9 +100,12 @@ extension Placer {
         return result
     }
 
-    /// Takes the lowest rows that are free in all slices of a candidate, for an image value.
+    /// Takes the lowest rows that are free in all slices of a candidate, for an image value: those
+    /// of the preferred one where they are at most `slack` further.
     private func takeRows(
-        _ rows: Int, of value: ValueID, from candidates: [[QueueID]], banks: () -> [Int]
+        _ rows: Int, of value: ValueID, from candidates: [[QueueID]],
+        preferring home: (bank: Int, slices: [QueueID])? = nil, slack: Int = 0,
+        banks: () -> [Int]
     ) throws(Infeasibility) -> (bank: Int, row: Int, slices: [QueueID]) {
         let place = template.values[value.index].chip
         let slot = slot(of: value)
@@ -116,6 +119,13 @@ extension Placer {
                 else { continue }
                 best = (bank, row, slices)
             }
+        }
+        if let home, let lowest = best, candidates.contains(home.slices),
+            let row = srams[place].commonRow(
+                home.slices, bank: home.bank, rows: rows, slot: slot),
+            row <= lowest.row + slack
+        {
+            best = (home.bank, row, home.slices)
         }
         guard let best else { throw full(place, value) }
         for slice in best.slices {

@@ -4,18 +4,6 @@ import LPUNumerics
 import LPUSchedule
 import LPUSupport
 
-/// What a plane (tandem: both of a side) holds while the schedule grows.
-struct PlaneState {
-    var tile: Tile?
-    var lastInstall: Int
-    /// The last cycle that a matmul takes.
-    var lastMatmul: Int
-    var matmuls: [Int] = []
-    /// The accumulator row that the next op takes, and of each row the last accumulate so far.
-    var nextRow = 0
-    var rowUsed: [Int] = []
-}
-
 /// Places the bundles of one template, one after another, each iteration at the first cycle at
 /// which every queue, port, bank, stream register and buffer it needs is free: list scheduling
 /// with backfilling on reservation tables (Rau, MICRO-27 1994, without the modulo).
@@ -54,9 +42,20 @@ final class Placer {
     /// `place * links + link`.
     var linkHistory: [LinkHistory]
     var laneMaps: [[Int16]] = []
-    /// The plane of each matmul op, and its first accumulator row there.
+    /// The plane of each matmul op, its first accumulator row there, and the tiles of its terms.
     var planeOf: [PlaneChoice?]
     var rowOf: [Int]
+    var tileUseOf: [[Int]]
+    var tileUses: [TileUse] = []
+    /// By place and plane, the bank and slices that its last image tile rests in.
+    var tileHomes: [[(bank: Int, slices: [QueueID])?]]
+    /// Parts that all chips of an orbit send each other, and where their slots rest.
+    let exchanges: [Exchange]
+    var exchangeHomes: [BlockPlace] = []
+    /// The chips that each representative stands for, itself first.
+    let orbitChips: [[ChipID]]
+    /// Of each value that is a part, or arrives by an exchange's transfer, the exchange.
+    private(set) var exchangeOf: [Int?]
     /// For a scattered version of a region, from when on its rows may be read.
     var regionReady: [Int]
     /// Of a region, the last cycle at which its rows were read.
@@ -68,7 +67,8 @@ final class Placer {
 
     init(
         machine: Machine, template: ProgramTemplate, chips: [ChipID], choice: Choice,
-        srams: [SRAM], bindings: [Binding?], repeats: Bool
+        srams: [SRAM], bindings: [Binding?], repeats: Bool, exchanges: [Exchange] = [],
+        orbitChips: [[ChipID]] = []
     ) {
         self.machine = machine
         self.srams = srams
@@ -79,11 +79,10 @@ final class Placer {
         self.chips = chips
         self.choice = choice
         tables = chips.map { _ in Reservations(chip: machine.chip) }
-        let idle = PlaneState(
-            tile: nil, lastInstall: -1, lastMatmul: -1,
-            rowUsed: Array(repeating: -1, count: machine.chip.accumulatorRows))
         planes = chips.map { _ in
-            Array(repeating: idle, count: 2 * machine.chip.planesPerHemisphere)
+            Array(
+                repeating: PlaneState(rows: machine.chip.accumulatorRows),
+                count: 2 * machine.chip.planesPerHemisphere)
         }
         linkHistory = Array(
             repeating: LinkHistory(), count: chips.count * machine.chip.linkCount)
@@ -99,6 +98,15 @@ final class Placer {
         blockPlaces = Array(repeating: nil, count: template.values.count)
         planeOf = Array(repeating: nil, count: template.ops.count)
         rowOf = Array(repeating: 0, count: template.ops.count)
+        tileUseOf = Array(repeating: [], count: template.ops.count)
+        tileHomes = planes.map { $0.map { _ in nil } }
+        self.exchanges = exchanges
+        self.orbitChips = orbitChips
+        exchangeOf = template.values.map { _ in nil }
+        for (e, exchange) in exchanges.enumerated() {
+            exchangeOf[exchange.part.index] = e
+            for op in exchange.transfers { exchangeOf[template.ops[op].result.index] = e }
+        }
         regionReady = Array(repeating: 0, count: template.values.count)
         blockHomes = template.blockHomes(stripes: machine.chip.weightStreamsPerPlane)
         lastRead = Array(repeating: -1, count: template.values.count)
@@ -120,25 +128,18 @@ final class Placer {
 
     /// Places every op of the template.
     func run() throws(Infeasibility) {
+        try choosePlanes()
+        try placeExchangeSlots()
         for b in bundles.indices {
             try place(bundle: b)
             tables[bundles[b].chip].commit()
         }
     }
 
-    /// The bursts and the SRAM map of each chip; `ends` are the last cycles at which later
-    /// templates read a value of this one.
-    func programs(ends: [Int]) -> [ChipProgram] {
-        chips.indices.map { place in
-            let bursts = Folding(chip: chip).bursts(tables[place].issues)
-            return ChipProgram(bursts: bursts, allocations: allocations(of: place, ends: ends))
-        }
-    }
-
     /// Cycles that one placement takes before the next may begin on its chips: the last issue, and
     /// what keeps the sends of two placements on one link apart.
     var length: Int {
-        let last = tables.flatMap(\.issues).map(\.cycle).max() ?? -1
+        let last = tables.lazy.flatMap(\.issues).map(\.last).max() ?? -1
         let margins = machine.topology.axes.map(\.interval).map {
             $0.numerator - ($0.denominator - 1) * ($0.numerator / $0.denominator)
         }
@@ -167,7 +168,13 @@ final class Placer {
                     try copyAcross(data, i, op: bundle.ops[0])
                     try placeScatter(bundle, iteration: i)
                 }
-            case .transfer: try placeTransfer(bundle, iteration: i)
+            case .transfer:
+                if let e = exchangeOf[op.result.index] {
+                    // All of its transfers are placed together, as the first one is reached.
+                    if exchanges[e].transfers[0] == bundle.ops[0] { try placeExchange(e) }
+                } else {
+                    try placeTransfer(bundle, iteration: i)
+                }
             case .ingress: try placeIngress(bundle, iteration: i)
             case .egress: try placeEgress(bundle, iteration: i)
             case .pack, .byte: break

@@ -24,12 +24,18 @@ final class Reservations {
         var old: UInt64
     }
 
-    /// An instruction in its cycle.
+    /// An instruction in its cycle, or `count` of them in as many cycles, the address one further
+    /// in each.
     struct Issue {
         var cycle: Int
         var queue: QueueID
         var instruction: Instruction
         var op: OpID
+        var count: Int32 = 1
+        /// The exchange whose slot it reads or writes by the chip's own number; -1 for none.
+        var exchange: Int32 = -1
+
+        var last: Int { cycle + Int(count) - 1 }
     }
 
     /// A point to roll back to.
@@ -96,7 +102,9 @@ final class Reservations {
     }
 
     /// - Requires: the queue is free then (MEM: the half that is used).
-    func issue(_ instruction: Instruction, on queue: QueueID, at cycle: Int, op: OpID) {
+    func issue(
+        _ instruction: Instruction, on queue: QueueID, at cycle: Int, op: OpID, exchange: Int = -1
+    ) {
         reach(cycle)
         let index = cycle * queueCount + queue.index
         log.append(Change(isSlot: true, index: index, old: UInt64(slots[index])))
@@ -107,7 +115,75 @@ final class Reservations {
             .shift, .rotate, .select, .send, .receive, .ingress, .egress:
             slots[index] = 1
         }
-        issues.append(Issue(cycle: cycle, queue: queue, instruction: instruction, op: op))
+        issues.append(
+            Issue(
+                cycle: cycle, queue: queue, instruction: instruction, op: op,
+                exchange: Int32(exchange)))
+    }
+
+    // MARK: Runs
+
+    /// `true` iff the queue is free for `count` cycles.
+    func isFree(_ queue: QueueID, at cycle: Int, count: Int) -> Bool {
+        guard cycle >= 0 else { return false }
+        reach(cycle + count)
+        return (0..<count).allSatisfy { slots[(cycle + $0) * queueCount + queue.index] == 0 }
+    }
+
+    /// `true` iff the slice can read the bank for `count` cycles.
+    func canRead(_ slice: QueueID, bank: Int, at cycle: Int, count: Int) -> Bool {
+        guard cycle >= 0 else { return false }
+        reach(cycle + count)
+        var index = cycle * queueCount + slice.index
+        for _ in 0..<count {
+            let state = slots[index]
+            if state & 0x0f != 0 || Int(state >> 4) == bank + 1 { return false }
+            index += queueCount
+        }
+        return true
+    }
+
+    /// `true` iff values put on `stream` at `register` in `count` cycles survive up to `last`.
+    func isFree(
+        _ stream: Stream, from register: Int, at cycle: Int, to last: Int, count: Int
+    ) -> Bool {
+        guard cycle >= 0 else { return false }
+        reach(cycle + count + 2 * edge)
+        let mask = bits(register, last)
+        var i = index(stream, register, cycle)
+        for _ in 0..<count {
+            if registers[i] & mask != 0 { return false }
+            i += streamCount
+        }
+        return true
+    }
+
+    /// Issues `instruction` in `count` cycles, for good: it is not rolled back.
+    /// - Requires: the queue is free then (MEM: the half that is used).
+    func issueRun(
+        _ instruction: Instruction, on queue: QueueID, at cycle: Int, count: Int, op: OpID
+    ) {
+        reach(cycle + count)
+        let state: UInt8
+        if case .memory(let read, let write) = instruction {
+            state = Self.bank(of: read) | Self.bank(of: write) << 4
+        } else {
+            state = 1
+        }
+        for k in 0..<count { slots[(cycle + k) * queueCount + queue.index] |= state }
+        issues.append(
+            Issue(
+                cycle: cycle, queue: queue, instruction: instruction, op: op, count: Int32(count)))
+    }
+
+    /// Occupies the registers in `count` cycles, for good.
+    func occupyRun(
+        _ stream: Stream, from register: Int, at cycle: Int, to last: Int, count: Int
+    ) {
+        reach(cycle + count + 2 * edge)
+        let mask = bits(register, last)
+        let first = index(stream, register, cycle)
+        for k in 0..<count { registers[first + k * streamCount] |= mask }
     }
 
     private static func bank(of read: MemoryRead) -> UInt8 {

@@ -12,7 +12,8 @@ public enum Strategy: Hashable, Sendable {
     case random(seed: UInt64)
 }
 
-/// Schedules a legal program for the machine: each template once, its instances one after another.
+/// Schedules a legal program for the machine: each template once, of its places that are alike one,
+/// and the instances one after another.
 /// - Throws: `Infeasibility` where SRAM or a unit is too small for it.
 public func schedule(
     _ program: Program, digest: String, for machine: Machine, strategy: Strategy = .list
@@ -27,6 +28,10 @@ private struct Assembly {
     let program: Program
     let machine: Machine
     let strategy: Strategy
+    /// Of each template, where its places are alike.
+    let symmetries: [Symmetry?]
+    /// Where values that pass between templates rest.
+    var homes: Homes
     /// Of each template, once its first instance is reached.
     var placers: [Placer?]
     /// Rows taken so far, by chip.
@@ -39,96 +44,87 @@ private struct Assembly {
         self.strategy = strategy
         placers = program.templates.map { _ in nil }
         srams = Array(repeating: nil, count: machine.chipCount)
+        symmetries = program.templates.enumerated().map { t, template in
+            guard strategy == .list, let found = Symmetry(template) else { return nil }
+            let fits = program.instances.allSatisfy {
+                $0.template != t || found.fits($0.chips, machine.topology)
+            }
+            return fits ? found : nil
+        }
+        homes = Homes(program, symmetries)
     }
+
+    /// The template that is timed: the representatives alone where places are alike.
+    private func timed(_ t: Int) -> ProgramTemplate {
+        symmetries[t]?.template ?? program.templates[t]
+    }
+
+    /// Places that one timed place stands for.
+    private func size(_ t: Int) -> Int { symmetries[t]?.size ?? 1 }
 
     mutating func placeTemplates() throws(Infeasibility) {
         for (i, instance) in program.instances.enumerated() where placers[instance.template] == nil
         {
-            let template = program.templates[instance.template]
-            let bindings = template.values.indices.map { v in
-                template.values[v].origin == .parameter
-                    ? program.origin(of: ValueID(v), in: i) : nil
-            }
+            let t = instance.template
+            let template = timed(t)
+            let size = size(t)
             let choice: Choice =
                 switch strategy {
                 case .list: .list
                 case .random(let seed): .random(seed: seed &+ UInt64(i))
                 }
+            let orbits = (0..<template.chipCount).map {
+                Array(instance.chips[$0 * size..<($0 + 1) * size])
+            }
             let placer = Placer(
-                machine: machine, template: template, chips: instance.chips, choice: choice,
-                srams: instance.chips.indices.map { rows(taken: instance.template, at: $0) },
-                bindings: bindings,
-                repeats: repeats(instance.template))
+                machine: machine, template: template, chips: orbits.map { $0[0] }, choice: choice,
+                srams: orbits.indices.map { rows(taken: t, at: $0) },
+                bindings: homes.bindings(of: i), repeats: repeats(t),
+                exchanges: symmetries[t]?.exchanges ?? [], orbitChips: orbits)
             placer.laneMaps = laneMaps
-            takeArguments(placer)
-            pinResults(placer, template: instance.template)
+            homes.settle(placer, template: t)
             try placer.run()
             laneMaps = placer.laneMaps
+            homes.note(placer, template: t)
             giveImages(placer)
-            for other in program.instances where other.template == instance.template {
-                for (place, chip) in other.chips.enumerated() {
+            for other in program.instances where other.template == t {
+                for (q, chip) in other.chips.enumerated() {
                     var taken = srams[chip.index] ?? SRAM(chip: machine.chip)
-                    taken.formUnion(placer.srams[place])
+                    taken.formUnion(placer.srams[q / size])
                     srams[chip.index] = taken
                 }
             }
-            placers[instance.template] = placer
+            placers[t] = placer
         }
     }
 
     /// `true` iff some chips run the template more than once: each time with rows of its own.
     private func repeats(_ template: Int) -> Bool {
-        let chips = program.instances.filter { $0.template == template }.map(\.chips)
-        return chips.enumerated().contains { chips[..<$0].contains($1) }
-    }
-
-    /// Parameters rest where the values are that they are bound to.
-    private func takeArguments(_ placer: Placer) {
-        for (v, binding) in placer.bindings.enumerated() {
-            guard let binding, let owner = owner(binding) else { continue }
-            let count = placer.template.values[v].count
-            for i in 0..<count {
-                let slot = placer.vectorBase[v] + i
-                placer.copies[slot] = owner.restingCopies(binding.value, i)
-                placer.given[slot] = placer.copies[slot].count
-            }
-            placer.tilePlaces[v] = owner.tilePlaces[binding.value.index]
-            placer.blockPlaces[v] = owner.blockPlaces[binding.value.index]
+        var seen = Set<ChipID>()
+        for instance in program.instances where instance.template == template {
+            for chip in instance.chips where !seen.insert(chip).inserted { return true }
         }
+        return false
     }
 
-    /// Rows that no template has taken at that place on any chip that the template is placed on.
+    /// Rows that no template has taken at that timed place on any chip that it stands for.
     private func rows(taken template: Int, at place: Int) -> SRAM {
+        let size = size(template)
         var result = SRAM(chip: machine.chip)
         for instance in program.instances where instance.template == template {
-            if let taken = srams[instance.chips[place].index] { result.formUnion(taken) }
+            for chip in instance.chips[place * size..<(place + 1) * size] {
+                if let taken = srams[chip.index] { result.formUnion(taken) }
+            }
         }
         return result
-    }
-
-    /// A result that an instance of a placed template, or of the same, takes as a parameter is
-    /// written where that parameter rests, so that all instances share one template.
-    private func pinResults(_ placer: Placer, template: Int) {
-        for instance in program.instances {
-            guard let taker = instance.template == template ? placer : placers[instance.template]
-            else { continue }
-            let parameters = taker.template.values.indices.filter {
-                taker.template.values[$0].origin == .parameter
-            }
-            for (parameter, argument) in zip(parameters, instance.arguments)
-            where program.instances[argument.instance].template == template {
-                for k in 0..<taker.template.values[parameter].count {
-                    let home = taker.copies[taker.vectorBase[parameter] + k].first
-                    placer.pins[placer.vectorBase[argument.value.index] + k] = home?.planes
-                }
-            }
-        }
     }
 
     /// Rows that a template chose for images of others belong to their owners' map.
     private func giveImages(_ placer: Placer) {
         for (v, binding) in placer.bindings.enumerated() {
-            guard let binding, binding.isImage, let owner = owner(binding) else { continue }
+            guard let binding, binding.isImage,
+                let owner = placers[program.instances[binding.instance].template]
+            else { continue }
             for i in 0..<placer.template.values[v].count {
                 owner.copies[owner.vectorBase[binding.value.index] + i] =
                     placer.copies[placer.vectorBase[v] + i].map {
@@ -140,17 +136,17 @@ private struct Assembly {
         }
     }
 
-    private func owner(_ binding: Binding) -> Placer? {
-        placers[program.instances[binding.instance].template]
-    }
-
     // MARK: The schedule
 
     func schedule(digest: String) throws(Infeasibility) -> Schedule {
-        let starts = starts()
-        let ends = ends(starts)
-        let placed = zip(placers, ends).compactMap { placer, ends in
-            placer.map { ScheduleTemplate(name: $0.template.name, chips: $0.programs(ends: ends)) }
+        let lengths = placers.map { $0?.length ?? 0 }
+        let starts = starts(lengths)
+        let ends = ends(starts, lengths)
+        let placed = zip(placers, ends).enumerated().compactMap { t, pair in
+            pair.0.map {
+                ScheduleTemplate(
+                    name: $0.template.name, chips: $0.programs(ends: pair.1, symmetries[t]))
+            }
         }
         var placements: [Placement] = []
         var (opBase, valueBase) = (0, 0)
@@ -171,46 +167,38 @@ private struct Assembly {
     }
 
     /// Each instance when its chips are free and its arguments made.
-    private func starts() -> [Int] {
+    private func starts(_ lengths: [Int]) -> [Int] {
         var free = Array(repeating: 0, count: machine.chipCount)
         var ends: [Int] = []
         return program.instances.map { instance in
             let start = max(
                 instance.chips.map { free[$0.index] }.max() ?? 0,
                 instance.arguments.map { ends[$0.instance] }.max() ?? 0)
-            let end = start + (placers[instance.template]?.length ?? 0)
+            let end = start + lengths[instance.template]
             ends.append(end)
             for chip in instance.chips { free[chip.index] = end }
             return start
         }
     }
 
-    /// For each template and value, the last cycle, from the start of the instance that makes it,
-    /// at which a later instance reads it; -1 if none does.
-    private func ends(_ starts: [Int]) -> [[Int]] {
-        let total =
-            zip(starts, program.instances).map {
-                $0 + (placers[$1.template]?.length ?? 0)
-            }.max() ?? 0
+    /// For each template and timed value, the last cycle, from the start of the instance that
+    /// makes it, at which a later instance reads it; -1 if none does.
+    private func ends(_ starts: [Int], _ lengths: [Int]) -> [[Int]] {
+        let total = zip(starts, program.instances).map { $0 + lengths[$1.template] }.max() ?? 0
         // Constants rest as long as the step takes.
-        var ends = program.templates.enumerated().map { t, template in
-            template.values.map { value in
-                if case .image = value.origin, placers[t]?.repeats == false {
-                    total - 1
-                } else {
-                    -1
-                }
+        var ends = placers.enumerated().map { t, placer in
+            timed(t).values.map { value in
+                if case .image = value.origin, placer?.repeats == false { total - 1 } else { -1 }
             }
         }
+        let reads = placers.map { $0?.lastReads() ?? [] }
         for (i, instance) in program.instances.enumerated() {
-            guard let placer = placers[instance.template] else { continue }
-            let reads = placer.lastReads
-            for (v, value) in placer.template.values.enumerated() where value.origin == .parameter {
-                let origin = program.origin(of: ValueID(v), in: i)
-                let template = program.instances[origin.instance].template
-                let end = starts[i] + reads[v] - starts[origin.instance]
-                for base in placers[template]?.restingValues(of: origin.value) ?? [] {
-                    ends[template][base.index] = max(ends[template][base.index], end)
+            homes.forEachOrigin(of: i) { parameter, origin in
+                let t = program.instances[origin.instance].template
+                let end = starts[i] + reads[instance.template][parameter.index]
+                    - starts[origin.instance]
+                for base in placers[t]?.restingValues(of: origin.value) ?? [] {
+                    ends[t][base.index] = max(ends[t][base.index], end)
                 }
             }
         }
@@ -221,10 +209,11 @@ private struct Assembly {
     private func slots(of i: Int) throws(Infeasibility) -> [SlotOffset] {
         let instance = program.instances[i]
         guard let placer = placers[instance.template], placer.repeats else { return [] }
+        let size = size(instance.template)
         let stride = placer.srams.map(\.slotRows).max() ?? 0
         let base =
-            zip(instance.chips, placer.srams).map { chip, placed in
-                srams[chip.index]?.slotBase(of: placed) ?? 0
+            instance.chips.enumerated().map { q, chip in
+                srams[chip.index]?.slotBase(of: placer.srams[q / size]) ?? 0
             }.max() ?? 0
         let before = program.instances[..<i].count {
             $0.template == instance.template && $0.chips == instance.chips

@@ -1,0 +1,249 @@
+import LPUDataflow
+import LPUMachine
+import LPUNumerics
+import LPUSupport
+
+/// The planes that a bundle's matmuls run on, by op.
+struct PlaneChoice: Hashable {
+    var hemisphere: Hemisphere
+    /// The even plane of a tandem pair.
+    var plane: Int
+}
+
+/// Matmuls of one tile that follow one another on a plane: it is loaded and installed once.
+struct TileUse {
+    var tile: Tile
+    var type: ElementType
+    var plane: PlaneChoice
+    var place: Int
+    /// The first op that wants it.
+    var op: Int
+    /// The cycle after its last load; nil while it is not loaded.
+    var loaded: Int?
+    var isInstalled = false
+}
+
+/// What a plane holds while the schedule grows.
+struct PlaneState {
+    var lastInstall = -1
+    /// The last cycle that a matmul takes.
+    var lastMatmul = -1
+    /// Of the installed tile.
+    var matmuls: [Int] = []
+    /// The accumulator row that the next op takes, and of each row the last accumulate so far.
+    var nextRow = 0
+    var rowUsed: [Int]
+    /// Its tiles in program order, and how many of them have been installed.
+    var uses: [Int] = []
+    var installed = 0
+
+    init(rows: Int) { rowUsed = Array(repeating: -1, count: rows) }
+}
+
+extension Placer {
+    func planeIndex(_ choice: PlaneChoice) -> Int {
+        Int(choice.hemisphere.rawValue) * chip.planesPerHemisphere + choice.plane
+    }
+
+    /// The planes that a tile of `type` takes.
+    private func held(_ plane: PlaneChoice, _ type: ElementType) -> [Int] {
+        let p = planeIndex(plane)
+        return type == .fp16 ? [p, p + 1] : [p]
+    }
+
+    /// Deals the matmuls out to the planes in program order: so each plane knows which tile it
+    /// loads next while it multiplies by the one before.
+    func choosePlanes() throws(Infeasibility) {
+        var work = chips.map { _ in Array(repeating: 0, count: 2 * chip.planesPerHemisphere) }
+        for bundle in bundles {
+            var used: [Int] = []
+            for op in bundle.ops {
+                guard case .matmul(let terms) = template.ops[op].kind else { continue }
+                let type = template.values[terms[0].activation.value.index].type
+                let plane = try choosePlane(
+                    for: terms[0].tile, type: type, place: bundle.chip, avoiding: used,
+                    work[bundle.chip])
+                used.append(planeIndex(plane))
+                planeOf[op] = plane
+                tileUseOf[op] = terms.map {
+                    note($0.tile, type: type, plane, place: bundle.chip, op: op, &work)
+                }
+                for p in held(plane, type) {
+                    work[bundle.chip][p] += terms.count * bundle.count
+                }
+            }
+        }
+    }
+
+    /// The plane with the least work; one that holds the tile already, or a side that holds its
+    /// rows, comes first.
+    private func choosePlane(
+        for tile: Tile, type: ElementType, place: Int, avoiding used: [Int], _ work: [Int]
+    ) throws(Infeasibility) -> PlaneChoice {
+        let fixed = side(of: tile)
+        var candidates: [PlaneChoice] = []
+        for side in Hemisphere.allCases where fixed == nil || fixed == side {
+            for plane in 0..<chip.planesPerHemisphere where type != .fp16 || plane % 2 == 0 {
+                candidates.append(PlaneChoice(hemisphere: side, plane: plane))
+            }
+        }
+        candidates = choice.order(candidates)
+        func rank(_ candidate: PlaneChoice) -> Int {
+            let planes = held(candidate, type)
+            if planes.allSatisfy({ lastTile(on: $0, place: place) == tile }) { return -1 }
+            let isTaken = planes.contains { used.contains($0) }
+            return (planes.map { work[$0] }.max() ?? 0) + (isTaken ? 1_000_000 : 0)
+        }
+        let best = candidates.indices.min {
+            (rank(candidates[$0]), $0) < (rank(candidates[$1]), $1)
+        }
+        guard let best else {
+            throw Infeasibility(
+                at: "\(chips[place])", id: "mxm-planes", unit: "planes", demand: 1, capacity: 0,
+                terms: [], remedies: ["a machine with planes for \(type.rawValue)"])
+        }
+        return candidates[best]
+    }
+
+    private func lastTile(on plane: Int, place: Int) -> Tile? {
+        planes[place][plane].uses.last.map { tileUses[$0].tile }
+    }
+
+    /// The use of a tile that a matmul term makes: the plane's last one if that is the same.
+    private func note(
+        _ tile: Tile, type: ElementType, _ plane: PlaneChoice, place: Int, op: Int,
+        _ work: inout [[Int]]
+    ) -> Int {
+        let planes = held(plane, type)
+        let last = planes.map { self.planes[place][$0].uses.last }
+        if let use = last[0], last.allSatisfy({ $0 == use }), tileUses[use].tile == tile,
+            tileUses[use].type == type
+        {
+            return use
+        }
+        let columns = (tile.count + chip.weightStreamsPerPlane - 1) / chip.weightStreamsPerPlane
+        for p in planes {
+            self.planes[place][p].uses.append(tileUses.count)
+            work[place][p] += columns
+        }
+        tileUses.append(TileUse(tile: tile, type: type, plane: plane, place: place, op: op))
+        return tileUses.count - 1
+    }
+
+    /// The side on which the tile's rows rest or will rest; nil where it may be either.
+    private func side(of tile: Tile) -> Hemisphere? {
+        let source = tile.sources[0]
+        let root = root(source.value).index
+        if let block = blockPlaces[root] { return srams[0].hemisphere(of: block.slices[0]) }
+        if tile.sources.count > 1 || !isImage(source.value) { return blockHomes[root].side }
+        return nil
+    }
+
+    // MARK: Loading and installing
+
+    /// Installs the tile, and loads the next one of its planes, which arrives while this one is
+    /// multiplied by.
+    func install(_ use: Int) throws(Infeasibility) {
+        guard !tileUses[use].isInstalled else { return }
+        try load(use)
+        let (plane, type, place) = (tileUses[use].plane, tileUses[use].type, tileUses[use].place)
+        let planes = held(plane, type)
+        let states = planes.map { self.planes[place][$0] }
+        let queue = chip.queue(of: .matmul(plane.hemisphere, plane: plane.plane))
+        let earliest = max(
+            (tileUses[use].loaded ?? 0) - 1 + chip.installLatency,
+            (states.map(\.lastMatmul).max() ?? -1) + 1,
+            (states.map(\.lastInstall).max() ?? -1) + chip.installCadence)
+        let op = tileUses[use].op
+        let at = try firstCycle(from: earliest, on: place, op: op) { cycle throws(Infeasibility) in
+            guard tables[place].isFree(queue, at: cycle) else { return false }
+            tables[place].issue(
+                .install(tandem: type == .fp16), on: queue, at: cycle, op: OpID(op))
+            return true
+        }
+        tileUses[use].isInstalled = true
+        for p in planes {
+            self.planes[place][p].lastInstall = at
+            self.planes[place][p].matmuls = []
+            self.planes[place][p].installed += 1
+        }
+        for p in planes {
+            let state = self.planes[place][p]
+            guard state.installed < state.uses.count, mayLoad(state.uses[state.installed]) else {
+                continue
+            }
+            try load(state.uses[state.installed])
+        }
+    }
+
+    /// `true` iff all tiles before it on its planes have been installed.
+    private func mayLoad(_ use: Int) -> Bool {
+        held(tileUses[use].plane, tileUses[use].type).allSatisfy {
+            let state = planes[tileUses[use].place][$0]
+            return state.installed < state.uses.count && state.uses[state.installed] == use
+        }
+    }
+
+    /// Loads the tile's columns in cycles that follow one another.
+    private func load(_ use: Int) throws(Infeasibility) {
+        guard tileUses[use].loaded == nil else { return }
+        let (plane, type, place) = (tileUses[use].plane, tileUses[use].type, tileUses[use].place)
+        let (tile, op) = (tileUses[use].tile, tileUses[use].op)
+        let rows = try weightRows(tile, type: type, on: plane, place: place)
+        let lastInstall = held(plane, type).map { planes[place][$0].lastInstall }.max() ?? -1
+        let start = max(0, lastInstall - chip.loadBeforeInstall, rows.ready)
+        let at = try firstCycle(from: start, on: place, op: op) { cycle throws(Infeasibility) in
+            load(rows, plane, type, place: place, at: cycle, op: op)
+        }
+        tileUses[use].loaded = at + rows.columns
+        for source in tile.sources {
+            let region = root(source.value).index
+            lastRead[region] = max(lastRead[region], at + rows.columns)
+        }
+    }
+
+    /// Column c arrives at the edge in `cycle + c` on all weight streams of the plane.
+    private func load(
+        _ rows: WeightRows, _ plane: PlaneChoice, _ type: ElementType, place: Int, at cycle: Int,
+        op: Int
+    ) -> Bool {
+        let table = tables[place]
+        let queue = chip.queue(of: .loadWeights(plane.hemisphere, plane: plane.plane))
+        guard table.isFree(queue, at: cycle, count: rows.columns) else { return false }
+        if type == .fp16 {
+            let odd = chip.queue(of: .loadWeights(plane.hemisphere, plane: plane.plane + 1))
+            guard table.isFree(odd, at: cycle, count: rows.columns) else { return false }
+        }
+        let edge = plane.hemisphere.sign * chip.edge
+        let direction = plane.hemisphere.outward
+        let first = plane.plane * chip.weightStreamsPerPlane
+        for (s, source) in rows.streams.enumerated() where source.count > 0 {
+            let register = srams[place].register(of: source.location.slice)
+            guard let hops = travel(direction, from: register, to: edge) else { return false }
+            let issue = cycle - hops - chip.readLatency
+            guard issue >= rows.ready,
+                table.canRead(
+                    source.location.slice, bank: Int(source.location.bank), at: issue,
+                    count: source.count),
+                table.isFree(
+                    Stream(direction, first + s), from: register, at: issue + chip.readLatency,
+                    to: edge, count: source.count)
+            else { return false }
+        }
+        for (s, source) in rows.streams.enumerated() where source.count > 0 {
+            let register = srams[place].register(of: source.location.slice)
+            let issue = cycle - abs(edge - register) - chip.readLatency
+            let stream = Stream(direction, first + s)
+            table.occupyRun(
+                stream, from: register, at: issue + chip.readLatency, to: edge,
+                count: source.count)
+            table.issueRun(
+                .memory(.read(source.location.address, stream), .none),
+                on: source.location.slice, at: issue, count: source.count, op: OpID(op))
+        }
+        table.issueRun(
+            .loadWeights(column: 0, tandem: type == .fp16), on: queue, at: cycle,
+            count: rows.columns, op: OpID(op))
+        return true
+    }
+}
