@@ -32,27 +32,31 @@ extension DecoderLowering {
     ) -> [[ValueID]] {
         guard places.count > 1 else { return parts }
         let contributors = places.filter { !parts[$0].isEmpty }
-        var arrived = places.map { _ in [[ValueID]]() }
-        for n in 0..<hidden.count {
-            for place in places {
-                arrived[place].append(
-                    contributors.map { from in
-                        let part = parts[from][n]
-                        return from == place
-                            ? part : builder.transfer(part.at(), to: place, count: 1)
-                    })
-            }
+        let arrived = (0..<hidden.count).map { n in
+            gatherAll(contributors.map { parts[$0][n] })
         }
         return places.map { place in
             (0..<hidden.count).map { n in
-                chained { l in
-                    var sum = x[place][n]
-                    for part in arrived[place][n] {
+                let own = arrived[n][place]
+                let terms = x.isEmpty ? own : [x[place][n]] + own
+                return chained { l in
+                    var sum = terms[0]
+                    for part in terms.dropFirst() {
                         sum = l.builder.elementwise(
                             .add, sum.at(), part.at(), name: "\(name).\(n)")
                     }
                     return sum
                 }
+            }
+        }
+    }
+
+    /// For each chip the parts of all, which stand on different chips, in one hop and their order.
+    mutating func gatherAll(_ parts: [ValueID]) -> [[ValueID]] {
+        places.map { place in
+            parts.map { part in
+                builder[part].chip == place
+                    ? part : builder.transfer(part.at(), to: place, count: 1)
             }
         }
     }

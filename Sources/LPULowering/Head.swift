@@ -12,21 +12,18 @@ private struct Best {
 }
 
 extension DecoderLowering {
-    /// Logits and their argmax, as the bytes that go out. The vocabulary is split over the chips.
+    /// Logits and their argmax, as the bytes that go out. The vocabulary is split over the chips;
+    /// each learns what the others found and chooses alike.
     mutating func lowerHead(_ x: [[ValueID]]) -> ValueID {
-        var best: Best?
-        for place in places {
-            guard let own = lowerVocabulary(x[place], on: place) else { continue }
-            guard let old = best else {
-                best = own
-                continue
-            }
-            let logit = builder.transfer(own.logit.at(), to: builder[old.logit].chip, count: 1)
-            let token = builder.transfer(own.token.at(), to: builder[old.logit].chip, count: 1)
-            best = better(old, Best(logit: logit, token: token))
+        let own = places.compactMap { lowerVocabulary(x[$0], on: $0) }
+        let logits = gatherAll(own.map(\.logit))
+        let tokens = gatherAll(own.map(\.token))
+        let bytes = places.map { place in
+            let found = zip(logits[place], tokens[place]).map { Best(logit: $0, token: $1) }
+            let best = found.dropFirst().reduce(found[0]) { better($0, $1) }
+            return egressBytes(argmaxOverLanes(best.logit, best.token))
         }
-        guard let best else { preconditionFailure("a vocabulary has a token") }
-        return egressBytes(argmaxOverLanes(best.logit, best.token))
+        return bytes[0]
     }
 
     /// Per lane, the best of this chip's part of the vocabulary; nil where it has none.

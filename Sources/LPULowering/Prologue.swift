@@ -7,17 +7,8 @@ import LPUSupport
 
 /// Once a token: constants, addresses, masks and rotary rows from the bytes that come in.
 extension DecoderLowering {
-    /// Every chip works out the same from the bytes that the first one has.
-    mutating func lowerPrologue(_ ingress: ValueID) {
-        for place in places {
-            let bytes =
-                place == 0
-                ? ingress : builder.transfer(ingress.at(), to: place, count: 1, name: "ingress")
-            lowerPrologue(bytes, on: place)
-        }
-    }
-
-    private mutating func lowerPrologue(_ ingress: ValueID, on place: Int) {
+    /// On one chip, from the bytes that it has.
+    mutating func lowerPrologue(_ ingress: ValueID, on place: Int) {
         lowerConstants(on: place)
         let token = ingressWord(ingress, 0, "token")
         let position = ingressWord(ingress, 1, "position")

@@ -70,10 +70,10 @@ extension DecoderLowering {
 
     // MARK: Ingress and prologue
 
-    /// The bytes that come in, on the first chip of each stage.
+    /// The bytes that come in, on every chip of each stage.
     private mutating func lowerEntry(
         _ stages: [[ChipID]], _ program: inout ProgramBuilder
-    ) -> [Made] {
+    ) -> [[Made]] {
         open("ingress", chips: 1)
         let bytes = builder.ingress(count: 1, name: "ingress")
         let ingress = program.place(close(&program), on: [stages[0][0]])
@@ -86,18 +86,28 @@ extension DecoderLowering {
             let i = program.place(close(&program), on: [stages[0][0], chips[0]], [made[0]])
             made.append(program.made(far, by: i))
         }
-        return made
+        guard places.count > 1 else { return made.map { [$0] } }
+        open("spread", chips: places.count)
+        let first = parameter(made[0], chip: 0)
+        let others = places.dropFirst().map {
+            builder.transfer(first.at(), to: $0, count: 1, name: "spread\($0)")
+        }
+        let template = close(&program)
+        return zip(stages, made).map { chips, bytes in
+            let i = program.place(template, on: chips, [bytes])
+            return [bytes] + others.map { program.made($0, by: i) }
+        }
     }
 
     /// The instance of each stage's prologue; `shared` then names its values.
     private mutating func lowerPrologues(
-        _ stages: [[ChipID]], _ entry: [Made], _ program: inout ProgramBuilder
+        _ stages: [[ChipID]], _ entry: [[Made]], _ program: inout ProgramBuilder
     ) -> [Int] {
         open("prologue", chips: places.count)
-        lowerPrologue(parameter(entry[0], chip: 0))
+        for place in places { lowerPrologue(parameter(entry[0][place], chip: place), on: place) }
         let template = close(&program)
         return zip(stages, entry).map { chips, bytes in
-            program.place(template, on: chips, [bytes])
+            program.place(template, on: chips, bytes)
         }
     }
 

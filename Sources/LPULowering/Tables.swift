@@ -9,30 +9,28 @@ import LPUSupport
 extension DecoderLowering {
     // MARK: Embedding
 
-    /// The token's embedding row, in fp32 on every chip: the chips hold the tables of the hidden
-    /// vector's tiles in turn and hand their rows to the others.
+    /// The token's embedding row, in fp32 on every chip: the chips hold equal shares of the
+    /// vocabulary and add up what they find.
     ///
-    /// A gather chooses no bank, so that every part of the table is asked, and those without the
+    /// A gather chooses no bank, so that every part of a share is asked, and those without the
     /// token give a zero row.
     mutating func lowerEmbedding() -> [[ValueID]] {
-        var x = places.map { _ in [ValueID]() }
-        let parts = vocabularyParts
-        let addresses = places.prefix(hidden.count).map { tokenAddresses(parts, on: $0) }
-        for tile in 0..<hidden.count {
-            let owner = tile % places.count
-            let tables = parts.map { embeddingTable($0, tile, on: owner) }
-            let rows = zip(tables, addresses[owner]).map {
-                builder.gather($0.at(), rows: builder[$0].count, address: $1.at(), count: 1)
-            }
-            let row = sum(rows)
-            for place in places {
-                let here =
-                    place == owner ? row : builder.transfer(row.at(), to: place, count: 1)
-                x[place].append(
-                    builder.elementwise(.copy, here.at(), name: "x.embedding.\(tile)"))
+        let found = places.map { place in
+            let parts = vocabularyParts(of: place)
+            let addresses = parts.map { tokenAddress($0, on: place) }
+            return (0..<hidden.count).map { tile in
+                let rows = zip(parts, addresses).map { part, address in
+                    let table = embeddingTable(part, tile, on: place)
+                    return builder.gather(
+                        table.at(), rows: builder[table].count, address: address.at(), count: 1)
+                }
+                let row = sum(rows)
+                return places.count == 1
+                    ? builder.elementwise(.copy, row.at(), name: "x.embedding.\(tile)")
+                    : builder.elementwise(.toFP16, row.at(), name: "x.embedding.\(tile).part")
             }
         }
-        return x
+        return addPartialSums(found, to: [], "x.embedding")
     }
 
     /// The sum of vectors of which all but one are zero, pair by pair.
@@ -45,42 +43,55 @@ extension DecoderLowering {
             })
     }
 
-    /// Parts of the table that a quarter of a bank holds with a zero row before and one behind: as
-    /// many as slices feed a plane, or times that, so that all of these are filled alike.
-    private var vocabularyParts: [Range<Int>] {
-        let whole = 0..<model.vocabularySize
-        let count = Tiling(whole, lanes: chip.rowsPerBank / 4 - 2).count
-        guard count > 1 else { return [whole] }
+    /// Equal parts of a chip's share of the vocabulary: as many as a quarter of a bank holds with a
+    /// zero row before and one behind, and a multiple of the slices that feed a plane, so that all
+    /// of these are filled alike. The last ones may reach beyond the vocabulary.
+    private func vocabularyParts(of place: Int) -> [Range<Int>] {
+        let share = (model.vocabularySize + places.count - 1) / places.count
+        var count = Tiling(0..<share, lanes: chip.rowsPerBank / 4 - 2).count
         let slices = chip.weightStreamsPerPlane
-        let even = (count + slices - 1) / slices * slices
-        return Tiling(whole, lanes: (whole.count + even - 1) / even).ranges
+        if count > 1 { count = (count + slices - 1) / slices * slices }
+        let size = (share + count - 1) / count
+        return (0..<count).map {
+            let start = place * share + $0 * size
+            return start..<min(start + size, (place + 1) * share)
+        }.filter { !$0.isEmpty }
     }
 
-    /// For each part, the token's row in it, or a zero row.
-    private mutating func tokenAddresses(_ parts: [Range<Int>], on place: Int) -> [ValueID] {
-        parts.map { part in
-            let row = chained { l in
-                let offset = l.builder.elementwise(
-                    .subtractInt, l.shared[place].token.at(), integer: Int32(part.lowerBound - 1))
-                let start = l.builder.elementwise(.maxInt, offset.at(), integer: 0)
-                return l.builder.elementwise(.minInt, start.at(), integer: Int32(part.count + 1))
-            }
-            return address(row, "tokenAddress.\(part.lowerBound)")
+    /// The token's row in a part, or a zero row.
+    private mutating func tokenAddress(_ part: Range<Int>, on place: Int) -> ValueID {
+        // The start differs from chip to chip, so it is data and no immediate.
+        let before = constant(
+            "tokensBefore.\(part.lowerBound)", UInt32(bitPattern: Int32(part.lowerBound - 1)),
+            type: .int32, on: place)
+        let row = chained { l in
+            let offset = l.builder.elementwise(
+                .subtractInt, l.shared[place].token.at(), before.at())
+            let start = l.builder.elementwise(.maxInt, offset.at(), integer: 0)
+            return l.builder.elementwise(.minInt, start.at(), integer: Int32(part.count + 1))
         }
+        return address(row, "tokenAddress.\(part.lowerBound)")
     }
 
     private mutating func embeddingTable(
         _ part: Range<Int>, _ tile: Int, on place: Int
     ) -> ValueID {
         let range = hidden.range(tile)
-        let piece = Piece(
-            vectors: 1..<part.count + 1, lanes: 0..<range.count,
-            base: [part.lowerBound, range.lowerBound], vector: [.linear(1), .zero],
-            lane: [.zero, .linear(1)])
+        let real = part.clamped(to: 0..<model.vocabularySize)
+        let pieces =
+            real.isEmpty
+            ? []
+            : [
+                Piece(
+                    vectors: 1..<real.count + 1, lanes: 0..<range.count,
+                    base: [real.lowerBound, range.lowerBound], vector: [.linear(1), .zero],
+                    lane: [.zero, .linear(1)])
+            ]
         return builder.image(
-            "embedding\(tile).\(part.lowerBound)", chip: place, type: .fp16, count: part.count + 2,
+            "embedding\(tile).\(part.lowerBound)", chip: place, type: .fp16,
+            count: part.count + 2,
             .weights(
-                Layout(tensor: "model.embed_tokens.weight", pieces: [piece]), factor: 1,
+                Layout(tensor: "model.embed_tokens.weight", pieces: pieces), factor: 1,
                 columnScale: nil))
     }
 

@@ -78,12 +78,20 @@ struct Folding {
 
     /// Single issues into progressions.
     private func inner(_ singles: [Burst]) -> [Burst] {
-        fold(singles) { $0.inner.count == 1 } set: { $0.inner = $1 }
+        fold(singles) {
+            $0.inner.count == 1
+        } set: {
+            $0.inner = $1
+        }
     }
 
     /// Progressions into progressions of them: the next begins after the last one's end.
     private func outer(_ bursts: [Burst]) -> [Burst] {
-        fold(bursts) { $0.inner.count > 1 } set: { $0.outer = $1 }
+        fold(bursts) {
+            $0.inner.count > 1
+        } set: {
+            $0.outer = $1
+        }
     }
 
     /// Replaces the longest rows of bursts of one shape, at one distance and step, by one.

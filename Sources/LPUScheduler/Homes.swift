@@ -162,7 +162,8 @@ struct Homes {
             let home = Home(
                 copies: copies, tiles: placer.tilePlaces[v], block: placer.blockPlaces[v])
             // A parameter that no instruction has touched yet has no home to speak of.
-            guard copies.contains(where: { !$0.isEmpty }) || !home.tiles.isEmpty || home.block != nil
+            guard
+                copies.contains(where: { !$0.isEmpty }) || !home.tiles.isEmpty || home.block != nil
             else { continue }
             homes[root] = home
         }

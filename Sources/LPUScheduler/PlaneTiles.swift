@@ -176,12 +176,20 @@ extension Placer {
         }
     }
 
-    /// `true` iff all tiles before it on its planes have been installed.
+    /// `true` iff all tiles before it on its planes have been installed and its rows are made.
     private func mayLoad(_ use: Int) -> Bool {
-        held(tileUses[use].plane, tileUses[use].type).allSatisfy {
-            let state = planes[tileUses[use].place][$0]
-            return state.installed < state.uses.count && state.uses[state.installed] == use
+        let isMade = tileUses[use].tile.sources.allSatisfy { source in
+            if case .op = template.values[source.value.index].origin {
+                regionReady[source.value.index] > 0
+            } else {
+                true
+            }
         }
+        return isMade
+            && held(tileUses[use].plane, tileUses[use].type).allSatisfy {
+                let state = planes[tileUses[use].place][$0]
+                return state.installed < state.uses.count && state.uses[state.installed] == use
+            }
     }
 
     /// Loads the tile's columns in cycles that follow one another.

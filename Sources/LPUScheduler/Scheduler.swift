@@ -44,14 +44,26 @@ private struct Assembly {
         self.strategy = strategy
         placers = program.templates.map { _ in nil }
         srams = Array(repeating: nil, count: machine.chipCount)
-        symmetries = program.templates.enumerated().map { t, template in
-            guard strategy == .list, let found = Symmetry(template) else { return nil }
-            let fits = program.instances.allSatisfy {
-                $0.template != t || found.fits($0.chips, machine.topology)
-            }
-            return fits ? found : nil
-        }
+        symmetries =
+            strategy == .list ? Self.symmetries(of: program, machine) : placers.map { _ in nil }
         homes = Homes(program, symmetries)
+    }
+
+    /// Of each template, where its places are alike. Chips on which one template computes
+    /// differently hold what they share in different rows, so that no other may take them for alike.
+    private static func symmetries(of program: Program, _ machine: Machine) -> [Symmetry?] {
+        let found = program.templates.enumerated().map { t, template in
+            Symmetry(template).flatMap { symmetry in
+                let fits = program.instances.allSatisfy {
+                    $0.template != t || symmetry.fits($0.chips, machine.topology)
+                }
+                return fits ? symmetry : nil
+            }
+        }
+        let isUneven = zip(program.templates, found).contains { template, symmetry in
+            symmetry == nil && template.chipCount > 1 && template.ops.contains(where: \.computes)
+        }
+        return isUneven ? found.map { _ in nil } : found
     }
 
     /// The template that is timed: the representatives alone where places are alike.
@@ -195,7 +207,8 @@ private struct Assembly {
         for (i, instance) in program.instances.enumerated() {
             homes.forEachOrigin(of: i) { parameter, origin in
                 let t = program.instances[origin.instance].template
-                let end = starts[i] + reads[instance.template][parameter.index]
+                let end =
+                    starts[i] + reads[instance.template][parameter.index]
                     - starts[origin.instance]
                 for base in placers[t]?.restingValues(of: origin.value) ?? [] {
                     ends[t][base.index] = max(ends[t][base.index], end)
@@ -230,5 +243,17 @@ private struct Assembly {
                 remedies: ["more chips", "a smaller context"])
         }
         return [SlotOffset(rows: base + before * stride)]
+    }
+}
+
+extension Op {
+    /// `false` iff it only hands vectors from chip to chip or to the host.
+    fileprivate var computes: Bool {
+        switch kind {
+        case .transfer, .ingress, .egress: false
+        case .matmul, .elementwise, .distribute, .permute, .shift, .rotate, .select, .transpose,
+            .gather, .scatter, .pack, .byte:
+            true
+        }
     }
 }

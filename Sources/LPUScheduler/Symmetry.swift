@@ -199,7 +199,8 @@ private struct SymmetryParts {
             return own[q].count == first.count
                 && zip(own[q], first).allSatisfy { v, w in
                     let (a, b) = (whole.values[v], whole.values[w])
-                    return a.type == b.type && a.count == b.count && Self.isAlike(a.origin, b.origin)
+                    return a.type == b.type && a.count == b.count
+                        && Self.isAlike(a.origin, b.origin)
                 }
         }
     }
