@@ -18,6 +18,9 @@ struct Choice {
             followsChains: false, searchWindow: 20_000, generator: SeededGenerator(seed: seed))
     }
 
+    /// `true` iff nothing is drawn.
+    var isList: Bool { generator == nil }
+
     /// The elements in the order in which they are to be tried.
     mutating func order<T>(_ elements: [T]) -> [T] {
         guard generator != nil else { return elements }

@@ -19,7 +19,7 @@ extension Placer {
             var best: (slices: [QueueID], bank: Int, row: Int)?
             for k in 0..<scratchSlices / width {
                 for side in Hemisphere.allCases {
-                    let slices = (0..<planes).map { srams[place].slice(side, k * width + $0) }
+                    let slices = (0..<planes).map { slice(side, k * width + $0) }
                     for bank in 0..<chip.banksPerSlice {
                         guard
                             let row = srams[place].commonRow(
@@ -94,18 +94,16 @@ extension Placer {
         let at = try firstCycle(from: start, on: place, op: op) { cycle throws(Infeasibility) in
             guard links.allSatisfy({ tables[place].isFree(chip.queue(of: .link($0)), at: cycle) })
             else { return false }
-            for stream in anyStream([side.outward, side.inward])
-            where deliverPlane(
-                part, 0, plane, to: edge, at: cycle, stream: stream, op: op, exchange: e)
-            {
-                for link in links {
-                    tables[place].issue(
-                        .send(stream), on: chip.queue(of: .link(link)), at: cycle,
-                        op: OpID(exchanges[e].transfers[0]))
-                }
-                return true
+            guard
+                let stream = deliverPlane(
+                    part, 0, plane, to: edge, at: cycle,
+                    streams: streams([side.outward, side.inward]), op: op, exchange: e)
+            else { return false }
+            for link in links {
+                tables[place].issue(
+                    .send(stream), on: chip.queue(of: .link(link)), at: cycle, op: OpID(op))
             }
-            return false
+            return true
         }
         tables[place].commit()
         for link in links { linkHistory[place * chip.linkCount + link.index].sends.append(at) }
@@ -142,7 +140,7 @@ extension Placer {
         let side = chip.hemisphere(of: link)
         let latency = machine.topology.axis(of: link)?.latency ?? 0
         let location = slotRows(e, slot: slot)[plane]
-        let target = srams[place].register(of: location.slice)
+        let target = register(of: location.slice)
         let table = tables[place]
         let edge = side.sign * chip.edge
         let hops = abs(target - edge)
@@ -152,7 +150,7 @@ extension Placer {
             guard table.isFree(queue, at: cycle),
                 table.canWrite(location.slice, bank: Int(location.bank), at: arrival + hops)
             else { return false }
-            for stream in anyStream([side.inward])
+            for stream in streams([side.inward])
             where table.isFree(stream, from: edge, at: arrival, to: target) {
                 table.occupy(stream, from: edge, at: arrival, to: target)
                 table.issue(.receive(stream), on: queue, at: cycle, op: OpID(op))

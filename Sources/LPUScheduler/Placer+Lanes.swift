@@ -91,7 +91,7 @@ extension Placer {
             let read = uses.enumerated().allSatisfy { i, use in
                 deliverPlane(
                     use.value, Int(use.start), plane, to: edge, at: cycle,
-                    stream: Stream(side.outward, base + i), op: op)
+                    streams: [Stream(side.outward, base + i)], op: op) != nil
             }
             guard read else {
                 table.rollBack(to: mark)
@@ -103,7 +103,7 @@ extension Placer {
                 let written = (0..<count).allSatisfy { j in
                     writePlane(
                         result, j, plane, from: edge, at: cycle + chip.transposeLatency,
-                        stream: Stream(side.inward, out + j), op: op)
+                        streams: [Stream(side.inward, out + j)], op: op) != nil
                 }
                 if written {
                     table.issue(

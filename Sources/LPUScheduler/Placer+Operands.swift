@@ -12,6 +12,26 @@ struct Delivery {
 }
 
 extension Placer {
+    func slice(_ hemisphere: Hemisphere, _ index: Int) -> QueueID {
+        QueueID(hemisphere == .west ? index : chip.memSlicesPerHemisphere + index)
+    }
+
+    func hemisphere(of slice: QueueID) -> Hemisphere {
+        slice.index < chip.memSlicesPerHemisphere ? .west : .east
+    }
+
+    /// The slice's number in its hemisphere.
+    func number(of slice: QueueID) -> Int { slice.index % chip.memSlicesPerHemisphere }
+
+    func register(of slice: QueueID) -> Int { registers[slice.index] }
+
+    /// All streams of the directions, in their order.
+    func streams(_ directions: [Direction]) -> [Stream] {
+        directions.count == 1
+            ? allStreams[Int(directions[0].rawValue)]
+            : allStreams[Int(directions[0].rawValue)] + allStreams[Int(directions[1].rawValue)]
+    }
+
     /// Streams of `direction` on which `byteCount` aligned ones start, in the given groups.
     func bases(_ direction: Direction, groups: [Int], byteCount: Int) -> [Stream] {
         let width = chip.streamsPerGroup
@@ -79,7 +99,7 @@ extension Placer {
     ) -> (location: Location, issue: Int, register: Int)? {
         for copy in copies[vectorBase[value.index] + vector] {
             let location = copy.planes[plane]
-            let start = srams[place].register(of: location.slice)
+            let start = self.register(of: location.slice)
             guard let hops = travel(direction, from: start, to: register) else { continue }
             let issue = cycle - hops - chip.readLatency
             guard issue >= copy.ready,
@@ -95,7 +115,7 @@ extension Placer {
         let (v, i, _) = resolve(value, vector, 0)
         let place = template.values[v.index].chip
         let sides = copies[vectorBase[v.index] + i].map {
-            srams[place].hemisphere(of: $0.planes[0].slice)
+            hemisphere(of: $0.planes[0].slice)
         }
         return Hemisphere.allCases.filter { sides.contains($0) }
     }
@@ -165,7 +185,7 @@ extension Placer {
         for k in 0..<count {
             let first = (start + k) % count * width
             for side in sides {
-                let slices = (0..<planes).map { srams[place].slice(side, first + $0) }
+                let slices = (0..<planes).map { slice(side, first + $0) }
                 if !slices.contains(where: { taken.contains($0) }) { result.append(slices) }
             }
         }

@@ -6,10 +6,10 @@ import LPUSupport
 /// From issues to programs: the representative's, and those of the places that it stands for.
 extension Placer {
     /// The bursts and the SRAM map of each place of the whole template; `ends` are the last cycles
-    /// at which later templates read a value of this one.
-    func programs(ends: [Int], _ symmetry: Symmetry?) -> [ChipProgram] {
+    /// at which later templates read a value of this one, `length` is the template's.
+    func programs(length: Int, ends: [Int], _ symmetry: Symmetry?) -> [ChipProgram] {
         chips.indices.flatMap { place in
-            let allocations = allocations(of: place, ends: ends)
+            let allocations = allocations(of: place, length: length, ends: ends)
             return (0..<(symmetry?.size ?? 1)).map { p in
                 var program = ChipProgram(
                     bursts: Folding(chip: chip).bursts(

@@ -79,7 +79,7 @@ extension Placer {
             fixed.map { [$0.map(\.slice)] }
             ?? homes(of: value, vector, planes: emission.byteCount, sides: sides)
         for home in homes {
-            let registers = home.map { srams[place].register(of: $0) }
+            let registers = home.map { register(of: $0) }
             guard
                 let last = registers.max(by: {
                     $0 * emission.direction.sign < $1 * emission.direction.sign

@@ -7,7 +7,7 @@ import LPUSupport
 /// The SRAM map that goes with the instructions: which rows hold what, and how long.
 extension Placer {
     /// Sorted by slice, bank, row and first cycle.
-    func allocations(of place: Int, ends: [Int]) -> [Allocation] {
+    func allocations(of place: Int, length: Int, ends: [Int]) -> [Allocation] {
         let uses = RowUses(chip: chip, issues: tables[place].issues)
         var result: [Allocation] = []
         for (v, value) in template.values.enumerated()
@@ -22,8 +22,8 @@ extension Placer {
                     result.append(
                         Allocation(
                             value: ValueID(v), plane: plane,
-                            hemisphere: srams[place].hemisphere(of: slice),
-                            slice: srams[place].number(of: slice),
+                            hemisphere: hemisphere(of: slice),
+                            slice: number(of: slice),
                             base: RowAddress(slot: block.slot, bank: block.bank, row: block.row),
                             rows: value.count,
                             first: 0, run: value.count, innerStride: 1, outerStride: 0,
@@ -62,8 +62,8 @@ extension Placer {
                     result.append(
                         Allocation(
                             value: ValueID(v), plane: plane,
-                            hemisphere: srams[place].hemisphere(of: location.slice),
-                            slice: srams[place].number(of: location.slice),
+                            hemisphere: hemisphere(of: location.slice),
+                            slice: number(of: location.slice),
                             base: location.address, rows: 1, first: vector, run: 1,
                             innerStride: 0, outerStride: 0,
                             live: Cycle(live.lowerBound)..<Cycle(live.upperBound),
@@ -93,7 +93,7 @@ extension Placer {
         return tile.slices.enumerated().map { k, slice in
             Allocation(
                 value: ValueID(v), plane: k / width, hemisphere: tile.hemisphere,
-                slice: srams[place].number(of: slice),
+                slice: number(of: slice),
                 base: RowAddress(slot: tile.slot, bank: tile.bank, row: tile.row), rows: tile.rows,
                 first: tile.start + k % width, run: tile.rows, innerStride: width, outerStride: 0,
                 live: Cycle(0)..<Cycle(end), isImage: true)
@@ -101,26 +101,25 @@ extension Placer {
     }
 }
 
-/// When every scratch row is written and read.
+/// When every scratch row that the template touches is written and read.
 private struct RowUses {
-    let chip: Chip
-    /// The first write; a row that the template does not write is never written.
-    private var written: [Int32]
-    /// The last read from that write on, and the last one before it: of what a parameter left.
-    private var read: [Int32]
-    private var readBefore: [Int32]
+    private struct Use {
+        /// The first write; a row that the template does not write is never written.
+        var written = Int.max
+        /// The last read from that write on, and the last one before it: of what a parameter left.
+        var read = -1
+        var readBefore = -1
+    }
+    private let chip: Chip
+    private var uses: [Int: Use] = [:]
 
     init(chip: Chip, issues: [Reservations.Issue]) {
         self.chip = chip
-        let count = 2 * chip.memSlicesPerHemisphere * chip.banksPerSlice * chip.rowsPerBank
-        written = Array(repeating: Int32.max, count: count)
-        read = Array(repeating: -1, count: count)
-        readBefore = Array(repeating: -1, count: count)
         for issue in issues {
             // Runs read weights: only single instructions write.
             if case .memory(_, .write(let row, _)) = issue.instruction, row.slot == 0 {
                 let i = index(issue.queue, row)
-                written[i] = min(written[i], Int32(issue.cycle))
+                uses[i, default: Use()].written = min(uses[i]?.written ?? Int.max, issue.cycle)
             }
         }
         for issue in issues {
@@ -129,11 +128,11 @@ private struct RowUses {
             }
             for k in 0..<Int(issue.count) {
                 let i = index(issue.queue, row) + k
-                let cycle = Int32(issue.cycle + k)
-                if cycle > written[i] {
-                    read[i] = max(read[i], cycle)
+                let cycle = issue.cycle + k
+                if cycle > uses[i]?.written ?? Int.max {
+                    uses[i, default: Use()].read = max(uses[i]?.read ?? -1, cycle)
                 } else {
-                    readBefore[i] = max(readBefore[i], cycle)
+                    uses[i, default: Use()].readBefore = max(uses[i]?.readBefore ?? -1, cycle)
                 }
             }
         }
@@ -145,13 +144,15 @@ private struct RowUses {
 
     /// From the write to one past the last read.
     func life(of location: Location) -> Range<Int> {
-        let i = index(location.slice, location.address)
-        guard location.slot == 0, written[i] < Int32.max else { return 0..<0 }
-        return Int(written[i])..<Int(max(written[i], read[i])) + 1
+        guard location.slot == 0, let use = uses[index(location.slice, location.address)],
+            use.written < Int.max
+        else { return 0..<0 }
+        return use.written..<max(use.written, use.read) + 1
     }
 
     /// The last read of what earlier templates left in the row; -1 if there is none.
     func lastReadBeforeWrite(of location: Location) -> Int {
-        location.slot == 0 ? Int(readBefore[index(location.slice, location.address)]) : -1
+        guard location.slot == 0 else { return -1 }
+        return uses[index(location.slice, location.address)]?.readBefore ?? -1
     }
 }

@@ -81,7 +81,7 @@ extension Placer {
         let rows = (tile.count + chip.weightStreamsPerPlane - 1) / chip.weightStreamsPerPlane
         let slot = slot(of: value)
         let candidates = choice.order(weightSets(type: type, plane: plane.plane)).map { set in
-            set.map { srams[place].slice(plane.hemisphere, $0) }
+            set.map { slice(plane.hemisphere, $0) }
         }
         // Tiles that follow one another on a plane do so in its slices too, so that their reads
         // fold; the slack keeps the banks even.
@@ -162,7 +162,7 @@ extension Placer {
         let (side, stripe) = (blockHomes[value.index].side, blockHomes[value.index].stripe)
         let candidates = weightSets(type: .fp16, plane: 0).map { set in
             (0..<planes).map {
-                srams[place].slice(side, set[$0 % 2 * width + (stripe + $0 / 2) % width])
+                slice(side, set[$0 % 2 * width + (stripe + $0 / 2) % width])
             }
         }
         let best = try takeRows(rows, of: value, from: candidates) {

@@ -60,6 +60,12 @@ final class Placer {
     var regionReady: [Int]
     /// Of a region, the last cycle at which its rows were read.
     var lastRead: [Int]
+    /// Of an address vector, the cycle of the last gather by it.
+    var lastAddressed: [Int: Int] = [:]
+    /// By slice.
+    let registers: [Int]
+    /// By direction.
+    let allStreams: [[Stream]]
     /// Cycles of the host port's instructions, by chip.
     var hostHistory: [[Int]]
     /// Where tables and regions rest: those that one tile is loaded from in 16 slices of a side.
@@ -75,6 +81,14 @@ final class Placer {
         self.bindings = bindings
         self.repeats = repeats
         chip = machine.chip
+        registers = Hemisphere.allCases.flatMap { side in
+            (0..<machine.chip.memSlicesPerHemisphere).map {
+                machine.chip.register(ofSlice: $0, in: side)
+            }
+        }
+        allStreams = Direction.allCases.map { direction in
+            (0..<machine.chip.streamsPerDirection).map { Stream(direction, $0) }
+        }
         self.template = template
         self.chips = chips
         self.choice = choice
@@ -138,7 +152,8 @@ final class Placer {
 
     /// Cycles that one placement takes before the next may begin on its chips: the last issue, and
     /// what keeps the sends of two placements on one link apart.
-    var length: Int {
+    /// - Complexity: O(issues); keep the result.
+    func length() -> Int {
         let last = tables.lazy.flatMap(\.issues).map(\.last).max() ?? -1
         let margins = machine.topology.axes.map(\.interval).map {
             $0.numerator - ($0.denominator - 1) * ($0.numerator / $0.denominator)

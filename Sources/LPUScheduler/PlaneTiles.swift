@@ -134,7 +134,7 @@ extension Placer {
     private func side(of tile: Tile) -> Hemisphere? {
         let source = tile.sources[0]
         let root = root(source.value).index
-        if let block = blockPlaces[root] { return srams[0].hemisphere(of: block.slices[0]) }
+        if let block = blockPlaces[root] { return hemisphere(of: block.slices[0]) }
         if tile.sources.count > 1 || !isImage(source.value) { return blockHomes[root].side }
         return nil
     }
@@ -226,7 +226,7 @@ extension Placer {
         let direction = plane.hemisphere.outward
         let first = plane.plane * chip.weightStreamsPerPlane
         for (s, source) in rows.streams.enumerated() where source.count > 0 {
-            let register = srams[place].register(of: source.location.slice)
+            let register = register(of: source.location.slice)
             guard let hops = travel(direction, from: register, to: edge) else { return false }
             let issue = cycle - hops - chip.readLatency
             guard issue >= rows.ready,
@@ -239,7 +239,7 @@ extension Placer {
             else { return false }
         }
         for (s, source) in rows.streams.enumerated() where source.count > 0 {
-            let register = srams[place].register(of: source.location.slice)
+            let register = register(of: source.location.slice)
             let issue = cycle - abs(edge - register) - chip.readLatency
             let stream = Stream(direction, first + s)
             table.occupyRun(

@@ -43,34 +43,21 @@ struct BlockPlace {
 
 /// Where the vectors of one chip's values rest, and which rows are still free.
 struct SRAM {
-    let chip: Chip
+    private let banksPerSlice: Int
+    private let rowsPerBank: Int
     /// Next free row of each slot: `slice * banks + bank`.
     private var nextRow: [[Int]]
 
     init(chip: Chip) {
-        self.chip = chip
+        banksPerSlice = chip.banksPerSlice
+        rowsPerBank = chip.rowsPerBank
         let banks = 2 * chip.memSlicesPerHemisphere * chip.banksPerSlice
         nextRow = [Array(repeating: 0, count: banks), Array(repeating: 0, count: banks)]
     }
 
-    func slice(_ hemisphere: Hemisphere, _ index: Int) -> QueueID {
-        chip.queue(of: .memory(hemisphere, slice: index))
-    }
-
-    func hemisphere(of slice: QueueID) -> Hemisphere {
-        slice.index < chip.memSlicesPerHemisphere ? .west : .east
-    }
-
-    /// The slice's number in its hemisphere.
-    func number(of slice: QueueID) -> Int { slice.index % chip.memSlicesPerHemisphere }
-
-    func register(of slice: QueueID) -> Int {
-        chip.register(ofSlice: number(of: slice), in: hemisphere(of: slice))
-    }
-
     func freeRows(_ slice: QueueID, bank: Int) -> Int {
-        let i = slice.index * chip.banksPerSlice + bank
-        return chip.rowsPerBank - nextRow[0][i] - nextRow[1][i]
+        let i = slice.index * banksPerSlice + bank
+        return rowsPerBank - nextRow[0][i] - nextRow[1][i]
     }
 
     /// Takes the rows of slot 0 that `other` has taken.
@@ -89,18 +76,18 @@ struct SRAM {
     /// The row from which on `rows` rows are free in all of `slices`, or nil.
     func commonRow(_ slices: [QueueID], bank: Int, rows: Int, slot: Int) -> Int? {
         let first =
-            slices.map { nextRow[slot][$0.index * chip.banksPerSlice + bank] }.max() ?? 0
-        return first + rows <= chip.rowsPerBank ? first : nil
+            slices.map { nextRow[slot][$0.index * banksPerSlice + bank] }.max() ?? 0
+        return first + rows <= rowsPerBank ? first : nil
     }
 
     /// Takes rows up to `end` of `slice`.
     mutating func take(_ slice: QueueID, bank: Int, upTo end: Int, slot: Int) {
-        let i = slice.index * chip.banksPerSlice + bank
+        let i = slice.index * banksPerSlice + bank
         nextRow[slot][i] = max(nextRow[slot][i], end)
     }
 
     mutating func takeRow(_ slice: QueueID, bank: Int, slot: Int) -> Location {
-        let i = slice.index * chip.banksPerSlice + bank
+        let i = slice.index * banksPerSlice + bank
         defer { nextRow[slot][i] += 1 }
         return Location(
             slice: slice, bank: UInt8(bank), row: Int32(nextRow[slot][i]), slot: UInt8(slot))
@@ -108,7 +95,7 @@ struct SRAM {
 
     /// Gives back the row that was taken last.
     mutating func giveBack(_ location: Location) {
-        let i = location.slice.index * chip.banksPerSlice + Int(location.bank)
+        let i = location.slice.index * banksPerSlice + Int(location.bank)
         nextRow[Int(location.slot)][i] -= 1
     }
 }

@@ -151,13 +151,14 @@ private struct Assembly {
     // MARK: The schedule
 
     func schedule(digest: String) throws(Infeasibility) -> Schedule {
-        let lengths = placers.map { $0?.length ?? 0 }
+        let lengths = placers.map { $0?.length() ?? 0 }
         let starts = starts(lengths)
         let ends = ends(starts, lengths)
         let placed = zip(placers, ends).enumerated().compactMap { t, pair in
             pair.0.map {
                 ScheduleTemplate(
-                    name: $0.template.name, chips: $0.programs(ends: pair.1, symmetries[t]))
+                    name: $0.template.name,
+                    chips: $0.programs(length: lengths[t], ends: pair.1, symmetries[t]))
             }
         }
         var placements: [Placement] = []
