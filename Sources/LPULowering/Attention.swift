@@ -7,8 +7,8 @@ import LPUSupport
 
 /// One query head on its way through attention.
 private struct QueryHead {
-    /// fp16, zero outside the head's lanes.
-    var masked: ValueID
+    /// Terms in the cache's type, zero outside the head's lanes.
+    var masked: [ValueID]
     /// Score of the current token, in every lane.
     var current: ValueID
 }
@@ -41,26 +41,30 @@ extension DecoderLowering {
         guard !heads.sets.isEmpty else { return [] }
         let name = "layer"
         let input = attentionInput(x, on: place)
-        let root = 1 / Float(heads.dimension).squareRoot()
-        let keyTurn = turn(input, "k", "\(name).k", factor: 1)
+        let keyFactor = plan.kvType == .fp8 ? Scale.keys(dimension: heads.dimension) : 1
+        let queryFactor = 1 / (Float(heads.dimension).squareRoot() * keyFactor)
+        let keyTurn = turn(input, "k", "\(name).k", factor: keyFactor)
         // Without norms of their own, keys and queries are turned alike.
         let queryTurn =
-            model.hasQueryKeyNorm ? turn(input, "q", "\(name).q", factor: root) : keyTurn
-        var mixed: [ValueID] = []
+            model.hasQueryKeyNorm ? turn(input, "q", "\(name).q", factor: queryFactor) : keyTurn
+        var mixed: [[ValueID]] = []
         var columns: [IndexMap] = []
         for set in heads.sets.indices {
             let label = heads.sets.count == 1 ? name : "\(name).set\(set)"
             let cache = makeCache(label, set, on: place)
             let keyHeads = heads.sets[set].map { Optional($0.head) }
-            let value = project(input, "v", "\(label).v", plainRows(keyHeads))
-            let key = projectRotated(
-                input, "k", "\(label).k", rotatedRows(keyHeads), keyTurn, factor: 1)
+            let value = cached(
+                project(input, "v", "\(label).v", plainRows(keyHeads)), "\(label).newValue")
+            let key = cached(
+                projectRotated(
+                    input, "k", "\(label).k", keyHeads, keyTurn, factor: keyFactor),
+                "\(label).newKey")
             for j in 0..<heads.queryVectors(set) {
                 let queries = heads.sets[set].map {
                     j < $0.queries.count ? $0.queries[j] : nil
                 }
                 let query = projectRotated(
-                    input, "q", "\(label).q\(j)", rotatedRows(queries), queryTurn, factor: root)
+                    input, "q", "\(label).q\(j)", queries, queryTurn, factor: queryFactor)
                 mixed.append(
                     attend(
                         query, key, value, cache, set: set, queries: queries,
@@ -71,17 +75,19 @@ extension DecoderLowering {
         }
         let output = linear(
             "\(name).o", tensor: input.prefix + "o_proj.weight", rows: hiddenColumns,
-            columns: columns, on: place)
-        return partialSums(mixed, output, residual: residual, "\(name).attended")
+            columns: columns, inputFactor: Scale.attention, on: place)
+        return partialSums(
+            LinearInput(terms: mixed), output, residual: residual, "\(name).attended")
     }
 
     // MARK: Attention
 
-    /// The attention output of the set's heads of query vector j, fp16, in the heads' lanes.
+    /// The attention output of the set's heads of query vector j, as terms in the weights' type, in
+    /// the heads' lanes.
     private mutating func attend(
         _ query: ValueID, _ key: ValueID, _ value: ValueID, _ cache: Cache, set: Int,
         queries: [Int?], _ label: String
-    ) -> ValueID {
+    ) -> [ValueID] {
         var outputs: [ValueID] = []
         for g in queries.indices where queries[g] != nil {
             let head = "\(label).h\(g)"
@@ -91,12 +97,12 @@ extension DecoderLowering {
             for score in scores {
                 best = builder.elementwise(.max, best.at(), score.at(), name: "\(head).best")
             }
-            let maximum = maximumOverLanes(best, "\(head).maximum")
+            let maximum = shift(maximumOverLanes(best, "\(head).maximum"), head)
             let weights = scores.map { score in
-                chained { l -> ValueID in
+                chained { l -> [ValueID] in
                     let rest = l.builder.elementwise(.subtract, score.at(), maximum.at())
                     let weight = l.builder.elementwise(.exp, rest.at())
-                    return l.builder.elementwise(.toFP16, weight.at(), name: "\(head).p")
+                    return l.terms(of: weight, l.plan.kvType, "\(head).p")
                 }
             }
             let current = chained { l -> ValueID in
@@ -111,8 +117,21 @@ extension DecoderLowering {
             for output in outputs.dropFirst() {
                 sum = l.builder.elementwise(.add, sum.at(), output.at())
             }
-            return l.builder.elementwise(.toFP16, sum.at(), name: "\(label).mixed")
+            return l.terms(of: sum, l.plan.weightType, "\(label).mixed")
         }
+    }
+
+    /// What scores are subtracted: the maximum, or so much less that fp8 weights are large.
+    private mutating func shift(_ maximum: ValueID, _ head: String) -> ValueID {
+        guard plan.kvType == .fp8 else { return maximum }
+        return builder.elementwise(
+            .subtract, maximum.at(), Scale.probabilityLogarithm,
+            name: "\(head).maximum.shifted")
+    }
+
+    /// A key or value as the cache will keep it: the token attends to itself as others will to it.
+    private mutating func cached(_ value: ValueID, _ name: String) -> ValueID {
+        builder.elementwise(plan.kvType == .fp8 ? .toFP8 : .toFP16, value.at(), name: name)
     }
 
     private mutating func maskedQuery(
@@ -120,9 +139,9 @@ extension DecoderLowering {
     ) -> QueryHead {
         let place = builder[query].chip
         let mask = shared[place].headMasks[g]
-        let masked = chained { l -> ValueID in
+        let masked = chained { l -> [ValueID] in
             let mine = l.builder.elementwise(.mask, query.at(), mask.at())
-            return l.builder.elementwise(.toFP16, mine.at(), name: "\(head).masked")
+            return l.terms(of: mine, l.plan.kvType, "\(head).masked")
         }
         // The products in two fp16 terms: large scores must not lose their last bits.
         let (high, low) = chained { l -> (ValueID, ValueID) in
@@ -143,14 +162,15 @@ extension DecoderLowering {
     private mutating func scores(
         _ query: QueryHead, _ cache: Cache, _ set: Int, _ head: String
     ) -> [ValueID] {
-        let place = builder[query.masked].chip
+        let place = builder[query.current].chip
         return (0..<blockCount).map { block in
             let tokens = min(lanes, (plan.context - block * lanes + 15) / 16 * 16)
             let rows = lanes / chip.weightStreamsPerPlane
             let tile = Tile(
                 cache.keys.map { Use($0, start: block * rows) }, count: tokens)
             return chained { l in
-                let score = l.builder.matmul([MatmulTerm(query.masked.at(), tile)], count: 1)
+                let score = l.builder.matmul(
+                    query.masked.map { MatmulTerm($0.at(), tile) }, count: 1)
                 return l.builder.elementwise(
                     .min, score.at(), l.shared[place].bounds[block].at(), name: "\(head).scores")
             }
@@ -159,14 +179,15 @@ extension DecoderLowering {
 
     /// (sum of p v) / (sum of p) in the lanes of the head.
     private mutating func mix(
-        _ weights: [ValueID], _ current: ValueID, _ value: ValueID, _ cache: Cache, set: Int,
+        _ weights: [[ValueID]], _ current: ValueID, _ value: ValueID, _ cache: Cache, set: Int,
         g: Int, _ head: String
     ) -> ValueID {
         let place = builder[current].chip
         let heads = heads[place]
-        let ones = Tile([Use(shared[place].ones)], count: lanes)
+        let ones = Tile([Use(shared[place].byteOnes ?? shared[place].ones)], count: lanes)
         let share = chained { l -> ValueID in
-            let cached = l.builder.matmul(weights.map { MatmulTerm($0.at(), ones) }, count: 1)
+            let cached = l.builder.matmul(
+                weights.joined().map { MatmulTerm($0.at(), ones) }, count: 1)
             let total = l.builder.elementwise(.add, cached.at(), current.at())
             let root = l.builder.elementwise(.rsqrt, total.at())
             let inverse = l.builder.elementwise(.multiply, root.at(), root.at())
@@ -174,11 +195,10 @@ extension DecoderLowering {
                 .mask, inverse.at(), l.shared[place].headMasks[g].at(), name: "\(head).share")
         }
         let rows = heads.rows(set) / chip.weightStreamsPerPlane
-        let terms = weights.enumerated().map { block, weight in
-            MatmulTerm(
-                weight.at(),
-                Tile(
-                    cache.values.map { Use($0, start: block * rows) }, count: heads.rows(set)))
+        let terms = weights.enumerated().flatMap { block, terms in
+            let tile = Tile(
+                cache.values.map { Use($0, start: block * rows) }, count: heads.rows(set))
+            return terms.map { MatmulTerm($0.at(), tile) }
         }
         return chained { l in
             let cached = l.builder.matmul(terms, count: 1)
@@ -196,7 +216,7 @@ extension DecoderLowering {
         func regions(_ name: String, _ rows: Int) -> [ValueID] {
             (0..<slices).map {
                 builder.image(
-                    "\(label).\(name)\($0)", chip: place, type: .fp16, count: rows, .zero)
+                    "\(label).\(name)\($0)", chip: place, type: plan.kvType, count: rows, .zero)
             }
         }
         let rows = lanes / slices
@@ -214,18 +234,16 @@ extension DecoderLowering {
         let place = builder[key].chip
         let slices = chip.weightStreamsPerPlane
         let rows = lanes / slices
-        let newKey = builder.elementwise(.toFP16, key.at(), name: "\(label).newKey")
-        let newValue = builder.elementwise(.toFP16, value.at(), name: "\(label).newValue")
         var open: [ValueID] = []
         for slice in 0..<slices {
             _ = builder.scatter(
                 into: Use(cache.keys[slice]), rows: blockCount * rows + 1,
-                address: shared[place].keyRows[slice].at(), data: newKey.at(), count: 1,
+                address: shared[place].keyRows[slice].at(), data: key.at(), count: 1,
                 name: "\(label).keys\(slice).next")
             open.append(
                 builder.scatter(
                     into: Use(cache.openValues[slice]), rows: rows + 1,
-                    address: shared[place].valueRows[slice].at(), data: newValue.at(), count: 1,
+                    address: shared[place].valueRows[slice].at(), data: value.at(), count: 1,
                     name: "\(label).openValues\(slice).next"))
         }
         let tile = Tile(open.map { Use($0) }, count: lanes)
@@ -235,7 +253,7 @@ extension DecoderLowering {
             let column = chained { l -> ValueID in
                 let sum = l.builder.matmul(
                     [MatmulTerm(l.shared[place].identity.at(channel), tile)], count: 1)
-                return l.builder.elementwise(.toFP16, sum.at())
+                return l.cached(sum, "\(label).column")
             }
             let row = channel / slices
             values[channel % slices] = builder.scatter(

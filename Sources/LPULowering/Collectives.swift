@@ -10,11 +10,11 @@ extension DecoderLowering {
     /// This chip's part of a row-parallel layer: added to the residual at once where the chip is
     /// alone, else rounded to the wire's fp16.
     mutating func partialSums(
-        _ activations: [ValueID], _ weights: LinearWeights, residual: [ValueID], _ name: String
+        _ input: LinearInput, _ weights: LinearWeights, residual: [ValueID], _ name: String
     ) -> [ValueID] {
         (0..<hidden.count).map { n in
             chained { l in
-                let sum = l.product(activations, weights, n)
+                let sum = l.product(input, weights, n)
                 if l.places.count == 1 {
                     return l.builder.elementwise(
                         .add, sum.at(), residual[n].at(), name: "\(name).\(n)")

@@ -29,9 +29,9 @@ private func checkSupport(
             Diagnostic(at: Diagnostic.Place(place), id: "lowering-unsupported", message))
     }
     let chip = machine.chip
-    if plan.weightType != .fp16 {
-        refuse(
-            "plan.weightType", "\(plan.weightType.rawValue) weights are not lowered yet: try fp16")
+    for (name, type) in [("weightType", plan.weightType), ("kvType", plan.kvType)]
+    where type != .fp16 && type != .fp8 {
+        refuse("plan.\(name)", "\(type.rawValue) is not lowered: try fp16 or fp8")
     }
     if model.headDimension % 2 != 0 || model.headDimension > chip.lanes {
         refuse(
@@ -128,7 +128,9 @@ struct DecoderLowering {
 struct SharedValues {
     /// 320 fp16 rows of ones: contracting with it sums over lanes into every lane.
     var ones = ValueID(0)
-    /// Identity rows of fp16, for transposing.
+    /// The same in the cache's type, where that is fp8.
+    var byteOnes: ValueID?
+    /// Identity rows in the cache's type, for transposing.
     var identity = ValueID(0)
     var cosine = ValueID(0)
     var sine = ValueID(0)

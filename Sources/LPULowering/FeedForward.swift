@@ -24,47 +24,42 @@ extension DecoderLowering {
         let prefix = "model.layers.$layer."
         let name = "layer"
         let norm = prefix + "post_attention_layernorm.weight"
-        let (activation, scale) = normalise(x, "\(name).ffn", on: place)
-        let half = builder.elementwise(.multiply, scale.at(), 0.5, name: "\(name).ffn.half")
+        let input = normalise(x, "\(name).ffn", on: place)
         let own = Tiling(place.share(of: model.intermediateSize, plan), lanes: lanes)
         let rows = own.ranges.map { IndexMap.range($0) }
+        // silu(g) = g/2 * (1 + tanh(g/2)): the weights are halved.
         let gate = linear(
             "\(name).gate", tensor: prefix + "mlp.gate_proj.weight", rows: rows,
-            columns: hiddenColumns, norm: norm, on: place)
+            columns: hiddenColumns, factor: 0.5, inputFactor: input.factor, norm: norm, on: place)
         let up = linear(
             "\(name).up", tensor: prefix + "mlp.up_proj.weight", rows: rows,
-            columns: hiddenColumns, norm: norm, on: place)
+            columns: hiddenColumns, factor: Scale.hidden, inputFactor: input.factor, norm: norm,
+            on: place)
         var gateBias, upBias: ValueID?
         if model.hasFeedForwardBias {
             gateBias = vector(
                 "\(name).gateBias", tensor: prefix + "mlp.gate_proj.bias", rows: rows,
                 factor: 0.5, on: place)
             upBias = vector(
-                "\(name).upBias", tensor: prefix + "mlp.up_proj.bias", rows: rows, on: place)
+                "\(name).upBias", tensor: prefix + "mlp.up_proj.bias", rows: rows,
+                factor: Scale.hidden, on: place)
         }
-        var inner: [ValueID] = []
-        for n in 0..<own.count {
-            inner.append(
-                chained { l -> ValueID in
-                    // silu(g) = g/2 * (1 + tanh(g/2)).
-                    let g = l.product(activation, gate, n)
-                    let u = l.product(activation, up, n)
-                    let scaledGate = l.builder.elementwise(.multiply, g.at(), half.at())
-                    let halfGate = l.biased(scaledGate, gateBias, n)
-                    let tanh = l.builder.elementwise(.tanh, halfGate.at())
-                    let sum = l.builder.elementwise(.add, tanh.at(), 1)
-                    let silu = l.builder.elementwise(.multiply, sum.at(), halfGate.at())
-                    let scaledUp = l.builder.elementwise(.multiply, u.at(), scale.at())
-                    let value = l.biased(scaledUp, upBias, n)
-                    let product = l.builder.elementwise(.multiply, silu.at(), value.at())
-                    return l.builder.elementwise(
-                        .toFP16, product.at(), name: "\(name).inner\(n)")
-                })
+        let inner = own.ranges.indices.map { n in
+            chained { l -> [ValueID] in
+                let halfGate = l.biased(l.product(input, gate, n), gateBias, n)
+                let tanh = l.builder.elementwise(.tanh, halfGate.at())
+                let sum = l.builder.elementwise(.add, tanh.at(), 1)
+                let silu = l.builder.elementwise(.multiply, sum.at(), halfGate.at())
+                let value = l.biased(l.product(input, up, n), upBias, n)
+                let product = l.builder.elementwise(.multiply, silu.at(), value.at())
+                return l.terms(of: product, l.plan.weightType, "\(name).inner\(n)")
+            }
         }
         let down = linear(
             "\(name).down", tensor: prefix + "mlp.down_proj.weight", rows: hiddenColumns,
-            columns: rows, on: place)
+            columns: rows, inputFactor: Scale.hidden, on: place)
         guard own.count > 0 else { return [] }
-        return partialSums(inner, down, residual: residual, "\(name).output")
+        return partialSums(
+            LinearInput(terms: inner), down, residual: residual, "\(name).output")
     }
 }

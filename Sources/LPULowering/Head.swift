@@ -30,18 +30,16 @@ extension DecoderLowering {
     private mutating func lowerVocabulary(_ x: [ValueID], on place: Int) -> Best? {
         let own = Tiling(place.share(of: model.vocabularySize, plan), lanes: lanes)
         guard own.count > 0 else { return nil }
-        let (activation, scale) = normalise(x, "head", on: place)
+        let input = normalise(x, "head", on: place)
         let weights = linear(
             "lmHead",
             tensor: model.tiesEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight",
             rows: own.ranges.map { .range($0) }, columns: hiddenColumns,
-            norm: "model.norm.weight", on: place)
+            inputFactor: input.factor, norm: "model.norm.weight", on: place)
         var best: Best?
         for (n, range) in own.ranges.enumerated() {
-            let logits = chained { l -> ValueID in
-                let sum = l.product(activation, weights, n)
-                return l.builder.elementwise(
-                    .multiply, sum.at(), scale.at(), name: "logits.\(range.lowerBound)")
+            let logits = chained { l in
+                l.product(input, weights, n, name: "logits.\(range.lowerBound)")
             }
             let tile = limited(logits, range, on: place)
             best = best.map { better($0, tile) } ?? tile

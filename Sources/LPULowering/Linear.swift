@@ -5,9 +5,20 @@ import LPUNumerics
 import LPUPlanning
 import LPUSupport
 
+/// What linear layers take: for each contraction tile, the terms whose sum it is.
+struct LinearInput {
+    var terms: [[ValueID]]
+    /// What outputs are yet to be multiplied by in every lane: 1/rms of a norm that is deferred.
+    var scale: ValueID?
+    /// The power of two that the terms are times.
+    var factor: Float = 1
+}
+
 /// A linear layer's weights as tiles: output tile n, contraction tile k.
 struct LinearWeights {
     var value: ValueID
+    /// For each output tile what its lanes are to be multiplied by: fp8 weights only.
+    var scales: ValueID?
     /// Weight vectors of a tile, and of each output tile the same number of contraction tiles.
     var rows: Int
     var contractions: Int
@@ -38,10 +49,11 @@ struct IndexMap {
 }
 
 extension DecoderLowering {
-    /// The weights of `tensor` with the given rows a output tile and columns a contraction tile.
+    /// The weights of `tensor` with the given rows a output tile and columns a contraction tile,
+    /// for inputs that are times `inputFactor`.
     mutating func linear(
         _ name: String, tensor: String, rows: [IndexMap], columns: [IndexMap],
-        factor: Float = 1, norm: String? = nil, on place: Int
+        factor: Float = 1, inputFactor: Float = 1, norm: String? = nil, on place: Int
     ) -> LinearWeights {
         let height = ((rows.map(\.count).max() ?? 0) + 15) / 16 * 16
         var pieces: [Piece] = []
@@ -63,32 +75,73 @@ extension DecoderLowering {
             name, chip: place, type: plan.weightType, count: rows.count * columns.count * height,
             .weights(
                 Layout(tensor: tensor, pieces: pieces), factor: factor, columnScale: norm))
-        return LinearWeights(value: value, rows: height, contractions: columns.count)
+        let scales =
+            plan.weightType == .fp8
+            ? self.scales(
+                "\(name).scales", tensor: tensor, rows: rows, factor: 1 / inputFactor, norm: norm,
+                on: place) : nil
+        return LinearWeights(
+            value: value, scales: scales, rows: height, contractions: columns.count)
     }
 
-    /// Output tile `n`: the sum over all contraction tiles, in their order.
-    mutating func product(
-        _ activations: [ValueID], _ weights: LinearWeights, _ n: Int, name: String? = nil
+    /// The scales of fp8 weights, those of the rows that `rows[n]` names in vector n.
+    mutating func scales(
+        _ name: String, tensor: String, rows: [IndexMap], factor: Float, norm: String?,
+        on place: Int
     ) -> ValueID {
-        builder.matmul(
-            activations.enumerated().map { MatmulTerm($1.at(), weights.tile(n, $0)) }, count: 1,
-            name: name)
+        builder.image(
+            name, chip: place, type: .fp32, count: rows.count,
+            .scales(
+                Layout(tensor: tensor, pieces: vectorPieces(rows)), factor: factor,
+                columnScale: norm))
+    }
+
+    /// The sum over all contraction tiles in their order, in each the terms in theirs; not scaled.
+    mutating func sum(_ input: LinearInput, _ weights: LinearWeights, _ n: Int) -> ValueID {
+        let terms = input.terms.enumerated().flatMap { k, terms in
+            terms.map { MatmulTerm($0.at(), weights.tile(n, k)) }
+        }
+        return builder.matmul(terms, count: 1)
+    }
+
+    /// Output tile `n`.
+    mutating func product(
+        _ input: LinearInput, _ weights: LinearWeights, _ n: Int, name: String? = nil
+    ) -> ValueID {
+        let sum = sum(input, weights, n)
+        guard let scale = weights.scales?.at(n) ?? input.scale?.at() else { return sum }
+        return builder.elementwise(.multiply, sum.at(), scale, name: name)
+    }
+
+    /// The value in a type of the MXM: one fp16 term, or two fp8 ones.
+    mutating func terms(of value: ValueID, _ type: ElementType, _ name: String) -> [ValueID] {
+        guard type == .fp8 else {
+            return [builder.elementwise(.toFP16, value.at(), name: name)]
+        }
+        let high = builder.elementwise(.toFP8, value.at(), name: name)
+        let rest = builder.elementwise(.subtract, value.at(), high.at())
+        return [high, builder.elementwise(.toFP8, rest.at(), name: "\(name).low")]
     }
 
     /// The elements of a vector in fp32, those that `rows[n]` names in vector n.
     mutating func vector(
         _ name: String, tensor: String, rows: [IndexMap], factor: Float = 1, on place: Int
     ) -> ValueID {
-        let pieces = rows.enumerated().flatMap { n, row in
+        builder.image(
+            name, chip: place, type: .fp32, count: rows.count,
+            .weights(
+                Layout(tensor: tensor, pieces: vectorPieces(rows)), factor: factor,
+                columnScale: nil))
+    }
+
+    private func vectorPieces(_ rows: [IndexMap]) -> [Piece] {
+        rows.enumerated().flatMap { n, row in
             row.segments.map {
                 Piece(
                     vectors: n..<n + 1, lanes: $0.position..<$0.position + $0.count,
                     base: [$0.base], vector: [.zero], lane: [$0.digits])
             }
         }
-        return builder.image(
-            name, chip: place, type: .fp32, count: rows.count,
-            .weights(Layout(tensor: tensor, pieces: pieces), factor: factor, columnScale: nil))
     }
 
     /// `sum` and vector `n` of the bias, where there is one.
@@ -109,57 +162,4 @@ extension DecoderLowering {
     }
 
     var hiddenColumns: [IndexMap] { hidden.ranges.map { .range($0) } }
-
-    /// x in fp16 and 1/rms(x) in every lane.
-    ///
-    /// The norm's weight is folded into the layer after it and its scalar multiplies the outputs.
-    mutating func normalise(
-        _ x: [ValueID], _ name: String, on place: Int
-    ) -> (x: [ValueID], scale: ValueID) {
-        var activations: [ValueID] = []
-        var high: [ValueID] = []
-        var low: [ValueID] = []
-        for (tile, part) in x.enumerated() {
-            activations.append(
-                builder.elementwise(.toFP16, part.at(), name: "\(name).x\(tile)"))
-            let square = squareTerms(part)
-            high.append(square.high)
-            low.append(square.low)
-        }
-        let scale = inverseRoot(
-            high, low, over: shared[place].ones, size: model.hiddenSize, "\(name).scale")
-        return (activations, scale)
-    }
-
-    /// The squares of a vector's elements for a sum over lanes: those of real residuals leave fp16,
-    /// so that they are scaled by 2^-14 and become two terms, the second 2^11 times what the first
-    /// dropped.
-    mutating func squareTerms(_ value: ValueID) -> (high: ValueID, low: ValueID) {
-        chained { l in
-            let small = l.builder.elementwise(.multiply, value.at(), 0x1p-7)
-            let square = l.builder.elementwise(.multiply, small.at(), small.at())
-            let high = l.builder.elementwise(.toFP16, square.at())
-            let rest = l.builder.elementwise(.subtract, square.at(), high.at())
-            let scaled = l.builder.elementwise(.multiply, rest.at(), 0x1p11)
-            return (high, l.builder.elementwise(.toFP16, scaled.at()))
-        }
-    }
-
-    /// 1/sqrt(mean of squares + epsilon): sums of `squareTerms` over the lanes that the weight
-    /// vectors of `ones` mark, of `size` elements each.
-    mutating func inverseRoot(
-        _ high: [ValueID], _ low: [ValueID], over ones: ValueID, size: Int, _ name: String
-    ) -> ValueID {
-        let ones = Tile([Use(ones)], count: lanes)
-        let sums = [high, low].map { part in
-            builder.matmul(part.map { MatmulTerm($0.at(), ones) }, count: 1)
-        }
-        return chained { l in
-            let rest = l.builder.elementwise(.multiply, sums[1].at(), 0x1p-11)
-            let sum = l.builder.elementwise(.add, sums[0].at(), rest.at())
-            let mean = l.builder.elementwise(.multiply, sum.at(), 0x1p14 / Float(size))
-            let safe = l.builder.elementwise(.add, mean.at(), Float(l.model.normEpsilon))
-            return l.builder.elementwise(.rsqrt, safe.at(), name: name)
-        }
-    }
 }

@@ -9,10 +9,7 @@ import LPUSupport
 struct AttentionInput {
     /// Of the tensors' names.
     var prefix: String
-    /// In fp16, not yet times 1/rms.
-    var activation: [ValueID]
-    /// 1/rms in every lane.
-    var scale: ValueID
+    var normed: LinearInput
     /// The norm's weight, folded into the projections.
     var norm: String
     var place: Int
@@ -29,33 +26,35 @@ extension DecoderLowering {
     mutating func attentionInput(
         _ x: [ValueID], on place: Int
     ) -> AttentionInput {
-        let (activation, scale) = normalise(x, "layer.attention", on: place)
         let prefix = "model.layers.$layer."
         return AttentionInput(
-            prefix: prefix + "self_attn.", activation: activation, scale: scale,
+            prefix: prefix + "self_attn.", normed: normalise(x, "layer.attention", on: place),
             norm: prefix + "input_layernorm.weight", place: place)
     }
 
-    /// Lanes 2i and 2i + 1 of a head hold the pair (i, i + d/2) that rotates together.
-    func rotatedRows(_ heads: [Int?]) -> IndexMap {
+    /// Lanes 2i and 2i + 1 of a head hold the pair (i, i + d/2) that rotates together; swapped, the
+    /// other way round.
+    func rotatedRows(_ heads: [Int?], swapped: Bool = false) -> IndexMap {
         let half = model.headDimension / 2
-        let digits = DigitSum([.init(radix: 2, stride: half), .init(radix: 0, stride: 1)])
-        return rows(heads, digits)
+        let stride = swapped ? -half : half
+        let digits = DigitSum([.init(radix: 2, stride: stride), .init(radix: 0, stride: 1)])
+        return rows(heads, digits, offset: swapped ? half : 0)
     }
 
-    func plainRows(_ heads: [Int?]) -> IndexMap { rows(heads, .linear(1)) }
+    func plainRows(_ heads: [Int?]) -> IndexMap { rows(heads, .linear(1), offset: 0) }
 
-    private func rows(_ heads: [Int?], _ digits: DigitSum) -> IndexMap {
+    private func rows(_ heads: [Int?], _ digits: DigitSum, offset: Int) -> IndexMap {
         let d = model.headDimension
         return IndexMap(
             segments: heads.enumerated().compactMap { g, head in
                 head.map {
-                    IndexMap.Segment(position: g * d, base: $0 * d, count: d, digits: digits)
+                    IndexMap.Segment(
+                        position: g * d, base: $0 * d + offset, count: d, digits: digits)
                 }
             })
     }
 
-    /// A projection times 1/rms, with its bias.
+    /// A projection with its bias.
     mutating func project(
         _ input: AttentionInput, _ which: String, _ label: String, _ rows: IndexMap,
         factor: Float = 1
@@ -67,10 +66,8 @@ extension DecoderLowering {
                 "\(label).bias", tensor: "\(input.prefix)\(which)_proj.bias", rows: [rows],
                 factor: factor, on: input.place) : nil
         return chained { l in
-            let sum = l.product(input.activation, weights, 0)
-            let scaled = l.builder.elementwise(
-                .multiply, sum.at(), input.scale.at(), name: "\(label).scaled")
-            return l.biased(scaled, bias, 0)
+            let product = l.product(input.normed, weights, 0, name: "\(label).scaled")
+            return l.biased(product, bias, 0)
         }
     }
 
@@ -79,7 +76,8 @@ extension DecoderLowering {
     ) -> LinearWeights {
         linear(
             label, tensor: "\(input.prefix)\(which)_proj.weight", rows: [rows],
-            columns: hiddenColumns, factor: factor, norm: input.norm, on: input.place)
+            columns: hiddenColumns, factor: factor, inputFactor: input.normed.factor,
+            norm: input.norm, on: input.place)
     }
 
     /// What all keys or all queries of the layer are turned by: the position, and the weight of
@@ -91,25 +89,25 @@ extension DecoderLowering {
         let position = Turn(
             cosine: shared[input.place].cosine, sine: shared[input.place].sine)
         guard model.hasQueryKeyNorm else {
-            return model.hasAttentionBias
-                ? position : scaled(position, cosine: input.scale, sine: input.scale)
+            guard !model.hasAttentionBias, let scale = input.normed.scale else { return position }
+            return scaled(position, cosine: scale, sine: scale)
         }
-        let half = model.headDimension / 2
         let heads = heads[input.place].perSet
-        func weights(_ name: String, base: Int, stride: Int) -> ValueID {
-            let digits = DigitSum([.init(radix: 2, stride: stride), .init(radix: 0, stride: 1)])
-            let segments = (0..<heads).map {
-                IndexMap.Segment(
-                    position: $0 * 2 * half, base: base, count: 2 * half, digits: digits)
+        func weights(_ name: String, swapped: Bool) -> ValueID {
+            var rows = rotatedRows([0], swapped: swapped)
+            rows.segments = (0..<heads).map {
+                var segment = rows.segments[0]
+                segment.position = $0 * model.headDimension
+                return segment
             }
             return vector(
                 "\(label)\(name)", tensor: "\(input.prefix)\(which)_norm.weight",
-                rows: [IndexMap(segments: segments)], factor: factor, on: input.place)
+                rows: [rows], factor: factor, on: input.place)
         }
         // The sine multiplies the other lane of the pair, normed by that lane's weight.
         return scaled(
-            position, cosine: weights("Norm", base: 0, stride: half),
-            sine: weights("NormSwapped", base: half, stride: -half))
+            position, cosine: weights("Norm", swapped: false),
+            sine: weights("NormSwapped", swapped: true))
     }
 
     private mutating func scaled(_ turn: Turn, cosine: ValueID, sine: ValueID) -> Turn {
@@ -118,27 +116,34 @@ extension DecoderLowering {
             sine: builder.elementwise(.multiply, turn.sine.at(), sine.at()))
     }
 
-    /// A projection, normed head by head where the model does so, turned.
+    /// A projection of heads, normed one by one where the model does so, turned.
     mutating func projectRotated(
-        _ input: AttentionInput, _ which: String, _ label: String, _ rows: IndexMap, _ turn: Turn,
+        _ input: AttentionInput, _ which: String, _ label: String, _ heads: [Int?], _ turn: Turn,
         factor: Float
     ) -> ValueID {
+        let rows = rotatedRows(heads)
         guard model.hasQueryKeyNorm else {
             if model.hasAttentionBias {
                 let value = project(input, which, label, rows, factor: factor)
                 return chained { l in l.rotated(value, turn, label) }
             }
             let weights = weights(input, which, label, rows, factor: factor)
+            // Scales of fp8 weights are part of the turn: no multiplication waits for the sum.
+            let own = weights.scales.map { scales in
+                let swapped = self.scales(
+                    "\(label).scalesSwapped", tensor: "\(input.prefix)\(which)_proj.weight",
+                    rows: [rotatedRows(heads, swapped: true)], factor: 1 / input.normed.factor,
+                    norm: input.norm, on: input.place)
+                return scaled(turn, cosine: scales, sine: swapped)
+            }
             return chained { l in
-                l.rotated(l.product(input.activation, weights, 0), turn, label)
+                l.rotated(l.sum(input.normed, weights, 0), own ?? turn, label)
             }
         }
         // A factor would vanish in the norm: the norm's weight has it.
         let value = project(input, which, label, rows)
-        let square = squareTerms(value)
         let scale = inverseRoot(
-            [square.high], [square.low],
-            over: shared[input.place].headOnes ?? shared[input.place].ones,
+            meanOf: [value], over: shared[input.place].headOnes ?? shared[input.place].ones,
             size: model.headDimension, "\(label).normScale")
         let own = scaled(turn, cosine: scale, sine: scale)
         return chained { l in l.rotated(value, own, label) }

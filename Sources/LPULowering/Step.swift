@@ -215,6 +215,7 @@ extension SharedValues {
     fileprivate func mapped(_ name: (ValueID) -> ValueID) -> SharedValues {
         var result = SharedValues()
         result.ones = name(ones)
+        result.byteOnes = byteOnes.map(name)
         result.identity = name(identity)
         result.cosine = name(cosine)
         result.sine = name(sine)

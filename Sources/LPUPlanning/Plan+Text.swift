@@ -4,11 +4,13 @@ public import LPUSupport
 private let syntax = "plan-syntax"
 
 extension Plan {
-    private static let keys = ["plan", "context", "weights", "tensorParallel", "pipelineStages"]
+    private static let keys = [
+        "plan", "context", "weights", "kv", "tensorParallel", "pipelineStages",
+    ]
 
     /// The plan as text, a key a line; reading it gives an equal plan.
     public var text: String {
-        "plan 1\ncontext \(context)\nweights \(weightType.rawValue)\n"
+        "plan 1\ncontext \(context)\nweights \(weightType.rawValue)\nkv \(kvType.rawValue)\n"
             + "tensorParallel \(tensorParallel)\npipelineStages \(pipelineStages)\n"
     }
 
@@ -43,6 +45,7 @@ extension Plan {
         case "plan": _ = try line.integer("the format", in: 1...1, id: syntax)
         case "context": context = try line.integer("the context", in: positive, id: syntax)
         case "weights": weightType = try Self.type(&line)
+        case "kv": kvType = try Self.type(&line)
         case "tensorParallel":
             tensorParallel = try line.integer("the number of chips", in: positive, id: syntax)
         case _:

@@ -6,6 +6,8 @@ public struct Plan: Hashable, Sendable {
     public var context: Int
     /// In which the weights rest and the linear layers run.
     public var weightType: ElementType
+    /// In which keys and values are cached, and attention runs.
+    public var kvType: ElementType
     /// Chips that share every layer: heads, columns and vocabulary are split over them, and they
     /// must be wired all to all.
     public var tensorParallel: Int
@@ -13,11 +15,12 @@ public struct Plan: Hashable, Sendable {
     public var pipelineStages: Int
 
     public init(
-        context: Int, weightType: ElementType = .fp16, tensorParallel: Int = 1,
-        pipelineStages: Int = 1
+        context: Int, weightType: ElementType = .fp16, kvType: ElementType = .fp16,
+        tensorParallel: Int = 1, pipelineStages: Int = 1
     ) {
         self.context = context
         self.weightType = weightType
+        self.kvType = kvType
         self.tensorParallel = tensorParallel
         self.pipelineStages = pipelineStages
     }

@@ -3,6 +3,7 @@ import Foundation
 import LPUCompiler
 import LPUDataflow
 import LPUModel
+import LPUNumerics
 import LPUPlanning
 import LPURendering
 import LPUSchedule
@@ -27,6 +28,18 @@ struct Compile: ParsableCommand {
         case list, random
     }
 
+    /// A type that weights and caches may have.
+    enum FloatName: String, ExpressibleByArgument, CaseIterable {
+        case fp16, fp8
+
+        var type: ElementType {
+            switch self {
+            case .fp16: .fp16
+            case .fp8: .fp8
+            }
+        }
+    }
+
     @Argument(help: "The model's config.json, in the Hugging Face spelling.")
     var config: String
 
@@ -37,13 +50,19 @@ struct Compile: ParsableCommand {
         help: "Token positions in the KV cache. (default: 128, or all the model has)")
     var context: Int?
 
-    @Option(help: "Chips that share every layer. (default: 1)")
-    var tensorParallel: Int?
+    @Option(help: "Type of the weights. (values: fp16, fp8; default: fp16)")
+    var weights: FloatName?
 
-    @Option(help: "Stages of chips that the layers are dealt out to. (default: 1)")
-    var pipelineStages: Int?
+    @Option(help: "Type of the KV cache. (values: fp16, fp8; default: fp16)")
+    var kv: FloatName?
 
-    @Option(help: "A plan file, in the place of the three options before.")
+    @Option(help: "Chips that share every layer: tensor parallel. (default: 1)")
+    var tp: Int?
+
+    @Option(help: "Stages of the pipeline that the layers are dealt out to. (default: 1)")
+    var pp: Int?
+
+    @Option(help: "A plan file, in the place of the five options before.")
     var plan: String?
 
     @Option(help: "How instructions get their cycles.")
@@ -64,10 +83,10 @@ struct Compile: ParsableCommand {
     @OptionGroup var threads: ThreadOptions
 
     func validate() throws {
-        let shares = [context, tensorParallel, pipelineStages]
-        if plan != nil && shares.contains(where: { $0 != nil }) {
+        let given = [context, tp, pp].contains { $0 != nil } || weights != nil || kv != nil
+        if plan != nil && given {
             throw ValidationError(
-                "a plan gives all: leave out --context, --tensor-parallel, --pipeline-stages")
+                "a plan gives all: leave out --context, --weights, --kv, --tp, --pp")
         }
         if emit != nil && format == .json {
             throw ValidationError("--emit prints text: leave out --format json")
@@ -125,7 +144,8 @@ struct Compile: ParsableCommand {
         guard let plan else {
             return Plan(
                 context: context ?? min(128, model.maximumPositions),
-                tensorParallel: tensorParallel ?? 1, pipelineStages: pipelineStages ?? 1)
+                weightType: weights?.type ?? .fp16, kvType: kv?.type ?? .fp16,
+                tensorParallel: tp ?? 1, pipelineStages: pp ?? 1)
         }
         return try Plan(parsing: String(decoding: readFile(plan), as: UTF8.self), file: plan)
     }

@@ -42,7 +42,11 @@ struct Decoder {
     }
 
     func program(context: Int, on machine: Machine = .groqchip1) throws -> Program {
-        try lower(configuration, plan: Plan(context: context), for: machine)
+        try program(Plan(context: context), on: machine)
+    }
+
+    func program(_ plan: Plan, on machine: Machine = .groqchip1) throws -> Program {
+        try lower(configuration, plan: plan, for: machine)
     }
 
     /// The program's interpreter; `prefilled` gives the bytes of a cache's region by its name.

@@ -6,23 +6,29 @@ import Testing
 @Suite struct PlanTextTests {
     @Test func planIsReadBackEqual() throws {
         for type in ElementType.allCases {
-            let plan = Plan(context: 77, weightType: type, tensorParallel: 3, pipelineStages: 5)
-            #expect(try Plan(parsing: plan.text, file: "plan.txt") == plan)
+            for plan in [
+                Plan(context: 77, weightType: type, tensorParallel: 3, pipelineStages: 5),
+                Plan(context: 77, kvType: type),
+            ] {
+                #expect(try Plan(parsing: plan.text, file: "plan.txt") == plan)
+            }
         }
     }
 
     @Test func linesMayStandInAnyOrderWithComments() throws {
         let text =
-            "# mine\nweights fp8\ntensorParallel 2\npipelineStages 3\n\ncontext 5 # few\nplan 1\n"
+            "# mine\nweights fp8\nkv int8\ntensorParallel 2\npipelineStages 3\n\ncontext 5 # few\nplan 1\n"
         #expect(
             try Plan(parsing: text, file: "p")
-                == Plan(context: 5, weightType: .fp8, tensorParallel: 2, pipelineStages: 3))
+                == Plan(
+                    context: 5, weightType: .fp8, kvType: .int8, tensorParallel: 2,
+                    pipelineStages: 3))
     }
 
     @Test(arguments: [
-        ("", "p: error: the plan lacks plan, context, weights, tensorParallel, pipelineStages"),
+        ("", "p: error: the plan lacks plan, context, weights, kv, tensorParallel, pipelineStages"),
         (
-            "plan 1\ncontext 9\nweights fp8\n",
+            "plan 1\ncontext 9\nweights fp8\nkv fp8\n",
             "p: error: the plan lacks tensorParallel, pipelineStages"
         ),
         ("plan 2\n", "p:1:6: error: the format is 2, outside 1...1"),
