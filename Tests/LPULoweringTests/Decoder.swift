@@ -113,10 +113,12 @@ struct DecoderRun {
         return (logits, egress)
     }
 
-    /// The numbers that a value holds, vector by vector, in the first instance that has it.
-    func vectors(_ name: String) -> [[Double]] {
+    /// The numbers that a value holds, vector by vector, in the first instance that has it, or in
+    /// that of a layer.
+    func vectors(_ name: String, layer: Int? = nil) -> [[Double]] {
         let (program, lanes) = (interpreter.program, interpreter.program.lanes)
-        for (i, instance) in program.instances.enumerated() {
+        for (i, instance) in program.instances.enumerated()
+        where layer == nil || instance.layer == layer {
             let values = program.templates[instance.template].values
             guard let index = values.firstIndex(where: { $0.name == name }) else { continue }
             return vectors(of: values[index], interpreter.bytes(of: ValueID(index), in: i), lanes)

@@ -2,6 +2,7 @@ import LPUDataflow
 import LPULoading
 import LPUMachine
 import LPUNumerics
+import LPUPlanning
 import LPUSchedule
 import LPUScheduler
 import LPUSimulator
@@ -16,6 +17,7 @@ import Testing
         var keys: [String: any Sendable]
         var context = 40
         var rowsPerBank = 4096
+        var types: [ElementType] = [.fp16, .fp16]
     }
 
     private static let families = [
@@ -28,9 +30,14 @@ import Testing
                 "tie_word_embeddings": true,
             ]),
         Family(name: "llama, split embedding", keys: ["vocab_size": 700], rowsPerBank: 400),
+        Family(name: "llama, all fp8", keys: [:], context: 330, types: [.fp8, .fp8]),
+        Family(
+            name: "qwen3, fp8 weights",
+            keys: ["architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3"],
+            types: [.fp8, .fp16]),
     ]
 
-    @Test(arguments: 0..<4, [Strategy.list, .random(seed: 1)])
+    @Test(arguments: 0..<6, [Strategy.list, .random(seed: 1)])
     func simulatorEqualsInterpreter(_ number: Int, _ strategy: Strategy) throws {
         try compare(Self.families[number], strategy)
     }
@@ -44,7 +51,9 @@ import Testing
         let name = family.name
         let decoder = try Decoder(family.keys)
         let machine = Machine.groqchip1(rowsPerBank: family.rowsPerBank)
-        let program = try decoder.program(context: family.context, on: machine)
+        let plan = Plan(
+            context: family.context, weightType: family.types[0], kvType: family.types[1])
+        let program = try decoder.program(plan, on: machine)
         let schedule = try LPUScheduler.schedule(
             program, digest: program.digest, for: machine, strategy: strategy)
         let verdict = Verifier().verify(machine: machine, schedule: schedule)
