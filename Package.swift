@@ -26,7 +26,7 @@ let rooms: [Room] = [
     Room(name: "LPUDataflow", uses: ["LPUSupport", "LPUNumerics"]),
     Room(name: "LPUSchedule", uses: ["LPUSupport", "LPUNumerics", "LPUMachine"]),
     // Producers.
-    Room(name: "LPUPlanning", uses: ["LPUSupport", "LPUNumerics"]),
+    Room(name: "LPUPlanning", uses: ["LPUSupport", "LPUNumerics", "LPUMachine", "LPUModel"]),
     Room(
         name: "LPULowering",
         uses: [
@@ -122,7 +122,7 @@ let tests: [Room] = [
             "LPUSupport", "LPUNumerics", "LPUMachine", "LPUModel", "LPUPlanning", "LPUDataflow",
             "LPUSchedule", "LPUScheduler", "LPUVerifier", "LPUSimulator", "LPUCompiler",
         ]),
-    Room(name: "LPUPlanning", uses: ["LPUSupport", "LPUNumerics"]),
+    Room(name: "LPUPlanning", uses: ["LPUSupport", "LPUNumerics", "LPUMachine", "LPUModel"]),
     Room(
         name: "LPUCompiler",
         uses: [

@@ -1,10 +1,9 @@
-import LPUMachine
-import LPUPlanning
-import LPUSupport
+public import LPUMachine
+public import LPUSupport
 
 /// The chips of each stage: side by side where the first axis holds them all, else a stage for each
 /// place of the second axis, so that chips of one place in neighbouring stages are one hop apart.
-func stageChips(_ plan: Plan, _ machine: Machine) -> [[ChipID]] {
+public func stageChips(_ plan: Plan, _ machine: Machine) -> [[ChipID]] {
     let degree = max(plan.tensorParallel, 1)
     let first = machine.topology.axes.first?.size ?? 1
     let stride = degree * plan.pipelineStages <= first ? degree : max(first, degree)
@@ -14,7 +13,7 @@ func stageChips(_ plan: Plan, _ machine: Machine) -> [[ChipID]] {
 }
 
 /// Why the stages cannot exchange what they must in single hops; nil if they can.
-func wiringProblem(_ stages: [[ChipID]], _ machine: Machine) -> String? {
+public func wiringProblem(_ stages: [[ChipID]], _ machine: Machine) -> String? {
     if let last = stages.last?.last, last.index >= machine.chipCount {
         return "stages reach to \(last), \(machine.name) has \(machine.chipCount) chips"
     }

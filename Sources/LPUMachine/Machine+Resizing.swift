@@ -1,0 +1,37 @@
+import LPUSupport
+
+extension Machine {
+    /// The machine with as many chips, its last axis shorter or longer; nil where `chips` is no
+    /// multiple of the other axes' chips, or there is no axis. As few as fit the first axis are
+    /// that part of it.
+    ///
+    /// A longer axis may ask for more links than the chip has: they are then taken as there, which
+    /// `linksOfAxes` tells.
+    public func resized(chips: Int) -> Machine? {
+        guard let first = topology.axes.first, chips > 0 else { return nil }
+        guard chips != chipCount else { return self }
+        var machine = self
+        machine.name = "\(name)-\(chips)chips"
+        if chips <= first.size {
+            machine.topology.axes = [first]
+            machine.topology.axes[0].size = chips
+            return machine
+        }
+        let last = topology.axes.count - 1
+        let others = chipCount / topology.axes[last].size
+        guard chips.isMultiple(of: others) else { return nil }
+        machine.topology.axes[last].size = chips / others
+        machine.chip.linkCount = max(chip.linkCount, machine.linksOfAxes)
+        return machine
+    }
+
+    /// Chips that a longer or shorter last axis adds or takes away.
+    public var chipsPerUnit: Int {
+        topology.axes.last.map { chipCount / $0.size } ?? 1
+    }
+
+    /// Links that the axes take.
+    public var linksOfAxes: Int {
+        topology.axes.map { $0.firstLink.index + $0.size - 1 }.max() ?? 0
+    }
+}

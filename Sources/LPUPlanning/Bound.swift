@@ -1,0 +1,122 @@
+public import LPUMachine
+public import LPUModel
+public import LPUNumerics
+import LPUSupport
+
+/// Cycles below which no schedule of the plan's step is, a function of model, machine and plan
+/// alone. `Documentation/Bounds.md` states and proves each term.
+public struct Bound: Hashable, Sendable {
+    /// The longest chain of dependent units and hops, were bytes free.
+    public var chain: Int
+    /// The bytes that the busiest chip passes into its MXMs, were everything else free.
+    public var stream: Int
+    /// Both, where they cannot overlap; no less than either.
+    public var combined: Int
+
+    /// The greatest of the three.
+    public var cycles: Int { max(chain, stream, combined) }
+
+    /// - Requires: the wiring allows the plan, and every stage has a layer.
+    /// - Complexity: O(layers x degree x degree).
+    public init(
+        _ model: ModelConfiguration, _ plan: Plan, kvType: ElementType, on machine: Machine
+    ) {
+        let bytes = (0..<plan.tensorParallel).map {
+            StreamedBytes(
+                ChipShare(model, place: $0, of: plan.tensorParallel, lanes: machine.chip.lanes),
+                plan, kvType: kvType)
+        }
+        func length(_ bytes: [StreamedBytes]) -> Int {
+            StepTiming(
+                machine: machine, stages: stageChips(plan, machine),
+                layers: plan.layerCounts(of: model),
+                paths: StepPaths(shortest: machine.chip, model, plan), bytes: bytes,
+                bytesPerCycle: machine.chip.streamedBytesPerCycle,
+                ahead: machine.chip.planeBytes
+            ).length()
+        }
+        // One byte a matrix keeps the chain through every matrix that a chip has.
+        chain = length(bytes.map(\.marked))
+        combined = length(bytes)
+        let last = plan.pipelineStages - 1
+        let busiest =
+            plan.layerCounts(of: model).enumerated().flatMap { stage, layers in
+                bytes.map { layers * $0.layer + (stage == last ? $0.head : 0) }
+            }.max() ?? 0
+        let rate = machine.chip.streamedBytesPerCycle
+        stream = max(0, busiest - machine.chip.planeBytes + rate - 1) / rate
+    }
+}
+
+extension Plan {
+    /// How many layers each stage has.
+    func layerCounts(of model: ModelConfiguration) -> [Int] {
+        (0..<pipelineStages).map { layers(of: $0, count: model.layerCount).count }
+    }
+}
+
+extension Chip {
+    /// Bytes that can pass the edges of a chip outward in a cycle, where the MXMs take them.
+    var streamedBytesPerCycle: Int { 2 * streamsPerDirection * lanes }
+    /// Bytes that the planes hold: an installed tile and one that waits, in each.
+    var planeBytes: Int { 2 * 2 * planesPerHemisphere * planeRows * lanes }
+
+    /// From the edge through `operations` chained ALU operations and back to the edge.
+    func vxmPath(_ operations: Int) -> Int { 2 * edge + vxmPass(operations) }
+    /// From register 0 through chained ALU operations.
+    func vxmPass(_ operations: Int) -> Int {
+        vxmEntryLatency + operations * aluLatency + vxmExitLatency
+    }
+    /// From a matmul through chained ALU operations to the edge.
+    func sumPath(_ operations: Int) -> Int { matmulLatency + vxmPath(operations) }
+}
+
+extension StreamedBytes {
+    /// Every matrix element once, in its stored type, and the cached tokens that a step may see.
+    fileprivate init(_ share: ChipShare, _ plan: Plan, kvType: ElementType) {
+        let type = plan.weightType.byteCount
+        let cached = (plan.context - 1) * share.keyValueHeads * share.headDimension
+        query = share.query.elements * type
+        keyValue = 2 * share.key.elements * type
+        keys = cached * kvType.byteCount
+        values = keys
+        output = share.output.elements * type
+        gateAndUp = 2 * share.gate.elements * type
+        down = share.down.elements * type
+        head = share.head.elements * type
+    }
+
+    /// Only whether a chip has a part, not how large it is.
+    var marked: StreamedBytes {
+        var marks = StreamedBytes()
+        marks.query = min(1, query)
+        marks.gateAndUp = min(1, gateAndUp)
+        marks.head = min(1, head)
+        return marks
+    }
+}
+
+extension StepPaths {
+    /// The fewest units that each edge of the model graph must pass; see `Documentation/Bounds.md`.
+    fileprivate init(shortest chip: Chip, _ model: ModelConfiguration, _ plan: Plan) {
+        // Ingress, inward to the next slices, an embedding row, outward again.
+        embedding = chip.ingressLatency + 1 + chip.gatherLatency + 1
+        // q cos + q' sin, narrowed.
+        query = chip.sumPath(3)
+        // exp(s), narrowed: what is subtracted may be known beforehand, or nothing.
+        score = chip.sumPath(2)
+        mix = chip.sumPath(1)
+        // (1 + tanh g) g u, narrowed; u joins at the product.
+        gate = chip.sumPath(4)
+        up = chip.sumPath(2)
+        residual = chip.sumPath(2)
+        // A part is narrowed for the wire, added, and narrowed again.
+        let isSplit = plan.tensorParallel > 1
+        leave = isSplit ? chip.sumPath(1) : chip.matmulLatency
+        enter = chip.vxmPath(2)
+        ownPart = chip.sumPath(3)
+        head = chip.sumPath(1)
+        let wire: ElementType = isSplit ? .fp16 : .fp32
+        partVectors = (model.hiddenSize * wire.byteCount + chip.lanes - 1) / chip.lanes
+    }
+}

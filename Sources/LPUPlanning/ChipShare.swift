@@ -1,0 +1,104 @@
+import LPUModel
+import LPUNumerics
+
+/// What a chip of a stage has of every layer and of the model's ends, dealt out and cut into tiles
+/// by the lowering's rules; `place` is its number among the chips that share the layers.
+struct ChipShare {
+    /// KV heads that share a vector, each with the number of its query heads on this chip.
+    var sets: [[Int]] = []
+    var headDimension: Int
+    var hiddenSize: Int
+    /// Columns between up and down projection, and tokens, that fall to the chip.
+    var intermediate: Int
+    var vocabulary: Int
+    let lanes: Int
+
+    init(_ model: ModelConfiguration, place: Int, of degree: Int, lanes: Int) {
+        func share(_ count: Int) -> Range<Int> {
+            place * count / degree..<(place + 1) * count / degree
+        }
+        self.lanes = lanes
+        headDimension = model.headDimension
+        hiddenSize = model.hiddenSize
+        intermediate = share(model.intermediateSize).count
+        vocabulary = share(model.vocabularySize).count
+        var heads: [(head: Int, queries: Int)] = []
+        for query in share(model.queryHeadCount) {
+            let head = query / model.groupSize
+            if heads.last?.head == head {
+                heads[heads.count - 1].queries += 1
+            } else {
+                heads.append((head, 1))
+            }
+        }
+        let perSet = max(1, lanes / model.headDimension)
+        sets = stride(from: 0, to: heads.count, by: perSet).map {
+            heads[$0..<min($0 + perSet, heads.count)].map(\.queries)
+        }
+    }
+
+    var queryHeads: Int { sets.joined().reduce(0, +) }
+    var keyValueHeads: Int { sets.reduce(0) { $0 + $1.count } }
+    /// KV heads of the widest set.
+    var perSet: Int { sets.map(\.count).max() ?? 0 }
+
+    /// Vectors that `count` elements are dealt out to.
+    func tiles(_ count: Int) -> Int { (count + lanes - 1) / lanes }
+    /// Weight vectors of each of these tiles: equal parts, rounded up to whole load columns.
+    func rows(_ count: Int) -> Int {
+        let tiles = max(1, tiles(count))
+        return rounded((count + tiles - 1) / tiles)
+    }
+    private func rounded(_ rows: Int) -> Int { (rows + 15) / 16 * 16 }
+
+    /// Weight vectors that hold a set's heads.
+    func cacheRows(_ set: Int) -> Int { rounded(sets[set].count * headDimension) }
+    /// Query vectors of a set: vector j holds query j of each KV head that has so many.
+    func queryVectors(_ set: Int) -> Int { sets[set].max() ?? 0 }
+    var allQueryVectors: Int { sets.indices.reduce(0) { $0 + queryVectors($1) } }
+}
+
+/// A matrix on a chip: its elements, and the weight vectors that hold them.
+struct Matrix {
+    var elements: Int
+    var vectors: Int
+
+    static func + (a: Matrix, b: Matrix) -> Matrix {
+        Matrix(elements: a.elements + b.elements, vectors: a.vectors + b.vectors)
+    }
+}
+
+/// The matrices of a layer and the LM head.
+extension ChipShare {
+    private func matrix(from inputs: Int, to outputs: Int) -> Matrix {
+        Matrix(
+            elements: inputs * outputs,
+            vectors: tiles(inputs) * tiles(outputs) * (outputs > 0 ? rows(outputs) : 0))
+    }
+
+    /// Projections of heads: weight vectors up to the last head that each query vector holds.
+    private func projection(_ heads: Int, lastHeads: [Int]) -> Matrix {
+        Matrix(
+            elements: heads * headDimension * hiddenSize,
+            vectors: tiles(hiddenSize)
+                * lastHeads.reduce(0) { $0 + rounded($1 * headDimension) })
+    }
+
+    var query: Matrix {
+        let last = sets.flatMap { set in
+            (0..<(set.max() ?? 0)).map { j in (set.lastIndex { j < $0 } ?? -1) + 1 }
+        }
+        return projection(queryHeads, lastHeads: last)
+    }
+    /// The key projection; that of values is as large.
+    var key: Matrix { projection(keyValueHeads, lastHeads: sets.map(\.count)) }
+    var output: Matrix {
+        Matrix(
+            elements: queryHeads * headDimension * hiddenSize,
+            vectors: tiles(hiddenSize) * rows(hiddenSize) * allQueryVectors)
+    }
+    /// Of the gate; the up projection is as large.
+    var gate: Matrix { matrix(from: hiddenSize, to: intermediate) }
+    var down: Matrix { matrix(from: intermediate, to: hiddenSize) }
+    var head: Matrix { matrix(from: hiddenSize, to: vocabulary) }
+}

@@ -1,0 +1,243 @@
+public import LPUMachine
+public import LPUModel
+public import LPUNumerics
+public import LPUSupport
+
+/// Bytes of SRAM that a plan asks of a chip. Activations of a step are not in it.
+public struct Demand: Hashable, Sendable {
+    /// Weights in the types they rest in, without padding.
+    public var weights = 0
+    /// Lanes and weight vectors that tiles leave unused.
+    public var padding = 0
+    /// KV rows of one user, as wide as they rest.
+    public var cache = 0
+    /// Ones, masks, rotary tables, addresses and bounds of vocabulary.
+    public var constants = 0
+    /// Program text: an estimate of the instructions, before any is scheduled.
+    public var text = 0
+
+    public init() {}
+
+    public var total: Int { weights + padding + cache + constants + text }
+
+    public static func + (a: Demand, b: Demand) -> Demand {
+        var sum = a
+        sum.weights += b.weights
+        sum.padding += b.padding
+        sum.cache += b.cache
+        sum.constants += b.constants
+        sum.text += b.text
+        return sum
+    }
+
+    public static func * (n: Int, a: Demand) -> Demand {
+        var product = a
+        product.weights *= n
+        product.padding *= n
+        product.cache *= n
+        product.constants *= n
+        product.text *= n
+        return product
+    }
+
+    /// The demand by name, for an `Infeasibility`.
+    public var terms: [Infeasibility.Term] {
+        [
+            .init("weights", weights), .init("padding", padding), .init("KV cache", cache),
+            .init("constants", constants), .init("program text (estimated)", text),
+        ]
+    }
+}
+
+/// What the parts of a step ask of one chip; stages differ only in how many of them they have.
+struct ChipDemand {
+    var perStage = Demand()
+    var layer = Demand()
+    var embedding = Demand()
+    var head = Demand()
+
+    init(
+        _ share: ChipShare, _ model: ModelConfiguration, _ plan: Plan, kvType: ElementType,
+        chip: Chip, place: Int
+    ) {
+        var rows = DemandRows(
+            share: share, model: model, plan: plan, kvType: kvType, chip: chip, place: place)
+        perStage = rows.perStage()
+        layer = rows.layer()
+        embedding = rows.embedding()
+        head = rows.head()
+    }
+
+    func demand(layers: Int, isFirst: Bool, isLast: Bool) -> Demand {
+        var sum = perStage + layers * layer
+        if isFirst { sum = sum + embedding }
+        if isLast { sum = sum + head }
+        return sum
+    }
+}
+
+extension Plan {
+    /// The demand of every chip, stage by stage and place by place; what the lowering declares.
+    /// - Complexity: O(chips of the plan).
+    public func demands(
+        of model: ModelConfiguration, kvType: ElementType, on machine: Machine
+    ) -> [[Demand]] {
+        let places = (0..<tensorParallel).map {
+            ChipDemand(
+                ChipShare(model, place: $0, of: tensorParallel, lanes: machine.chip.lanes), model,
+                self, kvType: kvType, chip: machine.chip, place: $0)
+        }
+        return (0..<pipelineStages).map { stage in
+            let layers = layers(of: stage, count: model.layerCount).count
+            return places.map {
+                $0.demand(
+                    layers: layers, isFirst: stage == 0, isLast: stage == pipelineStages - 1)
+            }
+        }
+    }
+}
+
+/// Adds up rows of SRAM, a row a byte plane of a vector.
+private struct DemandRows {
+    let share: ChipShare
+    let model: ModelConfiguration
+    let plan: Plan
+    let kvType: ElementType
+    let chip: Chip
+    let place: Int
+    private var sum = Demand()
+
+    init(
+        share: ChipShare, model: ModelConfiguration, plan: Plan, kvType: ElementType, chip: Chip,
+        place: Int
+    ) {
+        self.share = share
+        self.model = model
+        self.plan = plan
+        self.kvType = kvType
+        self.chip = chip
+        self.place = place
+    }
+
+    private var lanes: Int { chip.lanes }
+    private var blocks: Int { (plan.context + lanes - 1) / lanes }
+
+    private mutating func taken() -> Demand {
+        defer { sum = Demand() }
+        return sum
+    }
+
+    private mutating func add(_ matrix: Matrix, _ type: ElementType) {
+        sum.weights += matrix.elements * type.byteCount
+        sum.padding += (matrix.vectors * lanes - matrix.elements) * type.byteCount
+        // A tile: a burst a weight stream and byte plane, load, install, matmul and accumulate.
+        let tiles = (matrix.vectors + chip.planeRows - 1) / chip.planeRows
+        addText(tiles * (chip.weightStreamsPerPlane * type.byteCount + 4))
+    }
+
+    private mutating func addText(_ instructions: Int) {
+        sum.text += instructions * chip.instructionBytes
+    }
+
+    private mutating func addConstants(_ vectors: Int, _ type: ElementType) {
+        sum.constants += vectors * type.byteCount * lanes
+    }
+
+    /// fp32 vectors of `elements` weights in all.
+    private mutating func addVectors(_ vectors: Int, elements: Int) {
+        add(Matrix(elements: elements, vectors: 0), .fp32)
+        sum.padding += vectors * lanes * ElementType.fp32.byteCount
+    }
+
+    mutating func perStage() -> Demand {
+        let slices = chip.weightStreamsPerPlane
+        let widest = share.sets.indices.map(share.cacheRows).max() ?? 0
+        addConstants(lanes + max(widest, 1), .fp16)
+        if model.hasQueryKeyNorm { addConstants(lanes, .fp16) }
+        addConstants(share.perSet, .fp32)
+        let isSplit = plan.context > chip.rowsPerBank
+        addConstants(2 * (isSplit ? (plan.context + 255) / 256 + 256 : plan.context), .fp32)
+        addConstants(blocks, .fp32)
+        addConstants((isSplit ? 2 : 1) + 2 * slices + share.sets.count, .int32)
+        addText(40 * (2 * slices + blocks))
+        return taken()
+    }
+
+    mutating func layer() -> Demand {
+        let type = plan.weightType
+        for matrix in [
+            share.query, share.key, share.key, share.output, share.gate, share.gate, share.down,
+        ] { add(matrix, type) }
+        addCache()
+        addBiases()
+        if model.hasQueryKeyNorm && !share.sets.isEmpty {
+            let heads = share.perSet * share.headDimension
+            addVectors(4, elements: 4 * heads)
+        }
+        addText(64 * share.tiles(model.hiddenSize) * plan.tensorParallel)
+        addText(100 * share.queryHeads)
+        return taken()
+    }
+
+    private mutating func addCache() {
+        let slices = chip.weightStreamsPerPlane
+        let rows = lanes / slices
+        for set in share.sets.indices {
+            let perSlice = blocks * rows + 1 + rows + 1 + blocks * share.cacheRows(set) / slices
+            sum.cache += slices * perSlice * kvType.byteCount * lanes
+        }
+        // Each head goes over the keys and values of its set; a column of V is written a token.
+        addText(share.queryHeads * blocks * 2 * (slices * kvType.byteCount + 4))
+        addText(share.sets.indices.reduce(0) { $0 + 8 * share.cacheRows($1) })
+    }
+
+    private mutating func addBiases() {
+        if model.hasAttentionBias {
+            let vectors = 2 * share.sets.count + share.allQueryVectors
+            let heads = share.queryHeads + 2 * share.keyValueHeads
+            addVectors(vectors, elements: heads * share.headDimension)
+            addVectors(share.tiles(model.hiddenSize), elements: model.hiddenSize)
+        }
+        if model.hasFeedForwardBias {
+            addVectors(2 * share.tiles(share.intermediate), elements: 2 * share.intermediate)
+            addVectors(share.tiles(model.hiddenSize), elements: model.hiddenSize)
+        }
+    }
+
+    /// The chips hold the tables of the hidden vector's tiles in turn, in parts that gathers reach.
+    mutating func embedding() -> Demand {
+        let tiles = share.tiles(model.hiddenSize)
+        let width = (model.hiddenSize + tiles - 1) / tiles
+        let parts = embeddingParts
+        for tile in 0..<tiles where tile % plan.tensorParallel == place {
+            let elements = model.vocabularySize * min(width, model.hiddenSize - tile * width)
+            add(Matrix(elements: elements, vectors: 0), .fp16)
+            sum.padding +=
+                (model.vocabularySize + 2 * parts) * lanes * ElementType.fp16.byteCount
+        }
+        if place < tiles { addConstants(parts, .int32) }
+        addText(20 * parts)
+        return taken()
+    }
+
+    private var embeddingParts: Int {
+        let vocabulary = model.vocabularySize
+        let most = chip.rowsPerBank / 4 - 2
+        let count = (vocabulary + most - 1) / most
+        guard count > 1 else { return 1 }
+        let slices = chip.weightStreamsPerPlane
+        let even = (count + slices - 1) / slices * slices
+        let part = (vocabulary + even - 1) / even
+        return (vocabulary + part - 1) / part
+    }
+
+    mutating func head() -> Demand {
+        add(share.head, plan.weightType)
+        let tiles = share.tiles(share.vocabulary)
+        addConstants(tiles, .fp32)
+        addConstants(tiles, .int32)
+        if place == 0 { addConstants(2, .int32) }
+        addText(30 * tiles + 2000)
+        return taken()
+    }
+}

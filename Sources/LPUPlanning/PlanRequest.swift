@@ -1,0 +1,189 @@
+public import LPUMachine
+public import LPUModel
+public import LPUNumerics
+import LPUSupport
+
+/// What is asked of a plan; what is nil is for the planner to choose.
+public struct PlanRequest: Hashable, Sendable {
+    /// What the best plan has least of.
+    public enum Objective: String, Hashable, Sendable, CaseIterable {
+        /// Cycles of one step: what a user waits.
+        case length
+        /// Cycles between steps: what all users share.
+        case interval
+    }
+
+    /// Token positions that the KV cache holds.
+    public var context: Int
+    public var weightType: ElementType
+    public var kvType: ElementType
+    public var tensorParallel: Int?
+    public var pipelineStages: Int?
+    public var objective: Objective
+
+    public init(
+        context: Int, weightType: ElementType = .fp16, kvType: ElementType = .fp16,
+        tensorParallel: Int? = nil, pipelineStages: Int? = nil, objective: Objective = .length
+    ) {
+        self.context = context
+        self.weightType = weightType
+        self.kvType = kvType
+        self.tensorParallel = tensorParallel
+        self.pipelineStages = pipelineStages
+        self.objective = objective
+    }
+
+    func plan(degree: Int, stages: Int) -> Plan {
+        Plan(
+            context: context, weightType: weightType, tensorParallel: degree,
+            pipelineStages: stages)
+    }
+}
+
+/// A plan that fits, and its figures.
+public struct Candidate: Hashable, Sendable {
+    public var plan: Plan
+    public var estimate: Estimate
+    public var bound: Bound
+    /// Of the chip that is asked for most.
+    public var demand: Demand
+    /// Users whose KV rows fit; at least one.
+    public var users: Int
+    /// `true` iff no other candidate has a shorter length and no longer interval, or the reverse.
+    public var isParetoOptimal = false
+
+    /// Chips that hold a part of the model.
+    public var chips: Int { plan.tensorParallel * plan.pipelineStages }
+}
+
+extension Chip {
+    /// Bytes that a plan leaves free for activations, copies of constants and gaps between rows.
+    var reservedBytes: Int { sramBytes / 20 }
+}
+
+/// Every plan that the wiring allows and that fits, the best by the request's objective first.
+///
+/// The whole menu is looked at, nothing is searched: degrees up to the first axis, stages up to the
+/// layers. Ties go to fewer chips, then to the smaller degree.
+/// - Throws: `DiagnosticSet` where the request cannot be met by any size, `Infeasibility` where
+///   nothing fits, with the smallest machine of the family on which something does.
+/// - Complexity: O(plans x layers x degree squared): about a hundred plans and a tenth of a second
+///   for a model of 80 layers on 256 chips.
+public func enumeratePlans(
+    _ model: ModelConfiguration, on machine: Machine, _ request: PlanRequest
+) throws -> [Candidate] {
+    try request.check(model, machine)
+    let menu = try request.menu(model, machine)
+    var candidates = menu.compactMap { plan -> Candidate? in
+        guard let fit = Fit(model, plan, kvType: request.kvType, on: machine), fit.fits else {
+            return nil
+        }
+        return Candidate(
+            plan: plan,
+            estimate: Estimate(
+                model, plan, kvType: request.kvType, users: fit.users, on: machine),
+            bound: Bound(model, plan, kvType: request.kvType, on: machine),
+            demand: fit.fullest, users: fit.users)
+    }
+    if candidates.isEmpty { throw request.infeasibility(model, machine, menu: menu) }
+    markParetoOptimal(&candidates)
+    return candidates.sorted { request.key($0) < request.key($1) }
+}
+
+/// The best plan by the request's objective.
+/// - Throws: as `enumeratePlans`.
+public func bestPlan(
+    _ model: ModelConfiguration, on machine: Machine, _ request: PlanRequest
+) throws -> Plan {
+    // Nothing else to choose: the lowering then says what it lacks.
+    if let degree = request.tensorParallel, let stages = request.pipelineStages {
+        return request.plan(degree: degree, stages: stages)
+    }
+    return try enumeratePlans(model, on: machine, request)[0].plan
+}
+
+private func markParetoOptimal(_ candidates: inout [Candidate]) {
+    for i in candidates.indices {
+        let mine = candidates[i].estimate
+        candidates[i].isParetoOptimal = !candidates.contains {
+            let other = $0.estimate
+            return other.length <= mine.length && other.interval <= mine.interval
+                && (other.length, other.interval) != (mine.length, mine.interval)
+        }
+    }
+}
+
+extension PlanRequest {
+    fileprivate func key(_ candidate: Candidate) -> (Int, Int, Int, Int, Int) {
+        let estimate = candidate.estimate
+        let (first, second) =
+            switch objective {
+            case .length: (estimate.length, estimate.interval)
+            case .interval: (estimate.interval, estimate.length)
+            }
+        return (
+            first, candidate.chips, candidate.plan.tensorParallel, candidate.plan.pipelineStages,
+            second
+        )
+    }
+
+    /// What no number of chips mends.
+    fileprivate func check(
+        _ model: ModelConfiguration, _ machine: Machine
+    ) throws(DiagnosticSet) {
+        var errors = DiagnosticSet()
+        func refuse(_ place: String, _ id: String, _ message: String) {
+            errors.insert(Diagnostic(at: Diagnostic.Place(place), id: id, message))
+        }
+        if context < 1 || context > model.maximumPositions {
+            refuse(
+                "plan.context", "plan-context",
+                "context is \(context), the model has \(model.maximumPositions) positions "
+                    + "(max_position_embeddings): ask for no more")
+        }
+        if model.headDimension > machine.chip.lanes {
+            refuse(
+                "head_dim", "plan-head",
+                "head_dim is \(model.headDimension), a vector has \(machine.chip.lanes) lanes")
+        }
+        try errors.throwOnError()
+    }
+
+    /// The plans that the wiring allows.
+    /// - Throws: why not, where both numbers are given, or none is left.
+    fileprivate func menu(
+        _ model: ModelConfiguration, _ machine: Machine
+    ) throws(DiagnosticSet) -> [Plan] {
+        var plans: [Plan] = []
+        var problem = "\(machine.name) has \(machine.chipCount) chips"
+        for plan in allPlans(model, machine) {
+            if let found = wiringProblem(stageChips(plan, machine), machine) {
+                problem = found
+            } else {
+                plans.append(plan)
+            }
+        }
+        guard plans.isEmpty else { return plans }
+        let asked = [
+            tensorParallel.map { "\($0) chips a layer" }, pipelineStages.map { "\($0) stages" },
+        ].compactMap { $0 }.joined(separator: ", ")
+        throw DiagnosticSet(
+            Diagnostic(
+                at: Diagnostic.Place("plan"), id: "plan-wiring",
+                "\(asked) cannot be placed on \(machine.name): \(problem)"))
+    }
+
+    /// Every degree and number of stages that the request leaves open, and the machine has chips
+    /// for.
+    func allPlans(_ model: ModelConfiguration, _ machine: Machine) -> [Plan] {
+        let most = machine.topology.axes.map(\.size).max() ?? 1
+        let degrees = tensorParallel.map { [$0] } ?? Array(1...most)
+        let stages = pipelineStages.map { [$0] } ?? Array(1...model.layerCount)
+        return degrees.flatMap { degree in
+            stages.filter {
+                degree > 0 && $0 > 0 && $0 <= model.layerCount
+                    && degree * $0 <= machine.chipCount
+            }.map { plan(degree: degree, stages: $0) }
+        }
+    }
+}

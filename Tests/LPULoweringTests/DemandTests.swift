@@ -1,0 +1,76 @@
+import Foundation
+import LPUDataflow
+import LPUMachine
+import LPUModel
+import LPUNumerics
+import LPUPlanning
+import LPUSupport
+import Testing
+
+@testable import LPULowering
+
+/// What the planner counts is what the lowering declares, chip by chip.
+@Suite struct DemandTests {
+    struct Case: Sendable, CustomStringConvertible {
+        var graph: String
+        var machine = "lpx256"
+        var context: Int
+        var degree = 1
+        var stages = 1
+        var description: String { "\(graph) \(degree) x \(stages) on \(machine), \(context)" }
+    }
+
+    static let cases = [
+        Case(graph: "tiny-llama", machine: "groqchip1", context: 40),
+        Case(graph: "tiny-qwen3", machine: "lp30", context: 700),
+        Case(graph: "tiny-qwen3", machine: "node8", context: 128, degree: 3, stages: 2),
+        Case(graph: "tiny-llama", context: 641, degree: 16, stages: 2),
+        Case(graph: "smollm2-135m", machine: "lp30", context: 5000),
+        Case(graph: "smollm2-135m", context: 400, degree: 3, stages: 16),
+    ]
+
+    private func model(_ name: String) throws -> ModelConfiguration {
+        let root = URL(filePath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+        let file = root.appending(path: "Graphs/\(name).json")
+        return try ModelConfiguration(huggingFace: [UInt8](try Data(contentsOf: file)), file: name)
+    }
+
+    /// Bytes that the images of a program take on each chip: weights, caches, everything else.
+    private func images(
+        _ program: Program, _ machine: Machine
+    ) -> [(weights: Int, cache: Int, rest: Int)] {
+        var sums = Array(repeating: (weights: 0, cache: 0, rest: 0), count: machine.chipCount)
+        for instance in program.instances {
+            for value in program.templates[instance.template].values {
+                guard case .image(let formula) = value.origin else { continue }
+                let bytes = value.count * value.type.byteCount * program.lanes
+                let chip = instance.chips[value.chip].index
+                switch formula {
+                case .weights, .scales: sums[chip].weights += bytes
+                case .zero: sums[chip].cache += bytes
+                case .constant, .diagonal, .table, .rotary: sums[chip].rest += bytes
+                }
+            }
+        }
+        return sums
+    }
+
+    @Test(arguments: cases) func demandIsWhatIsDeclared(_ c: Case) throws {
+        let model = try model(c.graph)
+        let machine = try #require(Machine.preset(named: c.machine))
+        let plan = Plan(
+            context: c.context, tensorParallel: c.degree, pipelineStages: c.stages)
+        let sums = images(try lower(model, plan: plan, for: machine), machine)
+        let demands = plan.demands(of: model, kvType: .fp16, on: machine)
+        for (chips, demands) in zip(stageChips(plan, machine), demands) {
+            for (chip, demand) in zip(chips, demands) {
+                let sum = sums[chip.index]
+                #expect(demand.weights + demand.padding == sum.weights, "\(c), \(chip)")
+                #expect(demand.cache == sum.cache, "\(c), \(chip)")
+                #expect(abs(demand.constants - sum.rest) * 100 <= sum.rest, "\(c), \(chip)")
+                #expect(demand.padding >= 0 && demand.weights > 0)
+            }
+        }
+    }
+}
