@@ -53,13 +53,6 @@ struct LawReport: Sendable {
         for violation in other.kept { keep(violation) }
     }
 
-    /// The same report on a chip that is equal but for its number.
-    func moved(to chip: ChipID) -> LawReport {
-        var copy = self
-        for i in copy.kept.indices { copy.kept[i].chip = chip }
-        return copy
-    }
-
     private mutating func keep(_ violation: Violation) {
         kept.append(violation)
         if kept.count >= 2 * max(limit, 64) { kept = violations }

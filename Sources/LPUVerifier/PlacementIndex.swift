@@ -60,31 +60,54 @@ struct PlacementIndex {
     }
 }
 
+/// A chip that does the same as another one, so many cycles later.
+struct Representative: Equatable {
+    var chip: Int
+    var delay: Int
+}
+
 extension PlacementIndex {
-    /// For each chip the lowest one that does the same in the same cycles and rows with the same
-    /// values, proved burst by burst. Links may lead elsewhere.
+    /// For each chip the lowest one that does the same in the same rows, proved burst by burst:
+    /// all of it so many cycles later, with values numbered so much higher. Links may lead
+    /// elsewhere.
     /// - Complexity: O(bursts of all templates).
-    func representatives(_ schedule: Schedule) -> [Int] {
+    func representatives(_ schedule: Schedule) -> [Representative] {
         let programs = equalPrograms(schedule)
+        let canShift = schedule.templates.map { $0.chips.map(\.canShift) }
         var first: [[Key]: Int] = [:]
+        func origin(_ chip: Int) -> (start: Int, values: Int) {
+            guard let use = uses[chip].first else { return (0, 0) }
+            let placement = schedule.placements[use.placement]
+            return (placement.start.index, placement.valueBase)
+        }
         return uses.indices.map { chip in
+            let isRelative = uses[chip].allSatisfy {
+                let placement = schedule.placements[$0.placement]
+                return canShift[placement.template][$0.member]
+                    && (0..<Self.horizon / 2).contains(placement.start.index)
+            }
+            let (start, values) = isRelative ? origin(chip) : (0, 0)
             let key = uses[chip].map { use in
                 let placement = schedule.placements[use.placement]
                 return Key(
-                    program: programs[placement.template][use.member], start: placement.start,
-                    slots: placement.slots, valueBase: placement.valueBase)
+                    program: programs[placement.template][use.member],
+                    start: placement.start.index - start, slots: placement.slots,
+                    valueBase: placement.valueBase - values, isRelative: isRelative)
             }
-            if let found = first[key] { return found }
+            if let found = first[key] {
+                return Representative(chip: found, delay: start - (isRelative ? origin(found).start : 0))
+            }
             first[key] = chip
-            return chip
+            return Representative(chip: chip, delay: 0)
         }
     }
 
     private struct Key: Hashable {
         var program: Int
-        var start: Cycle
+        var start: Int
         var slots: [SlotOffset]
         var valueBase: Int
+        var isRelative: Bool
     }
 
     /// A number for each chip of each template, equal iff the programs are.
@@ -113,5 +136,18 @@ extension PlacementIndex {
                 return count
             }
         }
+    }
+}
+
+extension ChipProgram {
+    /// `true` iff no law sees where cycle 0 is when all of it starts later: nothing is before the
+    /// placement's start, nothing far out, and every allocation lasts beyond it.
+    fileprivate var canShift: Bool {
+        let cycles = 0..<PlacementIndex.horizon / 4
+        return bursts.allSatisfy { cycles.contains($0.start.index) }
+            && allocations.allSatisfy {
+                cycles.contains($0.live.lowerBound.index)
+                    && cycles.dropFirst().contains($0.live.upperBound.index)
+            }
     }
 }

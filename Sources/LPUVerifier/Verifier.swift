@@ -61,19 +61,12 @@ public struct Verifier: Sendable {
         let table = UnitTable(machine)
         let index = PlacementIndex(schedule, on: machine)
         let chips = 0..<machine.chipCount
-        let representatives = exhaustive ? Array(chips) : index.representatives(schedule)
-        let judged = chips.filter { representatives[$0] == $0 }
-        let judgements = concurrentMap(count: judged.count, threads: threads) {
-            judge(ChipTimeline(ChipID(judged[$0]), schedule, index, table))
-        }
-        var position = Array(repeating: 0, count: machine.chipCount)
-        for (i, chip) in judged.enumerated() { position[chip] = i }
-        let ofChip = representatives.map { judgements[position[$0]] }
+        let ofChip = judgements(schedule, index, table)
 
         var reports = chipLaws.map { LawReport($0.law, limit: violationsPerLaw) }
         for chip in chips {
             for law in reports.indices {
-                reports[law].merge(ofChip[chip].reports[law].moved(to: ChipID(chip)))
+                reports[law].merge(ofChip[chip].reports[law])
             }
         }
         if let law = reports.firstIndex(where: { $0.law == .addressRange }) {
@@ -87,11 +80,47 @@ public struct Verifier: Sendable {
         return Self.sorted(reports)
     }
 
+    /// Chip by chip. One that does what another does later is not judged again where that one is
+    /// without fault, and its text, in which alone the first wait counts, fits here too.
+    private func judgements(
+        _ schedule: Schedule, _ index: PlacementIndex, _ table: UnitTable
+    ) -> [Judgement] {
+        let chips = Array(0..<table.machine.chipCount)
+        func judged(_ chips: [Int]) -> [Judgement] {
+            concurrentMap(count: chips.count, threads: threads) {
+                judge(ChipTimeline(ChipID(chips[$0]), schedule, index, table))
+            }
+        }
+        if exhaustive { return judged(chips) }
+        let representatives = index.representatives(schedule)
+        let originals = chips.filter { representatives[$0].chip == $0 }
+        var found: [Judgement?] = chips.map { _ in nil }
+        for (chip, judgement) in zip(originals, judged(originals)) { found[chip] = judgement }
+        for chip in chips where representatives[chip].chip != chip {
+            found[chip] = found[representatives[chip].chip]?.delayed(representatives[chip].delay)
+        }
+        let others = chips.filter { found[$0] == nil }
+        for (chip, judgement) in zip(others, judged(others)) { found[chip] = judgement }
+        return found.compactMap(\.self)
+    }
+
     /// What is found on one chip by itself, and what it adds to the laws on all of them.
     private struct Judgement: Sendable {
         var reports: [LawReport]
         var traffic: LinkTraffic
         var work: ClaimedWork
+        var demand: SRAMDemand
+
+        /// Of a chip that does the same so many cycles later; nil if that must be judged anew.
+        func delayed(_ delay: Int) -> Judgement? {
+            guard reports.allSatisfy({ $0.violationCount == 0 }) else { return nil }
+            var other = self
+            other.demand.delay(delay)
+            guard other.demand.rows <= other.demand.capacity else { return nil }
+            other.traffic.delay(delay)
+            other.work.end += delay
+            return other
+        }
     }
 
     private func judge(_ timeline: ChipTimeline) -> Judgement {
@@ -102,7 +131,8 @@ public struct Verifier: Sendable {
             return report
         }
         return Judgement(
-            reports: reports, traffic: LinkTraffic(timeline), work: ClaimedWork(timeline))
+            reports: reports, traffic: LinkTraffic(timeline), work: ClaimedWork(timeline),
+            demand: SRAMDemand(timeline))
     }
 
     private func linkPath(_ machine: Machine, _ traffic: [LinkTraffic]) -> LawReport {

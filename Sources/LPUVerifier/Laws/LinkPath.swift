@@ -16,6 +16,15 @@ struct LinkTraffic: Sendable {
         }
         isOrdered = links.map { timeline.isOrdered[$0] }
     }
+
+    /// All of it so many cycles later.
+    mutating func delay(_ delay: Int) {
+        for link in bursts.indices {
+            for i in bursts[link].indices {
+                bursts[link][i].start = Cycle(bursts[link][i].start.index + delay)
+            }
+        }
+    }
 }
 
 /// Law 10: links that carry vectors are wired; vectors are received in the order they were sent,

@@ -16,19 +16,67 @@ enum SRAMCapacity: ChipLaw {
                 unit: .memory(allocation.hemisphere, slice: Int(allocation.slice)),
                 cycle: allocation.live.lowerBound.index, "\(allocation.value): \(problem)")
         }
-        let sound = timeline.allocations.filter { timeline.problem($0) == nil }
-        let image = rowCount(sound.filter(\.isImage))
-        let working = rowCount(sound) - image
-        let text = textRows(timeline, &report)
-        let capacity = 2 * chip.memSlicesPerHemisphere * chip.banksPerSlice * chip.rowsPerBank
-        let demand = image + working + text
-        if demand > capacity {
+        for burst in timeline.bursts { report.count(burst) }
+        let demand = SRAMDemand(timeline)
+        if demand.rows > demand.capacity {
             report.add(
                 chip: timeline.id,
-                "demand is \(demand) rows (memory image \(image), working values \(working), "
-                    + "program text \(text)), capacity \(capacity), \(demand - capacity) too "
+                "demand is \(demand.rows) rows (memory image \(demand.image), working values "
+                    + "\(demand.working), program text \(demand.text)), capacity "
+                    + "\(demand.capacity), \(demand.rows - demand.capacity) too "
                     + "little; take more chips, fewer users or a shorter context")
         }
+    }
+}
+
+/// Rows that one chip needs for all it does.
+struct SRAMDemand: Sendable {
+    let image: Int
+    let working: Int
+    let capacity: Int
+    /// Instructions of program text, those apart that the wait before a queue's first one takes.
+    private let instructions: Int
+    private var firstStarts: [Int]
+    private let chip: Chip
+
+    init(_ timeline: ChipTimeline) {
+        chip = timeline.chip
+        let sound = timeline.allocations.filter { timeline.problem($0) == nil }
+        image = Self.rowCount(sound.filter(\.isImage))
+        working = Self.rowCount(sound) - image
+        capacity = 2 * chip.memSlicesPerHemisphere * chip.banksPerSlice * chip.rowsPerBank
+        var count = timeline.strays.count
+        var starts: [Int] = []
+        for queue in timeline.queues where !queue.isEmpty {
+            starts.append(timeline.bursts[queue.lowerBound].start.index)
+            var free = timeline.bursts[queue.lowerBound].start.index
+            for i in queue {
+                let burst = timeline.bursts[i]
+                count += 1 + Self.waits(burst.start.index - free, timeline.chip)
+                free = burst.lastIssue.index + 1
+            }
+        }
+        instructions = count
+        firstStarts = starts
+    }
+
+    var rows: Int { image + working + text }
+
+    /// Rows of program text: an instruction a burst, and one more wherever the wait before it is
+    /// longer than its field.
+    var text: Int {
+        let all = firstStarts.reduce(instructions) { $0 + Self.waits($1, chip) }
+        return (all * chip.instructionBytes + chip.lanes - 1) / chip.lanes
+    }
+
+    /// All of it so many cycles later.
+    mutating func delay(_ delay: Int) {
+        for i in firstStarts.indices { firstStarts[i] += delay }
+    }
+
+    /// Instructions that a wait takes beyond the field of the one it is before.
+    private static func waits(_ wait: Int, _ chip: Chip) -> Int {
+        max(0, wait - 1) / chip.maxWait
     }
 
     /// Rows that the allocations take, each once.
@@ -43,24 +91,6 @@ enum SRAMCapacity: ChipLaw {
             end = max(end, span.rows.upperBound)
         }
         return count
-    }
-
-    /// Rows of program text: an instruction a burst, and one more wherever the wait before it is
-    /// longer than its field.
-    private static func textRows(_ timeline: ChipTimeline, _ report: inout LawReport) -> Int {
-        var instructions = timeline.strays.count
-        for queue in timeline.queues {
-            var free = 0
-            for i in queue {
-                let burst = timeline.bursts[i]
-                report.count(burst)
-                let wait = max(0, burst.start.index - free)
-                instructions += 1 + max(0, wait - 1) / timeline.chip.maxWait
-                free = burst.lastIssue.index + 1
-            }
-        }
-        let lanes = timeline.chip.lanes
-        return (instructions * timeline.chip.instructionBytes + lanes - 1) / lanes
     }
 }
 

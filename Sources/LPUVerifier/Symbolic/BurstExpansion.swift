@@ -71,6 +71,11 @@ struct BurstExpansion {
     /// A chip with its image in SRAM and its bursts in the order of their starts.
     func chipRun(_ id: ChipID, _ coverage: Coverage) -> ChipRun {
         var bursts: [RunningBurst] = []
+        bursts.reserveCapacity(
+            parts[id.index].reduce(0) {
+                let template = schedule.placements[$1.placement].template
+                return $0 + schedule.templates[template].chips[$1.chip].bursts.count
+            })
         var refused: [(queue: Int, cycle: Int, message: String)] = []
         for part in parts[id.index] {
             let placement = schedule.placements[part.placement]
@@ -81,9 +86,9 @@ struct BurstExpansion {
                 }
             }
         }
-        bursts.sort { ($0.start, $0.queue) < ($1.start, $1.queue) }
         let run = ChipRun(
-            id, machine.chip, places, bursts, program: program, coverage: coverage)
+            id, machine.chip, places, bursts, order: Self.order(bursts), program: program,
+            coverage: coverage)
         for (queue, cycle, message) in refused {
             run.report(.provenance, min(queue, places.count - 1), cycle, message)
         }
@@ -95,6 +100,18 @@ struct BurstExpansion {
             }
         }
         return run
+    }
+
+    /// The numbers of the bursts by start and queue; keys are sorted, for bursts are large.
+    private static func order(_ bursts: [RunningBurst]) -> [Int32] {
+        var keys = bursts.enumerated().map { i, burst in
+            (start: burst.start, queue: Int32(burst.queue), number: Int32(i))
+        }
+        keys.sort {
+            $0.start != $1.start
+                ? $0.start < $1.start : ($0.queue, $0.number) < ($1.queue, $1.number)
+        }
+        return keys.map(\.number)
     }
 
     /// Appends the burst as the chip runs it; or says why it cannot be run.

@@ -6,8 +6,7 @@ import LPUSupport
 /// What each instruction consumes, and the term of what it makes.
 extension ChipRun {
     /// One issue of a burst, now. `inbox` is what arrived over the links.
-    func issue(_ index: Int, _ inbox: [[Arrival]]) {
-        let burst = bursts + index
+    func issue(_ burst: UnsafeMutablePointer<RunningBurst>, _ inbox: [[Arrival]]) {
         let t = burst.pointee.next
         let queue = burst.pointee.queue
         switch burst.pointee.instruction {

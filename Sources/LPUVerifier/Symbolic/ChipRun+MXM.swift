@@ -5,16 +5,24 @@ import LPUSupport
 
 /// Weight vectors of a plane, or of a tandem pair: low bytes and, in tandem, high bytes.
 final class InstalledTile {
-    var low: [Term]
-    var high: [Term]
+    let low: UnsafeMutableBufferPointer<Term>
+    /// Empty but in tandem.
+    let high: UnsafeMutableBufferPointer<Term>
     let tandem: Bool
     /// The product of the program that its vectors were last found to be.
     var matched = -1
 
     init(rows: Int, tandem: Bool) {
-        low = Array(repeating: .none, count: rows)
-        high = tandem ? low : []
+        low = .allocate(capacity: rows)
+        low.initialize(repeating: .none)
+        high = .allocate(capacity: tandem ? rows : 0)
+        high.initialize(repeating: .none)
         self.tandem = tandem
+    }
+
+    deinit {
+        low.deallocate()
+        high.deallocate()
     }
 }
 
@@ -55,14 +63,16 @@ struct PlaneState {
     /// Moves the loads that an install at `limit + installLatency` takes into `tile`.
     mutating func take(upTo limit: Int, into tile: InstalledTile, streams: Int) {
         let count = loads.firstIndex { $0.cycle > limit } ?? loads.count
-        for load in loads[..<count] {
-            for s in 0..<streams where load.column * streams + s < tile.low.count {
-                let row = load.column * streams + s
+        loaded.withUnsafeBufferPointer { loaded in
+            for load in loads[..<count] {
                 // Weights loaded for the other mode are bytes of nothing in this one.
                 let fits = load.tandem == tile.tandem
-                tile.low[row] = fits ? loaded[load.first + s] : .foreign
-                if tile.tandem {
-                    tile.high[row] = fits ? loaded[load.first + streams + s] : .foreign
+                for s in 0..<min(streams, tile.low.count - load.column * streams) {
+                    let row = load.column * streams + s
+                    tile.low[row] = fits ? loaded[load.first + s] : .foreign
+                    if tile.tandem {
+                        tile.high[row] = fits ? loaded[load.first + streams + s] : .foreign
+                    }
                 }
             }
         }
@@ -124,7 +134,7 @@ extension ChipRun {
         let isEven = index % chip.planesPerHemisphere % 2 == 0
         let partner = isEven ? index + 1 : index - 1
         let hasPartner = partner / chip.planesPerHemisphere == index / chip.planesPerHemisphere
-        if hasPartner && planes.indices.contains(partner) {
+        if hasPartner && (0..<planeCount).contains(partner) {
             if tandem {
                 // The pair is one plane: the odd one's weights are gone.
                 planes[partner].spoil(upTo: limit, tile, streams: streams)

@@ -5,6 +5,47 @@ import LPUSupport
 
 /// MEM slices and the VXM.
 extension ChipRun {
+    /// An issue of a plain read.
+    @inline(__always)
+    func read(_ burst: UnsafeMutablePointer<RunningBurst>, _ t: Int) {
+        var term = rows[burst.pointee.row + burst.pointee.offset]
+        if term == .none { term = emptyRow(burst, t) }
+        let diagonal = (t + burst.pointee.skew) & ringMask
+        productions.push(diagonal * width + burst.pointee.lane, term, at: t + chip.readLatency)
+    }
+
+    /// A read of a row that nothing wrote.
+    private func emptyRow(_ burst: UnsafeMutablePointer<RunningBurst>, _ t: Int) -> Term {
+        guard case .memory(.read(let address, _), _) = burst.pointee.instruction else {
+            return .reported
+        }
+        report(
+            .operandTiming, burst.pointee.queue, t,
+            "a read of b\(address.bank) row \(Int(address.row) + burst.pointee.offset) "
+                + "finds a row that nothing wrote")
+        return .reported
+    }
+
+    /// Looks up once what each issue of a burst that only reads needs.
+    func prepare(_ burst: UnsafeMutablePointer<RunningBurst>) {
+        guard case .memory(.read(let address, let stream), .none) = burst.pointee.instruction,
+            stream.id < chip.streamsPerDirection
+        else { return }
+        func span(_ level: Repeat) -> Int { (Int(level.count) - 1) * Int(level.step) }
+        let (a, b) = (span(burst.pointee.inner), span(burst.pointee.outer))
+        let queue = burst.pointee.queue
+        guard let first = row(queue, address, 0, 1),
+            row(queue, address, min(a, 0) + min(b, 0), 1) != nil,
+            row(queue, address, max(a, 0) + max(b, 0), 1) != nil
+        else { return }
+        burst.pointee.isPlainRead = true
+        burst.pointee.row = first
+        burst.pointee.skew =
+            chip.readLatency - stream.direction.sign * places[queue].register
+        burst.pointee.lane =
+            Int(stream.direction.rawValue) * chip.streamsPerDirection + stream.id
+    }
+
     func memory(
         _ burst: UnsafeMutablePointer<RunningBurst>, _ read: MemoryRead, _ write: MemoryWrite,
         _ t: Int
@@ -16,13 +57,7 @@ extension ChipRun {
         case .read(let address, let stream):
             var term = Term.none
             if let row = row(queue, address, burst.pointee.offset, 1) { term = rows[row] }
-            if term == .none {
-                report(
-                    .operandTiming, queue, t,
-                    "a read of b\(address.bank) row \(Int(address.row) + burst.pointee.offset) "
-                        + "finds a row that nothing wrote")
-                term = .reported
-            }
+            if term == .none { term = emptyRow(burst, t) }
             produce(term, stream, register, at: t + chip.readLatency)
         case .gather(let window, let count, let address, let stream):
             let term = gather(burst, window, Int(count), address, t)

@@ -16,7 +16,13 @@ struct RunningBurst {
     var i: Int32 = 0
     var j: Int32 = 0
     /// What its address has moved by.
-    var offset: Int { Int(i) * Int(inner.step) + Int(j) * Int(outer.step) }
+    var offset = 0
+    /// It only reads rows that are all in their bank: the most frequent burst by far.
+    var isPlainRead = false
+    /// Of a plain read: its first row, what its cycle is from its diagonal, and its stream.
+    var row = 0
+    var skew = 0
+    var lane = 0
     /// The op it was last, or is said to be, and the iteration to expect; -1 for none.
     var match: Match
     /// ALU operation or lane action: -1 if the program has none such.
@@ -71,7 +77,8 @@ final class ChipRun: @unchecked Sendable {
     let aluMask: Int
     let aluTerms: UnsafeMutablePointer<Term>
     let aluCycles: UnsafeMutablePointer<Int>
-    var planes: [PlaneState]
+    let planes: UnsafeMutablePointer<PlaneState>
+    let planeCount: Int
     var hostIn: HostCursor
     var hostOut: HostCursor
     // Links.
@@ -81,7 +88,7 @@ final class ChipRun: @unchecked Sendable {
     let bursts: UnsafeMutablePointer<RunningBurst>
     let burstCount: Int
     private var nextStart = 0
-    private var heads: [Int32]
+    private let heads: UnsafeMutablePointer<Int32>
     private var runningCount = 0
     private var lastBusy = 0
     private var cycle: Int
@@ -93,10 +100,10 @@ final class ChipRun: @unchecked Sendable {
     /// Violations that are kept in words; the rest is counted.
     static let maximumViolations = 1000
 
-    /// - Requires: bursts are sorted by start and their queues are the chip's.
+    /// - Requires: `order` sorts the bursts by start; their queues are the chip's.
     init(
         _ id: ChipID, _ chip: Chip, _ places: [QueuePlace], _ bursts: [RunningBurst],
-        program: SymbolicProgram, coverage: Coverage
+        order: [Int32], program: SymbolicProgram, coverage: Coverage
     ) {
         self.id = id
         self.chip = chip
@@ -105,7 +112,9 @@ final class ChipRun: @unchecked Sendable {
         self.coverage = coverage
         self.bursts = .allocate(capacity: max(bursts.count, 1))
         burstCount = bursts.count
-        for (i, burst) in bursts.enumerated() { (self.bursts + i).initialize(to: burst) }
+        for (i, number) in order.enumerated() {
+            (self.bursts + i).initialize(to: bursts[Int(number)])
+        }
         let size = powerOfTwo(above: 2 * chip.edge + 1)
         ringMask = size - 1
         width = 2 * chip.streamsPerDirection
@@ -125,13 +134,17 @@ final class ChipRun: @unchecked Sendable {
         aluTerms.initialize(repeating: .none, count: aluSlots)
         aluCycles = .allocate(capacity: aluSlots)
         aluCycles.initialize(repeating: .min, count: aluSlots)
-        planes = (0..<2 * chip.planesPerHemisphere).map { _ in PlaneState(chip) }
+        planeCount = 2 * chip.planesPerHemisphere
+        planes = .allocate(capacity: planeCount)
+        for plane in 0..<planeCount { (planes + plane).initialize(to: PlaneState(chip)) }
         hostIn = HostCursor(program.hostOps(.ingress, id))
         hostOut = HostCursor(program.hostOps(.egress, id))
         received = Array(repeating: 0, count: chip.linkCount)
-        heads = Array(repeating: -1, count: ChipRun.wheelSize)
-        cycle = bursts.first?.start ?? 0
+        heads = .allocate(capacity: ChipRun.wheelSize)
+        heads.initialize(repeating: -1, count: ChipRun.wheelSize)
+        cycle = burstCount > 0 ? self.bursts[0].start : 0
         lastBusy = cycle
+        for burst in 0..<burstCount { prepare(self.bursts + burst) }
     }
 
     deinit {
@@ -141,6 +154,9 @@ final class ChipRun: @unchecked Sendable {
         rows.deallocate()
         aluTerms.deallocate()
         aluCycles.deallocate()
+        planes.deinitialize(count: planeCount)
+        planes.deallocate()
+        heads.deallocate()
     }
 
     var isFinished: Bool { nextStart == burstCount && runningCount == 0 }
@@ -149,12 +165,15 @@ final class ChipRun: @unchecked Sendable {
 
     /// Runs all cycles before `end`; `inbox` holds what arrived by then, link by link, in order.
     func run(until end: Int, inbox: [[Arrival]]) {
-        while cycle < end && !isFinished {
+        // Locals: what is read every cycle is not read through the object.
+        var (cycle, lastBusy) = (self.cycle, self.lastBusy)
+        var (nextStart, runningCount, issued) = (self.nextStart, self.runningCount, 0)
+        while cycle < end && (nextStart < burstCount || runningCount > 0) {
             if productions.count > 0 { lastBusy = cycle }
             if runningCount == 0 && cycle > lastBusy + 2 * (ringMask + 1) {
                 // All streams have run empty: nothing can be seen before the next start.
                 cycle = max(cycle, min(end, bursts[nextStart].start))
-                if cycle == end { return }
+                if cycle == end { break }
             }
             enter(cycle)
             while nextStart < burstCount && bursts[nextStart].start == cycle {
@@ -163,23 +182,30 @@ final class ChipRun: @unchecked Sendable {
                 runningCount += 1
             }
             let bucket = cycle & (ChipRun.wheelSize - 1)
-            var burst = heads[bucket]
+            var index = Int(heads[bucket])
             heads[bucket] = -1
-            while burst >= 0 {
-                let index = Int(burst)
-                burst = bursts[index].link
-                if bursts[index].next == cycle {
-                    issue(index, inbox)
-                    lastBusy = cycle
-                    if !advance(index) {
-                        runningCount -= 1
-                        continue
+            while index >= 0 {
+                let burst = bursts + index
+                let following = Int(burst.pointee.link)
+                if burst.pointee.next == cycle {
+                    if burst.pointee.isPlainRead {
+                        read(burst, cycle)
+                    } else {
+                        issue(burst, inbox)
                     }
+                    issued += 1
+                    lastBusy = cycle
+                    if advance(burst) { insert(index) } else { runningCount -= 1 }
+                } else {
+                    insert(index)
                 }
-                insert(index)
+                index = following
             }
             cycle += 1
         }
+        (self.cycle, self.lastBusy) = (cycle, lastBusy)
+        (self.nextStart, self.runningCount) = (nextStart, runningCount)
+        issueCount += issued
     }
 
     /// Streams move on, and what was under way appears.
@@ -201,16 +227,17 @@ final class ChipRun: @unchecked Sendable {
 
     /// To the next issue; `false` after the last.
     @inline(__always)
-    private func advance(_ burst: Int) -> Bool {
-        issueCount += 1
-        bursts[burst].i += 1
-        bursts[burst].next += Int(bursts[burst].inner.distance)
-        guard bursts[burst].i == bursts[burst].inner.count else { return true }
-        bursts[burst].i = 0
-        bursts[burst].j += 1
-        bursts[burst].next =
-            bursts[burst].start + Int(bursts[burst].j) * Int(bursts[burst].outer.distance)
-        return bursts[burst].j < bursts[burst].outer.count
+    private func advance(_ burst: UnsafeMutablePointer<RunningBurst>) -> Bool {
+        burst.pointee.i += 1
+        burst.pointee.next += Int(burst.pointee.inner.distance)
+        burst.pointee.offset += Int(burst.pointee.inner.step)
+        guard burst.pointee.i == burst.pointee.inner.count else { return true }
+        burst.pointee.i = 0
+        burst.pointee.j += 1
+        let round = Int(burst.pointee.j)
+        burst.pointee.next = burst.pointee.start + round * Int(burst.pointee.outer.distance)
+        burst.pointee.offset = round * Int(burst.pointee.outer.step)
+        return burst.pointee.j < burst.pointee.outer.count
     }
 
     // MARK: Streams

@@ -13,14 +13,17 @@ final class DelayWheel {
     }
     private let buckets: UnsafeMutablePointer<Bucket>
     private let mask: Int
+    private let waiting: UnsafeMutablePointer<Int>
     /// Entries that have not appeared yet.
-    private(set) var count = 0
+    var count: Int { waiting.pointee }
 
     /// - Parameter delay: the longest that an entry waits.
     init(delay: Int) {
         let size = powerOfTwo(above: delay)
         mask = size - 1
         buckets = .allocate(capacity: size)
+        waiting = .allocate(capacity: 1)
+        waiting.initialize(to: 0)
         for i in 0..<size {
             (buckets + i).initialize(
                 to: Bucket(base: .allocate(capacity: 16), count: 0, capacity: 16))
@@ -30,6 +33,7 @@ final class DelayWheel {
     deinit {
         for i in 0...mask { buckets[i].base.deallocate() }
         buckets.deallocate()
+        waiting.deallocate()
     }
 
     @inline(__always)
@@ -38,7 +42,7 @@ final class DelayWheel {
         if bucket.pointee.count == bucket.pointee.capacity { grow(bucket) }
         bucket.pointee.base[bucket.pointee.count] = Entry(place: place, term: term)
         bucket.pointee.count += 1
-        count += 1
+        waiting.pointee += 1
     }
 
     private func grow(_ bucket: UnsafeMutablePointer<Bucket>) {
@@ -61,7 +65,7 @@ final class DelayWheel {
             places[entry.place] = entry.term
         }
         bucket.pointee.count = 0
-        count -= entries
+        waiting.pointee -= entries
     }
 }
 

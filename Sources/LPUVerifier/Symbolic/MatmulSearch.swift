@@ -68,6 +68,7 @@ extension SymbolicProgram {
         let count = Int(product.tileCount)
         for plane in 0..<(tile.tandem ? 2 : 1) {
             let rows = plane == 0 ? tile.low : tile.high
+            if count <= rows.count, isProgression(rows, product, plane) { continue }
             for n in rows.indices {
                 var wanted = Term.none
                 if n < count {
@@ -86,6 +87,23 @@ extension SymbolicProgram {
             }
         }
         return nil
+    }
+
+    /// `true` if the product has one source, whose vectors are a root's one after another, and
+    /// `rows` are exactly these: the most frequent case by far, decided without a look-up a row.
+    private func isProgression(
+        _ rows: UnsafeMutableBufferPointer<Term>, _ product: SymbolicTerm, _ plane: Int
+    ) -> Bool {
+        let source = sources[Int(product.firstSource)]
+        guard product.sourceCount == 1, aliases[Int(source.value)] == 0 else { return false }
+        let first = term(source, 0, plane).raw
+        let step = UInt64(bitPattern: Int64(source.step)) << 8
+        var wanted = first
+        for n in 0..<Int(product.tileCount) {
+            if rows[n].raw != wanted { return false }
+            wanted &+= step
+        }
+        return rows[Int(product.tileCount)...].allSatisfy { $0 == .none }
     }
 
     /// `true` iff the first `n` products of an iteration of `op` are those of the sum.
