@@ -37,11 +37,15 @@ extension DecoderLowering {
         }
         return places.map { place in
             (0..<hidden.count).map { n in
-                let own = arrived[n][place]
-                let terms = x.isEmpty ? own : [x[place][n]] + own
                 return chained { l in
-                    var sum = terms[0]
-                    for part in terms.dropFirst() {
+                    // Parts rest in one slice, so that no two of them are operands of one add.
+                    let first = arrived[n][place][0]
+                    var sum =
+                        x.isEmpty
+                        ? l.builder.elementwise(.add, first.at(), 0, name: "\(name).\(n)")
+                        : l.builder.elementwise(
+                            .add, x[place][n].at(), first.at(), name: "\(name).\(n)")
+                    for part in arrived[n][place].dropFirst() {
                         sum = l.builder.elementwise(
                             .add, sum.at(), part.at(), name: "\(name).\(n)")
                     }

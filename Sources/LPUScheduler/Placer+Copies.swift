@@ -53,7 +53,8 @@ extension Placer {
             var emission = Emission(
                 register: 0, cycle: cycle, byteCount: type.byteCount, reach: 0, stream: stream,
                 direction: direction)
-            return write(&emission, as: value, vector, groups: allGroups, op: op)
+            return write(
+                &emission, as: value, vector, groups: allGroups, op: op, isFirst: false)
         }
         tables[place].commit()
         scratchLog.removeAll(keepingCapacity: true)

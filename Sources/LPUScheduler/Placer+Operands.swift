@@ -203,6 +203,8 @@ extension Placer {
     private func coOperandSlices(_ value: ValueID, _ vector: Int) -> [QueueID] {
         var slices: [QueueID] = []
         for (op, operand) in viewConsumers(value) {
+            // The terms of a sum go in one after another.
+            if case .matmul = template.ops[op].kind { continue }
             let use = template.ops[op].operands[operand]
             guard let i = iteration(of: vector, in: use, count: template.ops[op].count) else {
                 continue

@@ -66,15 +66,17 @@ extension Placer {
         }
     }
 
-    /// Writes an emission into scratch rows on its way and notes the copy.
+    /// Writes an emission into scratch rows on its way and notes the copy; the first copy goes where
+    /// the vector is expected, if it is.
     func write(
-        _ emission: inout Emission, as value: ValueID, _ vector: Int, groups: [Int], op: Int
+        _ emission: inout Emission, as value: ValueID, _ vector: Int, groups: [Int], op: Int,
+        isFirst: Bool = true
     ) -> Bool {
         let place = template.values[value.index].chip
         let table = tables[place]
         // Slices downstream of where it appears.
         let sides = sides(downstreamOf: emission.register, emission.direction)
-        let fixed = pins[vectorBase[value.index] + vector]
+        let fixed = isFirst ? pins[vectorBase[value.index] + vector] : nil
         let homes =
             fixed.map { [$0.map(\.slice)] }
             ?? homes(of: value, vector, planes: emission.byteCount, sides: sides)
@@ -107,7 +109,7 @@ extension Placer {
                     table.issue(
                         .memory(.none, .write(row.address, emission.stream!.advanced(by: k))),
                         on: row.slice, at: cycles[k], op: OpID(op),
-                        exchange: exchangeOf[value.index] ?? -1)
+                        exchange: fixed == nil ? -1 : exchangeOf[value.index] ?? -1)
                 }
                 let slot = vectorBase[value.index] + vector
                 copies[slot].append(Copy(planes: rows, ready: cycles.max()! + chip.writeToRead))

@@ -77,7 +77,9 @@ extension Placer {
     /// From the first write to one past the last read: of a slot of an exchange, those of all its
     /// slots, since the chip's number decides which is written when.
     private func life(of location: Location, _ value: Int, _ uses: RowUses) -> Range<Int> {
-        guard let e = exchangeOf[value] else { return uses.life(of: location) }
+        guard let e = exchangeOf[value], exchangeHomes[e].slices.contains(location.slice),
+            (0...exchanges[e].transfers.count).contains(Int(location.row) - exchangeHomes[e].row)
+        else { return uses.life(of: location) }
         let lives = (0...exchanges[e].transfers.count).map { slot in
             var other = location
             other.row = Int32(exchangeHomes[e].row + slot)

@@ -70,14 +70,17 @@ struct Symmetry {
         for o in kept {
             var op = whole.ops[o]
             op.result = number[op.result.index]
-            op.kind = op.kind.renamed { number[parts.representative($0).index] }
-            if let slot = parts.slot[whole.ops[o].result.index], case .transfer(let use) = op.kind {
+            if let slot = parts.slot[whole.ops[o].result.index] {
                 // Transfers of one part follow one another by slots.
-                if slot == 1 { exchanges.append(Exchange(part: use.value, transfers: [])) }
-                guard let e = exchanges.firstIndex(where: { $0.part == use.value }),
+                let part = number[parts.part(of: whole.ops[o].result).index]
+                op.kind = .transfer(Use(part, step: 0))
+                if slot == 1 { exchanges.append(Exchange(part: part, transfers: [])) }
+                guard let e = exchanges.firstIndex(where: { $0.part == part }),
                     exchanges[e].transfers.count == slot - 1
                 else { return nil }
                 exchanges[e].transfers.append(template.ops.count)
+            } else {
+                op.kind = op.kind.renamed { number[parts.representative($0).index] }
             }
             template.ops.append(op)
             for p in 0..<size { ops[p].append(parts.counterpart(OpID(o), on: p)) }
@@ -245,6 +248,12 @@ private struct SymmetryParts {
         let p = whole.values[v].chip % size
         if let (part, s) = place(v) { return ValueID(slots[part]![0][s]!) }
         return ValueID(own[whole.values[v].chip - p][rank[v]])
+    }
+
+    /// The representative's own part of what a transfer brings.
+    func part(of value: ValueID) -> ValueID {
+        guard let (part, _) = place(value.index) else { return value }
+        return ValueID(slots[part]![0][0]!)
     }
 
     /// The part that a value is of, and its slot.
