@@ -18,19 +18,42 @@ extension DecoderLowering {
         let found = places.map { place in
             let parts = vocabularyParts(of: place)
             let addresses = parts.map { tokenAddress($0, on: place) }
+            let scale = embeddingScale(parts, addresses, on: place)
             return (0..<hidden.count).map { tile in
                 let rows = zip(parts, addresses).map { part, address in
                     let table = embeddingTable(part, tile, on: place)
                     return builder.gather(
                         table.at(), rows: builder[table].count, address: address.at(), count: 1)
                 }
-                let row = sum(rows)
+                let row = scaled(sum(rows), by: scale)
                 return places.count == 1
                     ? builder.elementwise(.copy, row.at(), name: "x.embedding.\(tile)")
                     : builder.elementwise(.toFP16, row.at(), name: "x.embedding.\(tile).part")
             }
         }
         return addPartialSums(found, to: [], "x.embedding")
+    }
+
+    /// The scale of the token's row in every lane, or zero; nil for weights that have none.
+    private mutating func embeddingScale(
+        _ parts: [Range<Int>], _ addresses: [ValueID], on place: Int
+    ) -> ValueID? {
+        guard plan.weightType == .fp8 else { return nil }
+        let rows = zip(parts, addresses).map { part, address in
+            let table = builder.image(
+                "embeddingScales.\(part.lowerBound)", chip: place, type: .fp32,
+                count: part.count + 2,
+                .scales(
+                    embeddingLayout(part, lanes: lanes, column: 0, step: 0), factor: 1,
+                    columnScale: nil))
+            return builder.gather(
+                table.at(), rows: builder[table].count, address: address.at(), count: 1)
+        }
+        return sum(rows)
+    }
+
+    private mutating func scaled(_ row: ValueID, by scale: ValueID?) -> ValueID {
+        scale.map { builder.elementwise(.multiply, row.at(), $0.at()) } ?? row
     }
 
     /// The sum of vectors of which all but one are zero, pair by pair.
@@ -43,19 +66,15 @@ extension DecoderLowering {
             })
     }
 
-    /// Equal parts of a chip's share of the vocabulary: as many as a quarter of a bank holds with a
-    /// zero row before and one behind, and a multiple of the slices that feed a plane, so that all
-    /// of these are filled alike. The last ones may reach beyond the vocabulary.
+    /// Equal parts of a chip's share of the vocabulary, which half a bank holds with a zero row
+    /// before and one behind. The last ones may reach beyond the vocabulary.
     private func vocabularyParts(of place: Int) -> [Range<Int>] {
         let share = (model.vocabularySize + places.count - 1) / places.count
-        var count = Tiling(0..<share, lanes: chip.rowsPerBank / 4 - 2).count
-        let slices = chip.weightStreamsPerPlane
-        if count > 1 { count = (count + slices - 1) / slices * slices }
-        let size = (share + count - 1) / count
-        return (0..<count).map {
-            let start = place * share + $0 * size
-            return start..<min(start + size, (place + 1) * share)
-        }.filter { !$0.isEmpty }
+        let parts = Tiling(0..<share, lanes: chip.rowsPerBank * 7 / 16 - 2)
+        return (0..<parts.count).map {
+            let start = place * share + $0 * parts.width
+            return start..<min(start + parts.width, (place + 1) * share)
+        }
     }
 
     /// The token's row in a part, or a zero row.
@@ -77,22 +96,24 @@ extension DecoderLowering {
         _ part: Range<Int>, _ tile: Int, on place: Int
     ) -> ValueID {
         let range = hidden.range(tile)
-        let real = part.clamped(to: 0..<model.vocabularySize)
-        let pieces =
-            real.isEmpty
-            ? []
-            : [
-                Piece(
-                    vectors: 1..<real.count + 1, lanes: 0..<range.count,
-                    base: [real.lowerBound, range.lowerBound], vector: [.linear(1), .zero],
-                    lane: [.zero, .linear(1)])
-            ]
         return builder.image(
-            "embedding\(tile).\(part.lowerBound)", chip: place, type: .fp16,
+            "embedding\(tile).\(part.lowerBound)", chip: place, type: plan.weightType,
             count: part.count + 2,
             .weights(
-                Layout(tensor: "model.embed_tokens.weight", pieces: pieces), factor: 1,
-                columnScale: nil))
+                embeddingLayout(part, lanes: range.count, column: range.lowerBound, step: 1),
+                factor: 1, columnScale: nil))
+    }
+
+    /// Row 1 + i holds the part's token i, from a column on; tokens there are none of are zero.
+    private func embeddingLayout(
+        _ part: Range<Int>, lanes: Int, column: Int, step: Int
+    ) -> Layout {
+        let real = part.clamped(to: 0..<model.vocabularySize)
+        let piece = Piece(
+            vectors: 1..<real.count + 1, lanes: 0..<lanes, base: [real.lowerBound, column],
+            vector: [.linear(1), .zero], lane: [.zero, step == 0 ? .zero : .linear(step)])
+        return Layout(
+            tensor: "model.embed_tokens.weight", pieces: real.isEmpty ? [] : [piece])
     }
 
     // MARK: Rotary embedding

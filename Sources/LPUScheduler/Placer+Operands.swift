@@ -146,7 +146,7 @@ extension Placer {
                 guard home.allSatisfy({ srams[place].freeRows($0, bank: bank) > 0 }) else {
                     continue
                 }
-                let slot = slot(of: v)
+                let slot = slot(of: v, isVector: true)
                 let rows = home.map { srams[place].takeRow($0, bank: bank, slot: slot) }
                 copies[vectorBase[v.index] + i].append(Copy(planes: rows, ready: 0))
                 break

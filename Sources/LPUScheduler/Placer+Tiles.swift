@@ -62,8 +62,8 @@ extension Placer {
     }
 
     /// The slot of an image's rows: its own in each placement of a template that repeats.
-    func slot(of value: ValueID) -> Int {
-        if case .image = template.values[value.index].origin, repeats { return 1 }
+    func slot(of value: ValueID, isVector: Bool = false) -> Int {
+        if case .image = template.values[value.index].origin, repeats { return isVector ? 2 : 1 }
         return 0
     }
 
@@ -80,8 +80,14 @@ extension Placer {
         let width = chip.weightStreamsPerPlane
         let rows = (tile.count + chip.weightStreamsPerPlane - 1) / chip.weightStreamsPerPlane
         let slot = slot(of: value)
-        let candidates = choice.order(weightSets(type: type, plane: plane.plane)).map { set in
+        let sets = weightSets(type: type, plane: plane.plane)
+        var candidates = choice.order(sets).map { set in
             set.map { slice(plane.hemisphere, $0) }
+        }
+        if type != .fp16,
+            !candidates.contains(where: { isFree(rows, in: $0, at: place, slot: slot) })
+        {
+            candidates = spareSets.map { set in set.map { slice(plane.hemisphere, $0) } }
         }
         // Tiles that follow one another on a plane do so in its slices too, so that their reads
         // fold; the slack keeps the banks even.
@@ -98,6 +104,12 @@ extension Placer {
             row: best.row, slot: slot)
         tilePlaces[value.index].append(result)
         return result
+    }
+
+    private func isFree(_ rows: Int, in slices: [QueueID], at place: Int, slot: Int) -> Bool {
+        (0..<chip.banksPerSlice).contains {
+            srams[place].commonRow(slices, bank: $0, rows: rows, slot: slot) != nil
+        }
     }
 
     /// Takes the lowest rows that are free in all slices of a candidate, for an image value: those
@@ -148,6 +160,13 @@ extension Placer {
         }
     }
 
+    /// Slices near the VXM that feed either plane of a side, for weights that fit nowhere else: the
+    /// planes take turns at them.
+    private var spareSets: [[Int]] {
+        let width = chip.weightStreamsPerPlane
+        return scratchSlices >= width ? [Array(0..<width)] : []
+    }
+
     // MARK: Tables and regions
 
     /// Rows of one slice a byte plane, for values that gather and scatter address by row.
@@ -157,16 +176,15 @@ extension Placer {
         let place = template.values[value.index].chip
         let planes = template.values[value.index].type.byteCount
         let rows = template.values[value.index].count
-        let width = chip.weightStreamsPerPlane
         let slot = slot(of: value)
-        let (side, stripe) = (blockHomes[value.index].side, blockHomes[value.index].stripe)
-        let candidates = weightSets(type: .fp16, plane: 0).map { set in
-            (0..<planes).map {
-                slice(side, set[$0 % 2 * width + (stripe + $0 / 2) % width])
+        let best: (bank: Int, row: Int, slices: [QueueID])
+        if let home = blockHomes[value.index] {
+            best = try takeRows(rows, of: value, from: feeding(planes, home)) {
+                Array(0..<chip.banksPerSlice)
             }
-        }
-        let best = try takeRows(rows, of: value, from: candidates) {
-            Array(0..<chip.banksPerSlice)
+        } else {
+            precondition(slot == 0, "a table is of no repeated template")
+            best = try takeTable(rows, of: value, planes: planes)
         }
         let result = BlockPlace(
             slices: best.slices, bank: best.bank, row: best.row, slot: slot)
@@ -175,7 +193,54 @@ extension Placer {
     }
 }
 
-/// Which side and which of the slices that feed a plane a table or region rests in.
+extension Placer {
+    /// Slices, one a byte plane, that feed the weight stream of the home.
+    private func feeding(_ planes: Int, _ home: BlockHome) -> [[QueueID]] {
+        let width = chip.weightStreamsPerPlane
+        return weightSets(type: .fp16, plane: 0).map { set in
+            (0..<planes).map {
+                slice(home.side, set[$0 % 2 * width + (home.stripe + $0 / 2) % width])
+            }
+        }
+    }
+
+    /// Rows of a table that is only gathered from: in the emptiest slices near the VXM, of which it
+    /// leaves an eighth for what passes between ops; else among the weights.
+    private func takeTable(
+        _ rows: Int, of value: ValueID, planes: Int
+    ) throws(Infeasibility) -> (bank: Int, row: Int, slices: [QueueID]) {
+        let place = template.values[value.index].chip
+        let near = Hemisphere.allCases.flatMap { side in
+            (0..<scratchSlices / planes).map { k in
+                (0..<planes).map { slice(side, k * planes + $0) }
+            }
+        }
+        let far = Hemisphere.allCases.flatMap { side in
+            (0..<chip.weightStreamsPerPlane).flatMap { stripe in
+                feeding(planes, BlockHome(side: side, stripe: stripe))
+            }
+        }
+        for (candidates, least) in [(near, chip.rowsPerBank / 8), (far, 0)] {
+            var best: (bank: Int, row: Int, slices: [QueueID])?
+            for slices in candidates {
+                for bank in 0..<chip.banksPerSlice {
+                    guard let row = srams[place].tableRow(slices, bank: bank, rows: rows),
+                        row >= max(least, (best?.row ?? -1) + 1)
+                    else { continue }
+                    best = (bank, row, slices)
+                }
+            }
+            guard let best else { continue }
+            for slice in best.slices {
+                srams[place].takeTable(slice, bank: best.bank, from: best.row)
+            }
+            return best
+        }
+        throw full(place, value)
+    }
+}
+
+/// Which side and which of the slices that feed a plane a region rests in.
 struct BlockHome {
     var side: Hemisphere
     var stripe: Int
@@ -190,23 +255,19 @@ extension ProgramTemplate {
         return root(region.value)
     }
 
-    /// The regions of one tile in different slices of one side; tables and tiles in turn.
-    func blockHomes(stripes: Int) -> [BlockHome] {
-        var homes = values.indices.map {
-            BlockHome(side: $0 % 2 == 0 ? .west : .east, stripe: $0 / 2 % stripes)
-        }
-        var isPlaced = values.map { _ in false }
+    /// The regions of one tile, in different slices of one side, tiles in turn; nil for others.
+    func blockHomes(stripes: Int) -> [BlockHome?] {
+        var homes: [BlockHome?] = values.map { _ in nil }
         var turn = 0
         for op in ops {
             guard case .matmul(let terms) = op.kind else { continue }
             for term in terms where term.tile.sources.count > 1 {
                 let roots = term.tile.sources.map { root($0.value).index }
-                guard !isPlaced[roots[0]] else { continue }
+                guard homes[roots[0]] == nil else { continue }
                 let side: Hemisphere = turn % 2 == 0 ? .west : .east
                 turn += 1
                 for (s, region) in roots.enumerated() {
                     homes[region] = BlockHome(side: side, stripe: s)
-                    isPlaced[region] = true
                 }
             }
         }

@@ -68,8 +68,8 @@ final class Placer {
     let allStreams: [[Stream]]
     /// Cycles of the host port's instructions, by chip.
     var hostHistory: [[Int]]
-    /// Where tables and regions rest: those that one tile is loaded from in 16 slices of a side.
-    let blockHomes: [BlockHome]
+    /// Where regions rest: those that one tile is loaded from in 16 slices of a side.
+    let blockHomes: [BlockHome?]
 
     init(
         machine: Machine, template: ProgramTemplate, chips: [ChipID], choice: Choice,

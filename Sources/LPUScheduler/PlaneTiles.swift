@@ -135,8 +135,7 @@ extension Placer {
         let source = tile.sources[0]
         let root = root(source.value).index
         if let block = blockPlaces[root] { return hemisphere(of: block.slices[0]) }
-        if tile.sources.count > 1 || !isImage(source.value) { return blockHomes[root].side }
-        return nil
+        return blockHomes[root]?.side
     }
 
     // MARK: Loading and installing

@@ -7,7 +7,7 @@ struct Location: Hashable {
     var slice: QueueID
     var bank: UInt8
     var row: Int32
-    /// 0: the same row wherever the template is placed; 1: rows of the placement's own.
+    /// 0: the same row wherever the template is placed; else rows of the placement's own.
     var slot: UInt8 = 0
     var address: RowAddress { RowAddress(slot: Int(slot), bank: Int(bank), row: Int(row)) }
 }
@@ -45,39 +45,75 @@ struct BlockPlace {
 struct SRAM {
     private let banksPerSlice: Int
     private let rowsPerBank: Int
+    /// Slot 0 stays where it is; the others are rows of a placement's own, which are moved: 1 those
+    /// of weights and regions, 2 those of single vectors near the VXM.
+    static let slots = 3
     /// Next free row of each slot: `slice * banks + bank`.
     private var nextRow: [[Int]]
+    /// Rows at the end of each bank that hold tables: few chips have some, and all others want the
+    /// same rows for the rest.
+    private var tables: [Int]
+    /// Rows of each bank that placements of repeated templates will take.
+    private var reserved: [Int]
 
     init(chip: Chip) {
         banksPerSlice = chip.banksPerSlice
         rowsPerBank = chip.rowsPerBank
         let banks = 2 * chip.memSlicesPerHemisphere * chip.banksPerSlice
-        nextRow = [Array(repeating: 0, count: banks), Array(repeating: 0, count: banks)]
+        nextRow = Array(repeating: Array(repeating: 0, count: banks), count: Self.slots)
+        tables = Array(repeating: 0, count: banks)
+        reserved = tables
     }
 
     func freeRows(_ slice: QueueID, bank: Int) -> Int {
         let i = slice.index * banksPerSlice + bank
-        return rowsPerBank - nextRow[0][i] - nextRow[1][i]
+        return rowsPerBank - tables[i] - reserved[i] - nextRow.reduce(0) { $0 + $1[i] }
     }
 
-    /// Takes the rows of slot 0 that `other` has taken.
+    /// Takes the rows of slot 0 that `other` has taken, and those reserved.
     mutating func formUnion(_ other: SRAM) {
         nextRow[0] = zip(nextRow[0], other.nextRow[0]).map { max($0, $1) }
+        tables = zip(tables, other.tables).map { max($0, $1) }
+        reserved = zip(reserved, other.reserved).map { max($0, $1) }
     }
 
-    /// Rows that one placement takes in a bank, at most.
-    var slotRows: Int { nextRow[1].max() ?? 0 }
+    /// Keeps room for `count` placements of a template that has placed rows as in `other`.
+    mutating func reserve(_ other: SRAM, count: Int) {
+        for slot in 1..<Self.slots {
+            let rows = count * other.rows(ofSlot: slot)
+            for bank in reserved.indices where other.nextRow[slot][bank] > 0 {
+                reserved[bank] = max(reserved[bank], rows)
+            }
+        }
+    }
 
-    /// The row from which on the banks that `other`'s placements use hold nothing of slot 0.
-    func slotBase(of other: SRAM) -> Int {
-        zip(nextRow[0], other.nextRow[1]).filter { $1 > 0 }.map(\.0).max() ?? 0
+    /// Rows of a slot that one placement takes in a bank, at most.
+    func rows(ofSlot slot: Int) -> Int { nextRow[slot].max() ?? 0 }
+
+    /// The row from which on the banks hold nothing of slot 0 in which `other` has rows of `slot`.
+    func base(ofSlot slot: Int, of other: SRAM) -> Int {
+        zip(nextRow[0], other.nextRow[slot]).filter { $1 > 0 }.map(\.0).max() ?? 0
     }
 
     /// The row from which on `rows` rows are free in all of `slices`, or nil.
     func commonRow(_ slices: [QueueID], bank: Int, rows: Int, slot: Int) -> Int? {
-        let first =
-            slices.map { nextRow[slot][$0.index * banksPerSlice + bank] }.max() ?? 0
-        return first + rows <= rowsPerBank ? first : nil
+        let banks = slices.lazy.map { $0.index * banksPerSlice + bank }
+        let first = banks.map { nextRow[slot][$0] }.max() ?? 0
+        let kept = banks.map { tables[$0] + (slot == 0 ? reserved[$0] : 0) }.max() ?? 0
+        return first + rows <= rowsPerBank - kept ? first : nil
+    }
+
+    /// The first of the last `rows` rows that are free in all of `slices` for a table, or nil.
+    func tableRow(_ slices: [QueueID], bank: Int, rows: Int) -> Int? {
+        let banks = slices.lazy.map { $0.index * banksPerSlice + bank }
+        let row = rowsPerBank - (banks.map { tables[$0] }.max() ?? 0) - rows
+        return row >= (banks.map { nextRow[0][$0] + reserved[$0] }.max() ?? 0) ? row : nil
+    }
+
+    /// Takes the rows from `row` on for a table.
+    mutating func takeTable(_ slice: QueueID, bank: Int, from row: Int) {
+        let i = slice.index * banksPerSlice + bank
+        tables[i] = max(tables[i], rowsPerBank - row)
     }
 
     /// Takes rows up to `end` of `slice`.

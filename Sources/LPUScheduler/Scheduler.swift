@@ -99,10 +99,13 @@ private struct Assembly {
             laneMaps = placer.laneMaps
             homes.note(placer, template: t)
             giveImages(placer)
+            var uses = Array(repeating: 0, count: machine.chipCount)
             for other in program.instances where other.template == t {
                 for (q, chip) in other.chips.enumerated() {
                     var taken = srams[chip.index] ?? SRAM(chip: machine.chip)
+                    uses[chip.index] += 1
                     taken.formUnion(placer.srams[q / size])
+                    taken.reserve(placer.srams[q / size], count: uses[chip.index])
                     srams[chip.index] = taken
                 }
             }
@@ -219,31 +222,36 @@ private struct Assembly {
         return ends
     }
 
-    /// Rows of slot 1: the placements of a repeated template one after another in each bank.
+    /// Rows of a placement's own: the placements of a repeated template one after another in each
+    /// bank.
     private func slots(of i: Int) throws(Infeasibility) -> [SlotOffset] {
         let instance = program.instances[i]
         guard let placer = placers[instance.template], placer.repeats else { return [] }
-        let size = size(instance.template)
-        let stride = placer.srams.map(\.slotRows).max() ?? 0
-        let base =
-            instance.chips.enumerated().map { q, chip in
-                srams[chip.index]?.slotBase(of: placer.srams[q / size]) ?? 0
-            }.max() ?? 0
         let before = program.instances[..<i].count {
             $0.template == instance.template && $0.chips == instance.chips
         }
-        let end = base + (before + 1) * stride
-        guard end <= machine.chip.rowsPerBank else {
-            throw Infeasibility(
-                at: "\(instance.chips[0])", id: "sram-capacity", unit: "rows of a bank",
-                demand: end, capacity: machine.chip.rowsPerBank,
-                terms: [
-                    .init("constants, tables and scratch", base),
-                    .init("\(before + 1) layers of \(stride)", (before + 1) * stride),
-                ],
-                remedies: ["more chips", "a smaller context"])
+        var offsets: [SlotOffset] = []
+        for slot in 1..<SRAM.slots {
+            let stride = placer.srams.map { $0.rows(ofSlot: slot) }.max() ?? 0
+            let size = size(instance.template)
+            let base =
+                instance.chips.enumerated().map { q, chip in
+                    srams[chip.index]?.base(ofSlot: slot, of: placer.srams[q / size]) ?? 0
+                }.max() ?? 0
+            let end = base + (before + 1) * stride
+            guard end <= machine.chip.rowsPerBank else {
+                throw Infeasibility(
+                    at: "\(instance.chips[0])", id: "sram-capacity", unit: "rows of a bank",
+                    demand: end, capacity: machine.chip.rowsPerBank,
+                    terms: [
+                        .init("constants, tables and scratch", base),
+                        .init("\(before + 1) layers of \(stride)", (before + 1) * stride),
+                    ],
+                    remedies: ["more chips", "a smaller context"])
+            }
+            offsets.append(SlotOffset(rows: base + before * stride))
         }
-        return [SlotOffset(rows: base + before * stride)]
+        return offsets
     }
 }
 
