@@ -78,13 +78,14 @@ extension DecoderLowering {
         let bytes = builder.ingress(count: 1, name: "ingress")
         let ingress = program.place(close(&program), on: [stages[0][0]])
         var made = [program.made(bytes, by: ingress)]
-        // A template for each: their links differ.
-        for (stage, chips) in stages.enumerated().dropFirst() {
-            open("relay\(stage)", chips: 2)
+        if stages.count > 1 {
+            open("relay", chips: stages.count)
             let near = parameter(made[0])
-            let far = builder.transfer(near.at(), to: 1, count: 1, name: "relayed")
-            let i = program.place(close(&program), on: [stages[0][0], chips[0]], [made[0]])
-            made.append(program.made(far, by: i))
+            let far = stages.indices.dropFirst().map {
+                builder.transfer(near.at(), to: $0, count: 1, name: "relayed\($0)")
+            }
+            let i = program.place(close(&program), on: stages.map { $0[0] }, [made[0]])
+            made += far.map { program.made($0, by: i) }
         }
         guard places.count > 1 else { return made.map { [$0] } }
         open("spread", chips: places.count)

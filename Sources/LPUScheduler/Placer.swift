@@ -150,16 +150,18 @@ final class Placer {
         }
     }
 
-    /// Cycles that one placement takes before the next may begin on its chips: the last issue, and
-    /// what keeps the sends of two placements on one link apart.
+    /// Cycles that one placement takes each place before the next may begin there: the last issue,
+    /// and what keeps the sends of two placements on one link apart.
     /// - Complexity: O(issues); keep the result.
-    func length() -> Int {
-        let last = tables.lazy.flatMap(\.issues).map(\.last).max() ?? -1
-        let margins = machine.topology.axes.map(\.interval).map {
+    func lengths() -> [Int] {
+        let margin = machine.topology.axes.map(\.interval).map {
             $0.numerator - ($0.denominator - 1) * ($0.numerator / $0.denominator)
+        }.max() ?? 0
+        return tables.enumerated().map { place, table in
+            let links = place * chip.linkCount..<(place + 1) * chip.linkCount
+            let sends = linkHistory[links].contains { !$0.sends.isEmpty }
+            return (table.issues.lazy.map(\.last).max() ?? -1) + 1 + (sends ? margin : 0)
         }
-        let sends = linkHistory.contains { !$0.sends.isEmpty }
-        return last + 1 + (sends ? margins.max() ?? 0 : 0)
     }
 
     private func place(bundle b: Int) throws(Infeasibility) {

@@ -77,6 +77,14 @@ struct SRAM {
         reserved = zip(reserved, other.reserved).map { max($0, $1) }
     }
 
+    /// Takes the rows that `other` has taken and `before`, from which it grew, had not.
+    mutating func formUnion(_ other: SRAM, since before: SRAM) {
+        nextRow[0] = zip(nextRow[0], other.nextRow[0]).map { max($0, $1) }
+        for bank in tables.indices where other.tables[bank] > before.tables[bank] {
+            tables[bank] = max(tables[bank], other.tables[bank])
+        }
+    }
+
     /// Keeps room for `count` placements of a template that has placed rows as in `other`.
     mutating func reserve(_ other: SRAM, count: Int) {
         for slot in 1..<Self.slots {

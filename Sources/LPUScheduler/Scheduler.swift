@@ -88,9 +88,10 @@ private struct Assembly {
             let orbits = (0..<template.chipCount).map {
                 Array(instance.chips[$0 * size..<($0 + 1) * size])
             }
+            let before = orbits.indices.map { rows(taken: t, at: $0) }
             let placer = Placer(
                 machine: machine, template: template, chips: orbits.map { $0[0] }, choice: choice,
-                srams: orbits.indices.map { rows(taken: t, at: $0) },
+                srams: before,
                 bindings: homes.bindings(of: i), repeats: repeats(t),
                 exchanges: symmetries[t]?.exchanges ?? [], orbitChips: orbits)
             placer.laneMaps = laneMaps
@@ -104,7 +105,7 @@ private struct Assembly {
                 for (q, chip) in other.chips.enumerated() {
                     var taken = srams[chip.index] ?? SRAM(chip: machine.chip)
                     uses[chip.index] += 1
-                    taken.formUnion(placer.srams[q / size])
+                    taken.formUnion(placer.srams[q / size], since: before[q / size])
                     taken.reserve(placer.srams[q / size], count: uses[chip.index])
                     srams[chip.index] = taken
                 }
@@ -154,8 +155,9 @@ private struct Assembly {
     // MARK: The schedule
 
     func schedule(digest: String) throws(Infeasibility) -> Schedule {
-        let lengths = placers.map { $0?.length() ?? 0 }
-        let starts = starts(lengths)
+        let placeLengths = placers.map { $0?.lengths() ?? [] }
+        let lengths = placeLengths.map { $0.max() ?? 0 }
+        let starts = starts(placeLengths)
         let ends = ends(starts, lengths)
         let placed = zip(placers, ends).enumerated().compactMap { t, pair in
             pair.0.map {
@@ -182,17 +184,15 @@ private struct Assembly {
         return result
     }
 
-    /// Each instance when its chips are free and its arguments made.
-    private func starts(_ lengths: [Int]) -> [Int] {
+    /// Each instance when its chips are free: what it takes was made on them.
+    private func starts(_ lengths: [[Int]]) -> [Int] {
         var free = Array(repeating: 0, count: machine.chipCount)
-        var ends: [Int] = []
         return program.instances.map { instance in
-            let start = max(
-                instance.chips.map { free[$0.index] }.max() ?? 0,
-                instance.arguments.map { ends[$0.instance] }.max() ?? 0)
-            let end = start + lengths[instance.template]
-            ends.append(end)
-            for chip in instance.chips { free[chip.index] = end }
+            let start = instance.chips.map { free[$0.index] }.max() ?? 0
+            let size = size(instance.template)
+            for (q, chip) in instance.chips.enumerated() {
+                free[chip.index] = start + lengths[instance.template][q / size]
+            }
             return start
         }
     }
