@@ -57,7 +57,7 @@ extension PlanRequest {
                 + "\(plan.tensorParallel) chips a stage",
             id: "plan-capacity", unit: "bytes of SRAM a chip", demand: best.total,
             capacity: best.capacity,
-            terms: best.fullest.terms + [.init("reserve (5 %)", best.reserve)],
+            terms: best.fullest.terms + [.init("reserve (2 %)", best.reserve)],
             remedies: remedies(model, machine, menu: menu))
     }
 

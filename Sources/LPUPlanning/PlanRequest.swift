@@ -58,7 +58,7 @@ public struct Candidate: Hashable, Sendable {
 
 extension Chip {
     /// Bytes that a plan leaves free for activations, copies of constants and gaps between rows.
-    var reservedBytes: Int { sramBytes / 20 }
+    var reservedBytes: Int { sramBytes / 50 }
 }
 
 /// Every plan that the wiring allows and that fits, the best by the request's objective first.
