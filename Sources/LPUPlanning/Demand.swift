@@ -1,6 +1,6 @@
 public import LPUMachine
 public import LPUModel
-public import LPUNumerics
+import LPUNumerics
 public import LPUSupport
 
 /// Bytes of SRAM that a plan asks of a chip. Activations of a step are not in it.
@@ -57,11 +57,11 @@ struct ChipDemand {
     var head = Demand()
 
     init(
-        _ share: ChipShare, _ model: ModelConfiguration, _ plan: Plan, kvType: ElementType,
+        _ share: ChipShare, _ model: ModelConfiguration, _ plan: Plan,
         chip: Chip, place: Int
     ) {
         var rows = DemandRows(
-            share: share, model: model, plan: plan, kvType: kvType, chip: chip, place: place)
+            share: share, model: model, plan: plan, chip: chip, place: place)
         perStage = rows.perStage()
         layer = rows.layer()
         embedding = rows.embedding()
@@ -80,12 +80,12 @@ extension Plan {
     /// The demand of every chip, stage by stage and place by place; what the lowering declares.
     /// - Complexity: O(chips of the plan).
     public func demands(
-        of model: ModelConfiguration, kvType: ElementType, on machine: Machine
+        of model: ModelConfiguration, on machine: Machine
     ) -> [[Demand]] {
         let places = (0..<tensorParallel).map {
             ChipDemand(
                 ChipShare(model, place: $0, of: tensorParallel, lanes: machine.chip.lanes), model,
-                self, kvType: kvType, chip: machine.chip, place: $0)
+                self, chip: machine.chip, place: $0)
         }
         return (0..<pipelineStages).map { stage in
             let layers = layers(of: stage, count: model.layerCount).count
@@ -102,19 +102,17 @@ private struct DemandRows {
     let share: ChipShare
     let model: ModelConfiguration
     let plan: Plan
-    let kvType: ElementType
     let chip: Chip
     let place: Int
     private var sum = Demand()
 
     init(
-        share: ChipShare, model: ModelConfiguration, plan: Plan, kvType: ElementType, chip: Chip,
+        share: ChipShare, model: ModelConfiguration, plan: Plan, chip: Chip,
         place: Int
     ) {
         self.share = share
         self.model = model
         self.plan = plan
-        self.kvType = kvType
         self.chip = chip
         self.place = place
     }
@@ -153,8 +151,8 @@ private struct DemandRows {
         let slices = chip.weightStreamsPerPlane
         let widest = share.sets.indices.map(share.cacheRows).max() ?? 0
         addConstants(lanes, .fp16)
-        if kvType == .fp8 { addConstants(lanes, .fp8) }
-        addConstants(max(widest, 1), kvType)
+        if plan.kvType == .fp8 { addConstants(lanes, .fp8) }
+        addConstants(max(widest, 1), plan.kvType)
         if model.hasQueryKeyNorm { addConstants(lanes, .fp16) }
         addConstants(share.perSet, .fp32)
         let isSplit = plan.context > chip.rowsPerBank
@@ -187,10 +185,10 @@ private struct DemandRows {
         let rows = lanes / slices
         for set in share.sets.indices {
             let perSlice = blocks * rows + 1 + rows + 1 + blocks * share.cacheRows(set) / slices
-            sum.cache += slices * perSlice * kvType.byteCount * lanes
+            sum.cache += slices * perSlice * plan.kvType.byteCount * lanes
         }
         // Each head goes over the keys and values of its set; a column of V is written a token.
-        addText(share.queryHeads * blocks * 2 * (slices * kvType.byteCount + 4))
+        addText(share.queryHeads * blocks * 2 * (slices * plan.kvType.byteCount + 4))
         addText(share.sets.indices.reduce(0) { $0 + 8 * share.cacheRows($1) })
     }
 

@@ -98,6 +98,8 @@ struct StepTiming {
             }
             if let next, let vectors = paths.handedVectors {
                 states = handedOver(states, vectors, from: chips, to: next)
+            } else if let next, layers[stage] == 0 {
+                states = passedOn(states, from: chips, to: next)
             }
         }
         return exit(states)
@@ -210,6 +212,17 @@ struct StepTiming {
             return ChipState(
                 first: state.first + hop, last: max(state.last, state.first + span) + hop,
                 stream: emptyStream)
+        }
+    }
+
+    /// The residual of a stage without layers, of whose chips any may send it.
+    private func passedOn(
+        _ states: [ChipState], from sources: [ChipID], to targets: [ChipID]
+    ) -> [ChipState] {
+        targets.map { target in
+            let first = zip(states, sources).map { $0.first + hops($1, target) }.min() ?? 0
+            let last = zip(states, sources).map { $0.last + hops($1, target) }.min() ?? 0
+            return ChipState(first: first, last: last, stream: emptyStream)
         }
     }
 
