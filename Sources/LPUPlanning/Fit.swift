@@ -37,13 +37,17 @@ struct Fit {
 }
 
 extension Fit {
-    /// The plan with layers dealt out evenly, or by demand if only so it fits or comes nearer.
+    /// The plan with layers dealt out evenly, or by demand if only so it fits, or comes nearer; a
+    /// stage is left without layers only where that alone helps.
     /// - Requires: no more stages than layers.
     static func best(_ plan: Plan, _ model: ModelConfiguration, on machine: Machine) -> Fit {
-        let even = Fit(model, plan, on: machine)
-        if even.fits || plan.pipelineStages == 1 { return even }
-        let dealt = Fit(model, plan.dealtByDemand(of: model, on: machine), on: machine)
-        return dealt.total < even.total ? dealt : even
+        var best = Fit(model, plan, on: machine)
+        for least in [1, 0] where !best.fits && plan.pipelineStages > 1 {
+            let dealt = plan.dealtByDemand(of: model, least: least, on: machine)
+            let fit = Fit(model, dealt, on: machine)
+            if fit.total < best.total { best = fit }
+        }
+        return best
     }
 }
 

@@ -10,8 +10,9 @@ struct PlanCommand: ParsableCommand {
         commandName: "plan",
         abstract: "List the plans of a model that fit a machine, the best first.",
         discussion: """
-            Lengths are estimates: they rank plans. The bound is below every schedule. A star marks \
-            plans that no other one beats in both length and interval.
+            Lengths are estimates, which rank plans; the bound is below every schedule. A star \
+            marks plans that no other one beats in both length and interval, which takes all \
+            users in flight: steps do not overlap yet.
             """)
 
     @Argument(help: "The model's config.json, in the Hugging Face spelling.")

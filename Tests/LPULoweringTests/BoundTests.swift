@@ -25,12 +25,15 @@ import Testing
         Case(machine: "groqchip1"), Case(machine: "lp30"),
         Case(machine: "groqchip1", isQwen3: true),
         Case(machine: "node8", degree: 2), Case(machine: "node8", degree: 8),
-        Case(machine: "node8", degree: 2, stages: 2, layers: [0, 2]), Case(machine: "node8", degree: 3, stages: 2),
+        Case(machine: "node8", degree: 2, stages: 2, layers: [2, 1]),
+        Case(machine: "node8", degree: 3, stages: 2),
         Case(machine: "lpx256", degree: 16, stages: 2),
     ]
 
     @Test(arguments: cases) func scheduleIsNoShorter(_ c: Case) throws {
-        var keys: [String: Any] = ["num_hidden_layers": c.stages]
+        var keys: [String: Any] = [
+            "num_hidden_layers": c.layers.isEmpty ? c.stages : c.layers.reduce(0, +)
+        ]
         if c.isQwen3 {
             keys["architectures"] = ["Qwen3ForCausalLM"]
             keys["model_type"] = "qwen3"
@@ -55,7 +58,7 @@ import Testing
         if !c.layers.isEmpty {
             let verdict = Verifier(threads: 2).verify(
                 machine: machine, schedule: schedule, program: program)
-            #expect(verdict.isAccepted, "a stage without layers hands the embedding on")
+            #expect(verdict.isAccepted, "\(verdict.violations.prefix(3))")
         }
         #expect(estimate.length <= 2 * length)
     }
