@@ -38,6 +38,7 @@ extension Report {
                     + "\(machine.clockMegahertz) MHz; grades of its numbers: \(grades)"
             ),
             ("step", "\(grouped(step.cycles)) cycles, \(microseconds) us a token"),
+            ("bound", boundText),
             ("rate", "\(grouped(step.tokensPerSecond)) tokens/s for one user, batch 1"),
             (
                 "schedule",
@@ -53,6 +54,16 @@ extension Report {
             ),
             ("", "not looked at: " + verdict.unchecked.joined(separator: ", ")),
         ]
+    }
+
+    private var boundText: String {
+        let (whole, hundredths) = (bound.lengthPercent / 100, bound.lengthPercent % 100)
+        let times = "\(whole).\(hundredths < 10 ? "0" : "")\(hundredths)"
+        let causes = bound.causes.map { "\($0.cause) \(grouped($0.cycles))" }
+        return "\(grouped(bound.cycles)) cycles (chain \(grouped(bound.chain)), stream "
+            + "\(grouped(bound.stream)), both \(grouped(bound.combined))); the step takes \(times) "
+            + "times as long; estimate \(grouped(bound.estimate)), of it "
+            + causes.joined(separator: ", ")
     }
 
     /// The fullest chip stands for all.

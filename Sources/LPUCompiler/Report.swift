@@ -48,6 +48,25 @@ public struct Report: Hashable, Sendable, Codable {
         public var strategy: String
     }
 
+    /// What no schedule of the plan is shorter than, and what the step spends its time with.
+    public struct Limit: Hashable, Sendable, Codable {
+        /// Cycles; the greatest of the next three, which `Documentation/Bounds.md` proves.
+        public var cycles: Int
+        public var chain: Int
+        public var stream: Int
+        public var combined: Int
+        /// The step's cycles in hundredths of the bound's.
+        public var lengthPercent: Int
+        /// The planner's estimate of the step, and what is missing of it where a cause is free.
+        public var estimate: Int
+        public var causes: [CauseShare]
+    }
+
+    public struct CauseShare: Hashable, Sendable, Codable {
+        public var cause: String
+        public var cycles: Int
+    }
+
     /// Which laws hold for every issue, and which were not looked at.
     public struct Verdict: Hashable, Sendable, Codable {
         public var accepted: Bool
@@ -58,6 +77,7 @@ public struct Report: Hashable, Sendable, Codable {
     public var model: Model
     public var machine: Target
     public var step: Step
+    public var bound: Limit
     public var sram: [SRAMUse]
     public var verdict: Verdict
     /// What no figure holds.
@@ -81,6 +101,7 @@ extension Report {
             tokensPerSecond: cycles > 0 ? megahertz * 1_000_000 / cycles : 0,
             instructions: claims.burstCount, issues: claims.issueCount,
             strategy: strategy.description)
+        bound = Limit(compilation)
         sram = SRAMUse.perChip(compilation.schedule, on: compilation.machine)
         verdict = Verdict(
             accepted: true, holds: certificate.scopes.map(\.law.rawValue),
@@ -106,6 +127,21 @@ extension Report.Model {
         parameters = ModelGraph(compilation.model).parameterCount
         weightType = compilation.plan.weightType.rawValue
         context = compilation.plan.context
+    }
+}
+
+extension Report.Limit {
+    fileprivate init(_ compilation: Compilation) {
+        let (model, plan, machine) = (compilation.model, compilation.plan, compilation.machine)
+        let bound = LPUPlanning.Bound(model, plan, on: machine)
+        (cycles, chain, stream) = (bound.cycles, bound.chain, bound.stream)
+        combined = bound.combined
+        lengthPercent = compilation.schedule.claims.length.count * 100 / max(1, cycles)
+        estimate = Estimate(model, plan, users: 1, on: machine).length
+        causes = Estimate.Cause.allCases.map {
+            Report.CauseShare(
+                cause: $0.rawValue, cycles: Estimate.share(of: $0, model, plan, on: machine))
+        }
     }
 }
 

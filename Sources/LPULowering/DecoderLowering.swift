@@ -45,6 +45,15 @@ private func checkSupport(
             "\(plan.pipelineStages) stages share \(model.layerCount) layers, "
                 + "a stage has at least one")
     }
+    if !plan.stageLayers.isEmpty
+        && (plan.stageLayers.count != plan.pipelineStages
+            || plan.stageLayers.reduce(0, +) != model.layerCount)
+    {
+        refuse(
+            "plan.pipelineStages",
+            "the stages are given \(plan.stageLayers.reduce(0, +)) layers, "
+                + "the model has \(model.layerCount)")
+    }
     if plan.tensorParallel < 1
         || (machine.chipCount / plan.tensorParallel) < max(plan.pipelineStages, 1)
     {

@@ -1,6 +1,6 @@
 public import LPUMachine
 public import LPUModel
-public import LPUNumerics
+import LPUNumerics
 import LPUSupport
 
 /// Cycles below which no schedule of the plan's step is, a function of model, machine and plan
@@ -16,15 +16,15 @@ public struct Bound: Hashable, Sendable {
     /// The greatest of the three.
     public var cycles: Int { max(chain, stream, combined) }
 
-    /// - Requires: the wiring allows the plan, and every stage has a layer.
+    /// - Requires: the wiring allows the plan.
     /// - Complexity: O(layers x degree x degree).
     public init(
-        _ model: ModelConfiguration, _ plan: Plan, kvType: ElementType, on machine: Machine
+        _ model: ModelConfiguration, _ plan: Plan, on machine: Machine
     ) {
         let bytes = (0..<plan.tensorParallel).map {
             StreamedBytes(
                 ChipShare(model, place: $0, of: plan.tensorParallel, lanes: machine.chip.lanes),
-                plan, kvType: kvType)
+                plan)
         }
         func length(_ bytes: [StreamedBytes]) -> Int {
             StepTiming(
@@ -73,12 +73,12 @@ extension Chip {
 
 extension StreamedBytes {
     /// Every matrix element once, in its stored type, and the cached tokens that a step may see.
-    fileprivate init(_ share: ChipShare, _ plan: Plan, kvType: ElementType) {
+    fileprivate init(_ share: ChipShare, _ plan: Plan) {
         let type = plan.weightType.byteCount
         let cached = (plan.context - 1) * share.keyValueHeads * share.headDimension
         query = share.query.elements * type
         keyValue = 2 * share.key.elements * type
-        keys = cached * kvType.byteCount
+        keys = cached * plan.kvType.byteCount
         values = keys
         output = share.output.elements * type
         gateAndUp = 2 * share.gate.elements * type

@@ -1,6 +1,6 @@
 public import LPUMachine
 public import LPUModel
-public import LPUNumerics
+import LPUNumerics
 public import LPUSupport
 
 /// Bytes of SRAM that a plan asks of a chip. Activations of a step are not in it.
@@ -57,11 +57,11 @@ struct ChipDemand {
     var head = Demand()
 
     init(
-        _ share: ChipShare, _ model: ModelConfiguration, _ plan: Plan, kvType: ElementType,
+        _ share: ChipShare, _ model: ModelConfiguration, _ plan: Plan,
         chip: Chip, place: Int
     ) {
         var rows = DemandRows(
-            share: share, model: model, plan: plan, kvType: kvType, chip: chip, place: place)
+            share: share, model: model, plan: plan, chip: chip, place: place)
         perStage = rows.perStage()
         layer = rows.layer()
         embedding = rows.embedding()
@@ -80,12 +80,12 @@ extension Plan {
     /// The demand of every chip, stage by stage and place by place; what the lowering declares.
     /// - Complexity: O(chips of the plan).
     public func demands(
-        of model: ModelConfiguration, kvType: ElementType, on machine: Machine
+        of model: ModelConfiguration, on machine: Machine
     ) -> [[Demand]] {
         let places = (0..<tensorParallel).map {
             ChipDemand(
                 ChipShare(model, place: $0, of: tensorParallel, lanes: machine.chip.lanes), model,
-                self, kvType: kvType, chip: machine.chip, place: $0)
+                self, chip: machine.chip, place: $0)
         }
         return (0..<pipelineStages).map { stage in
             let layers = layers(of: stage, count: model.layerCount).count
@@ -102,19 +102,17 @@ private struct DemandRows {
     let share: ChipShare
     let model: ModelConfiguration
     let plan: Plan
-    let kvType: ElementType
     let chip: Chip
     let place: Int
     private var sum = Demand()
 
     init(
-        share: ChipShare, model: ModelConfiguration, plan: Plan, kvType: ElementType, chip: Chip,
+        share: ChipShare, model: ModelConfiguration, plan: Plan, chip: Chip,
         place: Int
     ) {
         self.share = share
         self.model = model
         self.plan = plan
-        self.kvType = kvType
         self.chip = chip
         self.place = place
     }
@@ -152,7 +150,9 @@ private struct DemandRows {
     mutating func perStage() -> Demand {
         let slices = chip.weightStreamsPerPlane
         let widest = share.sets.indices.map(share.cacheRows).max() ?? 0
-        addConstants(lanes + max(widest, 1), .fp16)
+        addConstants(lanes, .fp16)
+        if plan.kvType == .fp8 { addConstants(lanes, .fp8) }
+        addConstants(max(widest, 1), plan.kvType)
         if model.hasQueryKeyNorm { addConstants(lanes, .fp16) }
         addConstants(share.perSet, .fp32)
         let isSplit = plan.context > chip.rowsPerBank
@@ -170,6 +170,7 @@ private struct DemandRows {
         ] { add(matrix, type) }
         addCache()
         addBiases()
+        addScales()
         if model.hasQueryKeyNorm && !share.sets.isEmpty {
             let heads = share.perSet * share.headDimension
             addVectors(4, elements: 4 * heads)
@@ -184,11 +185,26 @@ private struct DemandRows {
         let rows = lanes / slices
         for set in share.sets.indices {
             let perSlice = blocks * rows + 1 + rows + 1 + blocks * share.cacheRows(set) / slices
-            sum.cache += slices * perSlice * kvType.byteCount * lanes
+            sum.cache += slices * perSlice * plan.kvType.byteCount * lanes
         }
         // Each head goes over the keys and values of its set; a column of V is written a token.
-        addText(share.queryHeads * blocks * 2 * (slices * kvType.byteCount + 4))
+        addText(share.queryHeads * blocks * 2 * (slices * plan.kvType.byteCount + 4))
         addText(share.sets.indices.reduce(0) { $0 + 8 * share.cacheRows($1) })
+    }
+
+    /// Of fp8 weights: one an output channel, and once more with the lanes of each pair swapped
+    /// where heads turn as they leave the projection.
+    private mutating func addScales() {
+        guard plan.weightType == .fp8 else { return }
+        let copies = model.hasQueryKeyNorm || model.hasAttentionBias ? 1 : 2
+        let turned = share.allQueryVectors + share.sets.count
+        let heads = copies * (share.queryHeads + share.keyValueHeads) + share.keyValueHeads
+        addVectors(
+            copies * turned + share.sets.count, elements: heads * share.headDimension)
+        addVectors(2 * share.tiles(share.intermediate), elements: 2 * share.intermediate)
+        let outputs = (share.sets.isEmpty ? 0 : 1) + 1
+        addVectors(
+            outputs * share.tiles(model.hiddenSize), elements: outputs * model.hiddenSize)
     }
 
     private mutating func addBiases() {
@@ -204,39 +220,36 @@ private struct DemandRows {
         }
     }
 
-    /// The chips hold the tables of the hidden vector's tiles in turn, in parts that gathers reach.
+    /// The chips hold equal shares of the vocabulary, in parts that gathers reach: a table a part
+    /// and tile of the hidden vector, with a zero row before and behind.
     mutating func embedding() -> Demand {
         let tiles = share.tiles(model.hiddenSize)
-        let width = (model.hiddenSize + tiles - 1) / tiles
-        let parts = embeddingParts
-        for tile in 0..<tiles where tile % plan.tensorParallel == place {
-            let elements = model.vocabularySize * min(width, model.hiddenSize - tile * width)
-            add(Matrix(elements: elements, vectors: 0), .fp16)
-            sum.padding +=
-                (model.vocabularySize + 2 * parts) * lanes * ElementType.fp16.byteCount
-        }
-        if place < tiles { addConstants(parts, .int32) }
-        addText(20 * parts)
+        let most = (model.vocabularySize + plan.tensorParallel - 1) / plan.tensorParallel
+        let parts = embeddingParts(of: most)
+        let own = max(0, min(most, model.vocabularySize - place * most))
+        add(Matrix(elements: own * model.hiddenSize, vectors: 0), .fp16)
+        sum.padding += tiles * (most + 2 * parts) * lanes * ElementType.fp16.byteCount
+        addConstants(2 * parts, .int32)
+        addText(20 * parts * tiles)
         return taken()
     }
 
-    private var embeddingParts: Int {
-        let vocabulary = model.vocabularySize
+    private func embeddingParts(of tokens: Int) -> Int {
         let most = chip.rowsPerBank / 4 - 2
-        let count = (vocabulary + most - 1) / most
-        guard count > 1 else { return 1 }
+        let count = (tokens + most - 1) / most
         let slices = chip.weightStreamsPerPlane
-        let even = (count + slices - 1) / slices * slices
-        let part = (vocabulary + even - 1) / even
-        return (vocabulary + part - 1) / part
+        let even = count > 1 ? (count + slices - 1) / slices * slices : 1
+        let part = (tokens + even - 1) / even
+        return (tokens + part - 1) / part
     }
 
     mutating func head() -> Demand {
         add(share.head, plan.weightType)
         let tiles = share.tiles(share.vocabulary)
+        if plan.weightType == .fp8 { addVectors(tiles, elements: share.vocabulary) }
         addConstants(tiles, .fp32)
         addConstants(tiles, .int32)
-        if place == 0 { addConstants(2, .int32) }
+        addConstants(2, .int32)
         addText(30 * tiles + 2000)
         return taken()
     }

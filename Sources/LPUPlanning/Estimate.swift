@@ -1,6 +1,6 @@
 public import LPUMachine
 public import LPUModel
-public import LPUNumerics
+import LPUNumerics
 import LPUSupport
 
 /// What a plan's step should take, from the lowering's chains of operations and its padded tiles.
@@ -24,13 +24,13 @@ public struct Estimate: Hashable, Sendable {
         case chains
     }
 
-    /// - Requires: the wiring allows the plan, and every stage has a layer.
+    /// - Requires: the wiring allows the plan.
     /// - Parameter users: In flight at once.
     public init(
-        _ model: ModelConfiguration, _ plan: Plan, kvType: ElementType, users: Int,
+        _ model: ModelConfiguration, _ plan: Plan, users: Int,
         on machine: Machine
     ) {
-        let timing = StepTiming(lowered: model, plan, kvType: kvType, on: machine)
+        let timing = StepTiming(lowered: model, plan, on: machine)
         length = timing.length()
         let last = plan.pipelineStages - 1
         let busiest =
@@ -44,10 +44,10 @@ public struct Estimate: Hashable, Sendable {
     /// The length that a cause is to blame for: what is missing where it is free.
     /// - Requires: as for `init`.
     public static func share(
-        of cause: Cause, _ model: ModelConfiguration, _ plan: Plan, kvType: ElementType,
+        of cause: Cause, _ model: ModelConfiguration, _ plan: Plan,
         on machine: Machine
     ) -> Int {
-        let timing = StepTiming(lowered: model, plan, kvType: kvType, on: machine)
+        let timing = StepTiming(lowered: model, plan, on: machine)
         return timing.length() - timing.without(cause).length()
     }
 }
@@ -55,7 +55,7 @@ public struct Estimate: Hashable, Sendable {
 extension StepTiming {
     /// The step as the lowering makes it.
     fileprivate init(
-        lowered model: ModelConfiguration, _ plan: Plan, kvType: ElementType, on machine: Machine
+        lowered model: ModelConfiguration, _ plan: Plan, on machine: Machine
     ) {
         let chip = machine.chip
         let shares = (0..<plan.tensorParallel).map {
@@ -66,7 +66,7 @@ extension StepTiming {
             machine: machine, stages: stageChips(plan, machine),
             layers: plan.layerCounts(of: model),
             paths: StepPaths(lowered: chip, model, plan, widest: widest),
-            bytes: shares.map { StreamedBytes(padded: $0, plan, kvType: kvType, chip: chip) },
+            bytes: shares.map { StreamedBytes(padded: $0, plan, chip: chip) },
             bytesPerCycle: chip.streamedBytesPerCycle, ahead: chip.planeBytes)
     }
 
@@ -103,11 +103,11 @@ extension StepTiming {
 extension StreamedBytes {
     /// Every tile once, as wide as it rests.
     fileprivate init(
-        padded share: ChipShare, _ plan: Plan, kvType: ElementType, chip: Chip
+        padded share: ChipShare, _ plan: Plan, chip: Chip
     ) {
         let type = plan.weightType.byteCount * chip.lanes
         let blocks = (plan.context + chip.lanes - 1) / chip.lanes
-        let cache = blocks * kvType.byteCount * chip.lanes
+        let cache = blocks * plan.kvType.byteCount * chip.lanes
         query = share.query.vectors * type
         keyValue = 2 * share.key.vectors * type
         keys = share.sets.count * chip.lanes * cache

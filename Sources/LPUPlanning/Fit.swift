@@ -17,18 +17,12 @@ struct Fit {
     let reserve: Int
     var fits: Bool { total <= capacity }
 
-    /// Nil where a stage has no layer.
-    init?(
-        _ model: ModelConfiguration, _ plan: Plan, kvType: ElementType, on machine: Machine
-    ) {
-        let demands = plan.demands(of: model, kvType: kvType, on: machine)
-        guard let first = demands.first?.first, plan.pipelineStages <= model.layerCount else {
-            return nil
-        }
+    init(_ model: ModelConfiguration, _ plan: Plan, on machine: Machine) {
+        let demands = plan.demands(of: model, on: machine)
         self.plan = plan
         capacity = machine.chip.sramBytes
         reserve = machine.chip.reservedBytes
-        var (fullest, stage, users) = (first, 0, Int.max)
+        var (fullest, stage, users) = (demands[0][0], 0, Int.max)
         for (number, chips) in demands.enumerated() {
             for demand in chips {
                 if demand.total > fullest.total { (fullest, stage) = (demand, number) }
@@ -42,14 +36,29 @@ struct Fit {
     }
 }
 
+extension Fit {
+    /// The plan with layers dealt out evenly, or by demand if only so it fits, or comes nearer; a
+    /// stage is left without layers only where that alone helps.
+    /// - Requires: no more stages than layers.
+    static func best(_ plan: Plan, _ model: ModelConfiguration, on machine: Machine) -> Fit {
+        var best = Fit(model, plan, on: machine)
+        for least in [1, 0] where !best.fits && plan.pipelineStages > 1 {
+            let dealt = plan.dealtByDemand(of: model, least: least, on: machine)
+            let fit = Fit(model, dealt, on: machine)
+            if fit.total < best.total { best = fit }
+        }
+        return best
+    }
+}
+
 extension PlanRequest {
     /// What the plan that comes nearest asks for, and what would mend it.
     func infeasibility(
         _ model: ModelConfiguration, _ machine: Machine, menu: [Plan]
     ) -> Infeasibility {
-        let fits = menu.compactMap { Fit(model, $0, kvType: kvType, on: machine) }
+        let fits = menu.map { Fit.best($0, model, on: machine) }
         guard let best = fits.min(by: { $0.total < $1.total }) else {
-            preconditionFailure("a menu has a plan, and every stage of it a layer")
+            preconditionFailure("a menu has a plan")
         }
         let plan = best.plan
         return Infeasibility(
@@ -57,7 +66,7 @@ extension PlanRequest {
                 + "\(plan.tensorParallel) chips a stage",
             id: "plan-capacity", unit: "bytes of SRAM a chip", demand: best.total,
             capacity: best.capacity,
-            terms: best.fullest.terms + [.init("reserve (5 %)", best.reserve)],
+            terms: best.fullest.terms + [.init("reserve (2 %)", best.reserve)],
             remedies: remedies(model, machine, menu: menu))
     }
 
@@ -67,7 +76,7 @@ extension PlanRequest {
         func fits(_ request: PlanRequest) -> Bool {
             menu.contains {
                 let plan = request.plan(degree: $0.tensorParallel, stages: $0.pipelineStages)
-                return Fit(model, plan, kvType: request.kvType, on: machine)?.fits == true
+                return Fit.best(plan, model, on: machine).fits
             }
         }
         var remedies: [String] = []
@@ -119,13 +128,14 @@ extension PlanRequest {
         var smallest: Int?
         let degrees = tensorParallel.map { [$0] } ?? Array(1...(isLine ? 64 : first.size))
         for degree in degrees where degree > 0 {
-            for stages in pipelineStages.map({ [$0] }) ?? Array(1...model.layerCount) {
+            for stages in pipelineStages.map({ [$0] }) ?? Array(1...model.layerCount)
+            where (1...model.layerCount).contains(stages) {
                 let plan = plan(degree: degree, stages: stages)
                 let chips =
                     isLine || degree * stages <= first.size
                     ? degree * stages : (first.size * stages + unit - 1) / unit * unit
                 if chips >= smallest ?? Int.max { continue }
-                guard Fit(model, plan, kvType: kvType, on: machine)?.fits == true,
+                guard Fit.best(plan, model, on: machine).fits,
                     let larger = machine.resized(chips: chips),
                     wiringProblem(stageChips(plan, larger), larger) == nil
                 else { continue }

@@ -11,7 +11,9 @@ extension Plan {
     /// The plan as text, a key a line; reading it gives an equal plan.
     public var text: String {
         "plan 1\ncontext \(context)\nweights \(weightType.rawValue)\nkv \(kvType.rawValue)\n"
-            + "tensorParallel \(tensorParallel)\npipelineStages \(pipelineStages)\n"
+            + "tensorParallel \(tensorParallel)\npipelineStages \(pipelineStages)"
+            + (stageLayers.isEmpty ? "" : " layers" + stageLayers.map { " \($0)" }.joined())
+            + "\n"
     }
 
     /// Reads the text form; `file` names it in diagnostics.
@@ -50,6 +52,21 @@ extension Plan {
             tensorParallel = try line.integer("the number of chips", in: positive, id: syntax)
         case _:
             pipelineStages = try line.integer("the number of stages", in: positive, id: syntax)
+            try readLayers(&line)
+        }
+    }
+
+    private mutating func readLayers(_ line: inout LineScanner) throws(DiagnosticSet) {
+        guard !line.isAtEnd else { return }
+        let word = try line.word("'layers'", id: syntax)
+        guard word == "layers" else { throw line.error(syntax, "'\(word)' is not 'layers'") }
+        while !line.isAtEnd {
+            stageLayers.append(
+                try line.integer("the layers of a stage", in: 0...Int(Int32.max), id: syntax))
+        }
+        if stageLayers.count != pipelineStages {
+            throw line.error(
+                syntax, "layers of \(stageLayers.count) stages are given, of \(pipelineStages)")
         }
     }
 

@@ -13,20 +13,28 @@ public struct Plan: Hashable, Sendable {
     public var tensorParallel: Int
     /// Stages that the layers are dealt out to, one after another.
     public var pipelineStages: Int
+    /// How many layers each stage has, where they are not dealt out evenly; else empty.
+    public var stageLayers: [Int]
 
     public init(
         context: Int, weightType: ElementType = .fp16, kvType: ElementType = .fp16,
-        tensorParallel: Int = 1, pipelineStages: Int = 1
+        tensorParallel: Int = 1, pipelineStages: Int = 1, stageLayers: [Int] = []
     ) {
         self.context = context
         self.weightType = weightType
         self.kvType = kvType
         self.tensorParallel = tensorParallel
         self.pipelineStages = pipelineStages
+        self.stageLayers = stageLayers
     }
 
-    /// The layers of a stage, of `count` in all: whole ones, as evenly as can be.
+    /// The layers of a stage, of `count` in all: whole ones, as evenly as can be unless the plan
+    /// says how many.
     public func layers(of stage: Int, count: Int) -> Range<Int> {
-        stage * count / pipelineStages..<(stage + 1) * count / pipelineStages
+        if !stageLayers.isEmpty {
+            let first = stageLayers[..<stage].reduce(0, +)
+            return first..<first + stageLayers[stage]
+        }
+        return stage * count / pipelineStages..<(stage + 1) * count / pipelineStages
     }
 }

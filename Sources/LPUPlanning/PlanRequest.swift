@@ -35,7 +35,7 @@ public struct PlanRequest: Hashable, Sendable {
 
     func plan(degree: Int, stages: Int) -> Plan {
         Plan(
-            context: context, weightType: weightType, tensorParallel: degree,
+            context: context, weightType: weightType, kvType: kvType, tensorParallel: degree,
             pipelineStages: stages)
     }
 }
@@ -58,7 +58,7 @@ public struct Candidate: Hashable, Sendable {
 
 extension Chip {
     /// Bytes that a plan leaves free for activations, copies of constants and gaps between rows.
-    var reservedBytes: Int { sramBytes / 20 }
+    var reservedBytes: Int { sramBytes / 50 }
 }
 
 /// Every plan that the wiring allows and that fits, the best by the request's objective first.
@@ -75,15 +75,12 @@ public func enumeratePlans(
     try request.check(model, machine)
     let menu = try request.menu(model, machine)
     var candidates = menu.compactMap { plan -> Candidate? in
-        guard let fit = Fit(model, plan, kvType: request.kvType, on: machine), fit.fits else {
-            return nil
-        }
+        let fit = Fit.best(plan, model, on: machine)
+        guard fit.fits else { return nil }
         return Candidate(
-            plan: plan,
-            estimate: Estimate(
-                model, plan, kvType: request.kvType, users: fit.users, on: machine),
-            bound: Bound(model, plan, kvType: request.kvType, on: machine),
-            demand: fit.fullest, users: fit.users)
+            plan: fit.plan,
+            estimate: Estimate(model, fit.plan, users: fit.users, on: machine),
+            bound: Bound(model, fit.plan, on: machine), demand: fit.fullest, users: fit.users)
     }
     if candidates.isEmpty { throw request.infeasibility(model, machine, menu: menu) }
     markParetoOptimal(&candidates)

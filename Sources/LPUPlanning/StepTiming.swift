@@ -50,8 +50,8 @@ struct StepPaths {
 
 /// A lower bound in the form of a recurrence over the points of a step: exact integers, no search.
 ///
-/// With the shortest paths and unpadded bytes it is the bound of `Documentation/Bounds.md`, which
-/// proves each line; with the lowering's paths and padded tiles it is the estimate that ranks plans.
+/// With the shortest paths and unpadded bytes it is the bound of `Documentation/Bounds.md`; with the
+/// lowering's paths and padded tiles it is the estimate that ranks plans.
 struct StepTiming {
     let machine: Machine
     let stages: [[ChipID]]
@@ -98,6 +98,8 @@ struct StepTiming {
             }
             if let next, let vectors = paths.handedVectors {
                 states = handedOver(states, vectors, from: chips, to: next)
+            } else if let next, layers[stage] == 0 {
+                states = passedOn(states, from: chips, to: next)
             }
         }
         return exit(states)
@@ -210,6 +212,17 @@ struct StepTiming {
             return ChipState(
                 first: state.first + hop, last: max(state.last, state.first + span) + hop,
                 stream: emptyStream)
+        }
+    }
+
+    /// The residual of a stage without layers, of whose chips any may send it.
+    private func passedOn(
+        _ states: [ChipState], from sources: [ChipID], to targets: [ChipID]
+    ) -> [ChipState] {
+        targets.map { target in
+            let first = zip(states, sources).map { $0.first + hops($1, target) }.min() ?? 0
+            let last = zip(states, sources).map { $0.last + hops($1, target) }.min() ?? 0
+            return ChipState(first: first, last: last, stream: emptyStream)
         }
     }
 

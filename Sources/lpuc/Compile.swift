@@ -2,8 +2,8 @@ import ArgumentParser
 import Foundation
 import LPUCompiler
 import LPUDataflow
+import LPUMachine
 import LPUModel
-import LPUNumerics
 import LPUPlanning
 import LPURendering
 import LPUSchedule
@@ -28,41 +28,15 @@ struct Compile: ParsableCommand {
         case list, random
     }
 
-    /// A type that weights and caches may have.
-    enum FloatName: String, ExpressibleByArgument, CaseIterable {
-        case fp16, fp8
-
-        var type: ElementType {
-            switch self {
-            case .fp16: .fp16
-            case .fp8: .fp8
-            }
-        }
-    }
-
     @Argument(help: "The model's config.json, in the Hugging Face spelling.")
     var config: String
 
     @Option(help: "A preset, as 'lpuc machines' lists them, or a machine file.")
     var machine: String
 
-    @Option(
-        help: "Token positions in the KV cache. (default: 128, or all the model has)")
-    var context: Int?
+    @OptionGroup var options: PlanOptions
 
-    @Option(help: "Type of the weights. (values: fp16, fp8; default: fp16)")
-    var weights: FloatName?
-
-    @Option(help: "Type of the KV cache. (values: fp16, fp8; default: fp16)")
-    var kv: FloatName?
-
-    @Option(help: "Chips that share every layer: tensor parallel. (default: 1)")
-    var tp: Int?
-
-    @Option(help: "Stages of the pipeline that the layers are dealt out to. (default: 1)")
-    var pp: Int?
-
-    @Option(help: "A plan file, in the place of the five options before.")
+    @Option(help: "A plan file, in the place of the options of a plan.")
     var plan: String?
 
     @Option(help: "How instructions get their cycles.")
@@ -83,10 +57,9 @@ struct Compile: ParsableCommand {
     @OptionGroup var threads: ThreadOptions
 
     func validate() throws {
-        let given = [context, tp, pp].contains { $0 != nil } || weights != nil || kv != nil
-        if plan != nil && given {
+        if plan != nil && options.isGiven {
             throw ValidationError(
-                "a plan gives all: leave out --context, --weights, --kv, --tp, --pp")
+                "a plan gives all: leave out --context, --weights, --kv, --tp, --pp, --objective")
         }
         if emit != nil && format == .json {
             throw ValidationError("--emit prints text: leave out --format json")
@@ -97,8 +70,8 @@ struct Compile: ParsableCommand {
         var progress = Progress()
         let source = try readFile(config)
         let model = try ModelConfiguration(huggingFace: source, file: config)
-        let machine = try lpuc.machine(named: self.machine)
-        let plan = try self.plan(for: model)
+        let machine = try options.machine(named: self.machine)
+        let plan = try self.plan(for: model, on: machine)
         let compiler = Compiler(
             machine: machine, strategy: chosenStrategy,
             verifier: Verifier(threads: threads.threads))
@@ -140,12 +113,9 @@ struct Compile: ParsableCommand {
         }
     }
 
-    private func plan(for model: ModelConfiguration) throws(DiagnosticSet) -> Plan {
+    private func plan(for model: ModelConfiguration, on machine: Machine) throws -> Plan {
         guard let plan else {
-            return Plan(
-                context: context ?? min(128, model.maximumPositions),
-                weightType: weights?.type ?? .fp16, kvType: kv?.type ?? .fp16,
-                tensorParallel: tp ?? 1, pipelineStages: pp ?? 1)
+            return try bestPlan(model, on: machine, options.request(for: model))
         }
         return try Plan(parsing: String(decoding: readFile(plan), as: UTF8.self), file: plan)
     }

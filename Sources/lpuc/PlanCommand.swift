@@ -10,15 +10,10 @@ struct PlanCommand: ParsableCommand {
         commandName: "plan",
         abstract: "List the plans of a model that fit a machine, the best first.",
         discussion: """
-            Lengths are estimates: they rank plans. The bound is below every schedule. A star marks \
-            plans that no other one beats in both length and interval.
+            Lengths are estimates, which rank plans; the bound is below every schedule. A star \
+            marks plans that no other one beats in both length and interval, which takes all \
+            users in flight: steps do not overlap yet.
             """)
-
-    /// Types that weights and caches may rest in.
-    enum StoredType: String, ExpressibleByArgument, CaseIterable {
-        case fp16, fp8
-        var type: ElementType { self == .fp16 ? .fp16 : .fp8 }
-    }
 
     @Argument(help: "The model's config.json, in the Hugging Face spelling.")
     var config: String
@@ -26,75 +21,21 @@ struct PlanCommand: ParsableCommand {
     @Option(help: "A preset, as 'lpuc machines' lists them, or a machine file.")
     var machine: String
 
-    @Option(
-        help: "Token positions in the KV cache. (default: 128, or all the model has)")
-    var context: Int?
-
-    @Option(help: "The type that weights rest in.")
-    var weights = StoredType.fp16
-
-    @Option(help: "The type that keys and values rest in.")
-    var kv = StoredType.fp16
-
-    @Option(name: .customLong("tp"), help: "Chips that share every layer. (default: all that fit)")
-    var tensorParallel: Int?
-
-    @Option(name: .customLong("pp"), help: "Stages of chips. (default: all that fit)")
-    var pipelineStages: Int?
-
-    @OptionGroup var choice: ChoiceOptions
+    @OptionGroup var options: PlanOptions
 
     @Option(help: "Form of what is printed.")
     var format = OutputFormat.text
 
     func run() throws {
         let model = try ModelConfiguration(huggingFace: readFile(config), file: config)
-        let machine = try choice.resized(lpuc.machine(named: self.machine))
-        let request = PlanRequest(
-            context: context ?? min(128, model.maximumPositions), weightType: weights.type,
-            kvType: kv.type, tensorParallel: tensorParallel, pipelineStages: pipelineStages,
-            objective: choice.objective)
-        let candidates = try enumeratePlans(model, on: machine, request)
+        let machine = try options.machine(named: self.machine)
+        let candidates = try enumeratePlans(model, on: machine, options.request(for: model))
         switch format {
         case .text:
             let lines = PlanTable(candidates, on: machine).lines
             Console.print(lines.joined(separator: "\n") + "\n")
         case .json: try Console.print(json: candidates.map { PlanRow($0, on: machine) })
         }
-    }
-}
-
-/// How the planner chooses, where a plan is left to it.
-struct ChoiceOptions: ParsableArguments {
-    @Option(help: "As if the machine had so many chips, its last axis shorter or longer.")
-    var chips: Int?
-
-    @Option(name: .customLong("objective"), help: "What the best plan has least of.")
-    private var least = Objective.length
-
-    private enum Objective: String, ExpressibleByArgument, CaseIterable {
-        case length, interval
-    }
-
-    var objective: PlanRequest.Objective {
-        switch least {
-        case .length: .length
-        case .interval: .interval
-        }
-    }
-
-    /// - Throws: `chips-unwired` where the machine cannot have so many.
-    func resized(_ machine: Machine) throws(DiagnosticSet) -> Machine {
-        guard let chips else { return machine }
-        if let resized = machine.resized(chips: chips) { return resized }
-        let unit = machine.chipsPerUnit
-        let near = max(1, (chips + unit - 1) / unit) * unit
-        throw DiagnosticSet(
-            Diagnostic(
-                at: Diagnostic.Place("--chips"), id: "chips-unwired",
-                machine.topology.axes.isEmpty
-                    ? "\(machine.name) is one chip without links: take another machine"
-                    : "\(machine.name) has no \(chips) chips, it grows by \(unit): try \(near)"))
     }
 }
 

@@ -17,7 +17,11 @@ import Testing
         var context: Int
         var degree = 1
         var stages = 1
-        var description: String { "\(graph) \(degree) x \(stages) on \(machine), \(context)" }
+        var layers: [Int] = []
+        var type = ElementType.fp16
+        var description: String {
+            "\(graph) \(type) \(degree) x \(stages) \(layers) on \(machine), \(context)"
+        }
     }
 
     static let cases = [
@@ -27,6 +31,10 @@ import Testing
         Case(graph: "tiny-llama", context: 641, degree: 16, stages: 2),
         Case(graph: "smollm2-135m", machine: "lp30", context: 5000),
         Case(graph: "smollm2-135m", context: 400, degree: 3, stages: 16),
+        Case(
+            graph: "tiny-qwen3", machine: "node8", context: 40, degree: 2, stages: 3,
+            layers: [0, 2, 1], type: .fp8),
+        Case(graph: "tiny-llama", machine: "node8", context: 40, degree: 7, type: .fp8),
     ]
 
     private func model(_ name: String) throws -> ModelConfiguration {
@@ -60,9 +68,10 @@ import Testing
         let model = try model(c.graph)
         let machine = try #require(Machine.preset(named: c.machine))
         let plan = Plan(
-            context: c.context, tensorParallel: c.degree, pipelineStages: c.stages)
+            context: c.context, weightType: c.type, kvType: c.type, tensorParallel: c.degree,
+            pipelineStages: c.stages, stageLayers: c.layers)
         let sums = images(try lower(model, plan: plan, for: machine), machine)
-        let demands = plan.demands(of: model, kvType: .fp16, on: machine)
+        let demands = plan.demands(of: model, on: machine)
         for (chips, demands) in zip(stageChips(plan, machine), demands) {
             for (chip, demand) in zip(chips, demands) {
                 let sum = sums[chip.index]

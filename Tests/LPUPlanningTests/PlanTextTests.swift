@@ -15,6 +15,13 @@ import Testing
         }
     }
 
+    @Test func layersOfStagesAreReadBack() throws {
+        let plan = Plan(context: 7, pipelineStages: 3, stageLayers: [0, 4, 2])
+        #expect(plan.text.contains("pipelineStages 3 layers 0 4 2\n"))
+        #expect(try Plan(parsing: plan.text, file: "p") == plan)
+        #expect((0..<3).map { plan.layers(of: $0, count: 6) } == [0..<0, 0..<4, 4..<6])
+    }
+
     @Test func linesMayStandInAnyOrderWithComments() throws {
         let text =
             "# mine\nweights fp8\nkv int8\ntensorParallel 2\npipelineStages 3\n\ncontext 5 # few\nplan 1\n"

@@ -11,6 +11,7 @@ import Testing
         ["compile", "x.json", "--machine", "groqchip1", "--threads", "0"],
         ["compile", "x.json", "--machine", "groqchip1", "--context", "1", "--plan", "p"],
         ["compile", "x.json", "--machine", "groqchip1", "--emit", "plan", "--format", "json"],
+        ["plan"], ["plan", "x.json", "--machine", "node8", "--objective", "cost"],
         ["verify", "Package.swift"], ["verify", "Graphs", "--machine", "groqchip1"],
         ["simulate", "Graphs", "--tokens", "0"], ["draw", "Graphs", "layer", "-o", "x.gif"],
         ["draw", "Graphs", "timing", "-o", "x.svg", "--from", "9", "--to", "9"],
@@ -34,7 +35,7 @@ import Testing
         (["compile", Binary.config, "--machine", "Package.swift"], "Package.swift", ""),
         (
             ["compile", Binary.config, "--machine", "groqchip1", "--context", "99999999"],
-            "plan.context: error: context is 99999999", "lowering-unsupported"
+            "plan.context: error: context is 99999999", "plan-context"
         ),
         (
             ["compile", Binary.config, "--machine", "groqchip1", "-o", "Graphs"],

@@ -1,0 +1,84 @@
+import ArgumentParser
+import LPUMachine
+import LPUModel
+import LPUNumerics
+import LPUPlanning
+import LPUSupport
+
+/// What `compile` and `plan` ask of a plan.
+struct PlanOptions: ParsableArguments {
+    /// A type that weights and caches may have.
+    enum FloatName: String, ExpressibleByArgument, CaseIterable {
+        case fp16, fp8
+
+        var type: ElementType {
+            switch self {
+            case .fp16: .fp16
+            case .fp8: .fp8
+            }
+        }
+    }
+
+    enum ObjectiveName: String, ExpressibleByArgument, CaseIterable {
+        case length, interval
+
+        var objective: PlanRequest.Objective {
+            switch self {
+            case .length: .length
+            case .interval: .interval
+            }
+        }
+    }
+
+    @Option(
+        help: "Token positions in the KV cache. (default: 128, or all the model has)")
+    private var context: Int?
+
+    @Option(help: "Type of the weights. (default: fp16)")
+    private var weights: FloatName?
+
+    @Option(help: "Type of the KV cache. (default: fp16)")
+    private var kv: FloatName?
+
+    @Option(help: "Chips that share every layer: tensor parallel. (default: the best)")
+    private var tp: Int?
+
+    @Option(
+        help: "Stages of the pipeline that the layers are dealt out to. (default: the best)")
+    private var pp: Int?
+
+    @Option(help: "As if the machine had so many chips, its last axis shorter or longer.")
+    private var chips: Int?
+
+    @Option(help: "What the best plan has least of. (default: length)")
+    private var objective: ObjectiveName?
+
+    /// `true` iff an option is given that a plan file gives too.
+    var isGiven: Bool {
+        [context, tp, pp].contains { $0 != nil } || weights != nil || kv != nil
+            || objective != nil
+    }
+
+    func request(for model: ModelConfiguration) -> PlanRequest {
+        PlanRequest(
+            context: context ?? min(128, model.maximumPositions),
+            weightType: weights?.type ?? .fp16, kvType: kv?.type ?? .fp16, tensorParallel: tp,
+            pipelineStages: pp, objective: objective?.objective ?? .length)
+    }
+
+    /// The machine with as many chips as asked for.
+    /// - Throws: `chips-unwired` where it cannot have so many.
+    func machine(named name: String) throws(DiagnosticSet) -> Machine {
+        let machine = try lpuc.machine(named: name)
+        guard let chips else { return machine }
+        if let resized = machine.resized(chips: chips) { return resized }
+        let unit = machine.chipsPerUnit
+        let near = max(1, (max(0, chips) + unit - 1) / unit) * unit
+        throw DiagnosticSet(
+            Diagnostic(
+                at: Diagnostic.Place("--chips"), id: "chips-unwired",
+                machine.topology.axes.isEmpty
+                    ? "\(machine.name) is one chip without links: take another machine"
+                    : "\(machine.name) has no \(chips) chips, it grows by \(unit): try \(near)"))
+    }
+}

@@ -1,0 +1,125 @@
+import LPUMachine
+import LPUModel
+import LPUNumerics
+import LPUSupport
+import Testing
+
+@testable import LPUPlanning
+
+@Suite struct PlannerTests {
+    private let model = ModelConfiguration(
+        architecture: .llama, layerCount: 6, hiddenSize: 2048, intermediateSize: 6144,
+        vocabularySize: 32_000, queryHeadCount: 16, keyValueHeadCount: 4, headDimension: 128,
+        maximumPositions: 4096, normEpsilon: 1e-5,
+        rotary: RotaryEmbedding(theta: 10_000, headDimension: 128))
+
+    /// `lpx256` with less SRAM, so that the model is large for it.
+    private func machine(rows: Int) throws -> Machine {
+        var machine = try #require(Machine.preset(named: "lpx256"))
+        machine.chip.rowsPerBank = rows
+        return machine
+    }
+
+    @Test func candidatesFitAndAreSorted() throws {
+        let machine = try machine(rows: 1000)
+        for objective in PlanRequest.Objective.allCases {
+            let request = PlanRequest(context: 1024, objective: objective)
+            let candidates = try enumeratePlans(model, on: machine, request)
+            let figures = candidates.map {
+                objective == .length ? $0.estimate.length : $0.estimate.interval
+            }
+            #expect(figures == figures.sorted() && candidates.count > 20)
+            for candidate in candidates {
+                #expect(candidate.users >= 1)
+                #expect(candidate.demand.total <= machine.chip.sramBytes)
+                #expect(candidate.bound.cycles <= candidate.estimate.length)
+                #expect(candidate.bound.stream <= candidate.bound.combined)
+                #expect(candidate.bound.chain <= candidate.bound.combined)
+                let stages = candidate.plan.pipelineStages
+                let layers = (0..<stages).map { candidate.plan.layers(of: $0, count: 6).count }
+                #expect(layers.reduce(0, +) == 6)
+            }
+            let best = try bestPlan(model, on: machine, request)
+            #expect(best == candidates[0].plan)
+        }
+    }
+
+    @Test func starsAreTheFrontier() throws {
+        let candidates = try enumeratePlans(
+            model, on: machine(rows: 1000), PlanRequest(context: 1024))
+        for a in candidates {
+            let isBeaten = candidates.contains {
+                ($0.estimate.length < a.estimate.length
+                    && $0.estimate.interval <= a.estimate.interval)
+                    || ($0.estimate.length <= a.estimate.length
+                        && $0.estimate.interval < a.estimate.interval)
+            }
+            #expect(a.isParetoOptimal == !isBeaten)
+        }
+    }
+
+    /// On the smallest machine it names something fits, on one node less nothing does.
+    @Test func smallestMachineIsTheSmallest() throws {
+        let machine = try #require(try machine(rows: 300).resized(chips: 16))
+        let request = PlanRequest(context: 1024)
+        var asked: Infeasibility?
+        do {
+            _ = try enumeratePlans(model, on: machine, request)
+        } catch let error as Infeasibility {
+            asked = error
+        }
+        let infeasibility = try #require(asked)
+        #expect(infeasibility.demand == infeasibility.terms.reduce(0) { $0 + $1.amount })
+        #expect(infeasibility.demand > infeasibility.capacity)
+        let rack = try self.machine(rows: 300).resized(chips: 32)
+        #expect(throws: Infeasibility.self) {
+            try enumeratePlans(model, on: try #require(rack), request)
+        }
+        do {
+            _ = try enumeratePlans(model, on: try #require(rack), request)
+        } catch let error as Infeasibility {
+            let remedy = try #require(error.remedies.first { $0.hasPrefix("--chips ") })
+            let chips = try #require(Int(remedy.split(separator: " ")[1]))
+            let larger = try #require(try self.machine(rows: 300).resized(chips: chips))
+            let smaller = try #require(try self.machine(rows: 300).resized(chips: chips - 16))
+            #expect(try !enumeratePlans(model, on: larger, request).isEmpty)
+            #expect(throws: Infeasibility.self) {
+                try enumeratePlans(model, on: smaller, request)
+            }
+        }
+    }
+
+    /// The embedding takes the place of layers.
+    @Test func layersAreDealtByDemand() throws {
+        let plan = Plan(context: 256, tensorParallel: 4, pipelineStages: 3)
+        let dealt = plan.dealtByDemand(of: model, least: 1, on: try machine(rows: 4880))
+        #expect(dealt.stageLayers.reduce(0, +) == 6 && dealt.stageLayers.allSatisfy { $0 > 0 })
+        #expect(dealt.stageLayers[1] > dealt.stageLayers[0])
+        let even = Fit(model, plan, on: try machine(rows: 4880))
+        #expect(Fit(model, dealt, on: try machine(rows: 4880)).total < even.total)
+    }
+
+    /// More of anything is never bounded lower.
+    @Test func boundGrowsWithWhatIsAsked() throws {
+        let machine = try machine(rows: 4880)
+        func bound(_ plan: Plan, layers: Int = 6) -> Int {
+            var model = model
+            model.layerCount = layers
+            return Bound(model, plan, on: machine).cycles
+        }
+        let plan = Plan(context: 512, weightType: .fp8, kvType: .fp8)
+        var (wide, long) = (plan, plan)
+        wide.weightType = .fp16
+        long.context = 4096
+        #expect(bound(plan) < bound(wide))
+        #expect(bound(plan) < bound(long))
+        #expect(bound(plan) < bound(plan, layers: 7))
+        // A stage on other nodes is a hop further, with layers or without.
+        let near = Plan(context: 512, tensorParallel: 16)
+        var far = near
+        far.pipelineStages = 2
+        #expect(bound(near) < bound(far))
+        far.stageLayers = [0, 6]
+        #expect(bound(near) < bound(far))
+    }
+}
