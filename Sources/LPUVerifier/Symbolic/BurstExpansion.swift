@@ -264,15 +264,22 @@ struct BurstExpansion {
                 "the memory image holds byte \(allocation.plane) of \(ValueID(value)), which is "
                     + "no image value of the program on this chip")
         }
-        for i in 0..<max(0, Int(allocation.rows)) {
-            let k = allocation.vector(ofRow: i)
-            guard (0..<Int(program.counts[root])).contains(k) else {
-                return report(
-                    queue,
-                    "the memory image holds vector \(k) of \(ValueID(value)), which has "
-                        + "\(program.counts[root])")
+        let range = 0..<Int(program.counts[root])
+        var i = 0
+        for outer in 0..<max(0, Int(allocation.rows)) {
+            let round = Int(allocation.first) + outer * Int(allocation.outerStride)
+            for inner in 0..<min(Int(allocation.run), Int(allocation.rows) - i) {
+                let k = round + inner * Int(allocation.innerStride)
+                guard range.contains(k) else {
+                    return report(
+                        queue,
+                        "the memory image holds vector \(k) of \(ValueID(value)), which has "
+                            + "\(range.count)")
+                }
+                memory.rows[first + i] = program.term(root, k, Int(allocation.plane))
+                i += 1
             }
-            memory.rows[first + i] = program.term(root, k, Int(allocation.plane))
+            if i >= Int(allocation.rows) { return }
         }
     }
 
@@ -292,13 +299,23 @@ struct BurstExpansion {
         places[queue].index + Int(address.bank) * machine.chip.rowsPerBank + Int(address.row)
     }
 
-    /// The term of an image row; nil where the value is no image value on the chip.
-    func imageTerm(_ allocation: Allocation, _ i: Int, _ placement: Placement, on id: ChipID)
-        -> Term?
-    {
-        guard let root = image(placement.valueBase &+ allocation.value.index, on: id)
-        else { return nil }
-        return program.term(root, allocation.vector(ofRow: i), Int(allocation.plane))
+    /// What an allocation of the image says of its row `i`.
+    struct ImageTerms {
+        let program: SymbolicProgram
+        let allocation: Allocation
+        let root: Int
+        func callAsFunction(_ i: Int) -> Term {
+            program.term(root, allocation.vector(ofRow: i), Int(allocation.plane))
+        }
+    }
+
+    /// nil where the value is no image value on the chip.
+    func imageTerms(
+        _ allocation: Allocation, _ placement: Placement, on id: ChipID
+    ) -> ImageTerms? {
+        image(placement.valueBase &+ allocation.value.index, on: id).map {
+            ImageTerms(program: program, allocation: allocation, root: $0)
+        }
     }
 
     /// The image value that `value` is or stands for.

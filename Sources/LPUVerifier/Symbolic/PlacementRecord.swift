@@ -71,7 +71,9 @@ extension PlacementRecord.Part {
         _ touched: [TouchedRows], _ bases: [Int], _ memory: ChipMemory, _ access: RowAccess,
         on chip: ChipID
     ) {
-        guard let (queue, _) = expansion.place(allocation, placement) else { return }
+        guard let (queue, _) = expansion.place(allocation, placement),
+            let terms = expansion.imageTerms(allocation, placement, on: chip)
+        else { return }
         let first = Int(allocation.base.row)
         let key = TouchedRows(
             queue: queue, slot: allocation.base.slot, bank: allocation.base.bank,
@@ -82,9 +84,11 @@ extension PlacementRecord.Part {
             for row in shared {
                 let offset = row - touched[range].rows.lowerBound
                 guard access.states[base + offset] & 1 != 0 else { continue }
-                let held = access.overwritten[base + offset] ?? memory.rows[base + offset]
-                guard expansion.imageTerm(allocation, row - first, placement, on: chip) == held
-                else { continue }
+                let isOverwritten = access.states[base + offset] & 2 != 0
+                let held =
+                    (isOverwritten ? access.overwritten[base + offset] : nil)
+                    ?? memory.rows[base + offset]
+                guard terms(row - first) == held else { continue }
                 access.states[base + offset] |= 4
                 marked = (marked?.lowerBound ?? offset)..<offset + 1
             }

@@ -63,18 +63,7 @@ struct SharedRun {
     /// Runs a placement by itself; `false` if anything is wrong or goes on after it.
     private mutating func run(_ index: Int) -> Bool {
         let placement = schedule.placements[index]
-        var accesses: [RowAccess] = []
-        var runs: [ChipRun] = []
-        for (place, chip) in placement.chips.enumerated() {
-            guard chips[chip.index].load(expansion) else { return false }
-            let shared = chips[chip.index]
-            accesses.append(RowAccess(shared.memory))
-            let run = expansion.chipRun(
-                chip, placement: index, place: place, shared.memory,
-                accesses[place], coverage)
-            (run.hostIn, run.hostOut) = (shared.hostIn, shared.hostOut)
-            runs.append(run)
-        }
+        guard let runs = chipRuns(index, placement) else { return false }
         let instance = expansion.instances[index]
         let isFresh = instance >= 0 && coverage.isUntouched(ops(of: instance), movesToo: true)
         guard let wires = exchange(runs, placement) else { return false }
@@ -86,8 +75,24 @@ struct SharedRun {
         let issues = runs.reduce(0) { $0 + $1.issueCount }
         issueCount += issues
         return note(
-            index, accesses, wires, issues,
+            index, runs.compactMap(\.access), wires, issues,
             isReusable: isFresh && !runs.contains(where: \.leavesInstance))
+    }
+
+    /// The chips of a placement, at its beginning; nil if an image is not as it must be.
+    private func chipRuns(_ index: Int, _ placement: Placement) -> [ChipRun]? {
+        let runs = concurrentMap(count: placement.chips.count, threads: threads) {
+            place -> ChipRun? in
+            let chip = chips[placement.chips[place].index]
+            guard chip.load(expansion) else { return nil }
+            let run = expansion.chipRun(
+                chip.id, placement: index, place: place, chip.memory, RowAccess(chip.memory),
+                coverage)
+            (run.hostIn, run.hostOut) = (chip.hostIn, chip.hostOut)
+            return run
+        }
+        let found = runs.compactMap(\.self)
+        return found.count == runs.count ? found : nil
     }
 
     /// Runs the chips of a placement in windows; nil unless all that is sent stays among them and
@@ -289,6 +294,6 @@ private final class SharedChip: @unchecked Sendable {
             (first..<first + Int(allocation.rows)).contains(row)
         }
         guard let (first, allocation, placement) = holder else { return .none }
-        return expansion.imageTerm(allocation, row - first, placement, on: id) ?? .none
+        return expansion.imageTerms(allocation, placement, on: id)?(row - first) ?? .none
     }
 }
