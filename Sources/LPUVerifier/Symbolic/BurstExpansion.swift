@@ -86,7 +86,13 @@ struct BurstExpansion {
     func chipRun(_ id: ChipID, _ coverage: Coverage) -> ChipRun {
         let memory = ChipMemory(machine.chip)
         let run = chipRun(id, parts[id.index], memory, nil, coverage)
-        load(id, into: memory) { run.report(.provenance, $0, 0, $1) }
+        forEachImage(on: id) { allocation, placement in
+            guard let (queue, _) = place(allocation, placement) else { return }
+            if let problem = imageProblem(allocation, placement, on: id) {
+                return run.report(.provenance, queue, 0, problem)
+            }
+            fill(allocation, placement, on: id, memory, 0..<memory.count)
+        }
         return run
     }
 
@@ -122,11 +128,6 @@ struct BurstExpansion {
             run.report(.provenance, min(queue, places.count - 1), cycle, message)
         }
         return run
-    }
-
-    /// Puts the chip's memory image into its rows; `report` takes queue and words of what is none.
-    func load(_ id: ChipID, into memory: ChipMemory, report: (Int, String) -> Void) {
-        forEachImage(on: id) { load($0, $1, id, memory, report) }
     }
 
     /// Every allocation of the chip's memory image, in the order of the placements.
@@ -249,37 +250,62 @@ struct BurstExpansion {
         return RowAddress(bank: bank, row: row)
     }
 
-    /// Rows that hold an image value before cycle 0: the allocation is their definition.
-    private func load(
-        _ allocation: Allocation, _ placement: Placement, _ id: ChipID, _ memory: ChipMemory,
-        _ report: (Int, String) -> Void
-    ) {
-        guard let (queue, first) = place(allocation, placement) else { return }
+    /// Why an allocation whose rows exist is no part of a memory image; nil if it is.
+    func imageProblem(
+        _ allocation: Allocation, _ placement: Placement, on id: ChipID
+    ) -> String? {
         let value = placement.valueBase &+ allocation.value.index
         guard let root = image(value, on: id),
             Int(allocation.plane) < program.types[value].byteCount
         else {
-            return report(
-                queue,
-                "the memory image holds byte \(allocation.plane) of \(ValueID(value)), which is "
-                    + "no image value of the program on this chip")
+            return "the memory image holds byte \(allocation.plane) of \(ValueID(value)), which "
+                + "is no image value of the program on this chip"
         }
-        let range = 0..<Int(program.counts[root])
-        var i = 0
-        for outer in 0..<max(0, Int(allocation.rows)) {
-            let round = Int(allocation.first) + outer * Int(allocation.outerStride)
-            for inner in 0..<min(Int(allocation.run), Int(allocation.rows) - i) {
-                let k = round + inner * Int(allocation.innerStride)
-                guard range.contains(k) else {
-                    return report(
-                        queue,
-                        "the memory image holds vector \(k) of \(ValueID(value)), which has "
-                            + "\(range.count)")
+        // Vectors of a whole run ascend or descend: the ends of all runs tell.
+        let count = Int(program.counts[root])
+        let (rows, run) = (Int(allocation.rows), Int(allocation.run))
+        for start in stride(from: 0, to: rows, by: run) {
+            for i in [start, min(start + run, rows) - 1] {
+                let k = allocation.vector(ofRow: i)
+                if !(0..<count).contains(k) {
+                    return "the memory image holds vector \(k) of \(ValueID(value)), which has "
+                        + "\(count)"
                 }
-                memory.rows[first + i] = program.term(root, k, Int(allocation.plane))
-                i += 1
             }
-            if i >= Int(allocation.rows) { return }
+        }
+        return nil
+    }
+
+    /// Puts those of the allocation's rows that are in `range` into memory: before cycle 0 they
+    /// hold an image value, and the allocation is their definition.
+    /// - Requires: it has no problem.
+    func fill(
+        _ allocation: Allocation, _ placement: Placement, on id: ChipID, _ memory: ChipMemory,
+        _ range: Range<Int>
+    ) {
+        guard let (_, first) = place(allocation, placement),
+            let root = image(placement.valueBase &+ allocation.value.index, on: id)
+        else { return }
+        let rows = (first..<first + max(0, Int(allocation.rows))).clamped(to: range)
+        let run = Int(allocation.run)
+        let isRoot = program.aliases[root] == 0
+        let term = program.term(root, 0, Int(allocation.plane))
+        var row = rows.lowerBound
+        while row < rows.upperBound {
+            // The rest of a run.
+            let (round, inner) = (row - first).quotientAndRemainder(dividingBy: run)
+            let end = min(rows.upperBound, row + run - inner)
+            var k =
+                Int(allocation.first) + round * Int(allocation.outerStride)
+                + inner * Int(allocation.innerStride)
+            while row < end {
+                memory.rows[row] =
+                    isRoot
+                    ? Term(raw: term.raw &+ UInt64(truncatingIfNeeded: k) << 8)
+                    : program.term(root, k, Int(allocation.plane))
+                k += Int(allocation.innerStride)
+                row += 1
+            }
         }
     }
 

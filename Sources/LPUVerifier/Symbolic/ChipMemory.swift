@@ -1,29 +1,25 @@
 import Foundation
 import LPUMachine
 
-/// The terms that the rows of one chip hold.
+/// The terms that the rows of one chip hold, as far as they are filled in.
 final class ChipMemory: @unchecked Sendable {
     let rows: UnsafeMutablePointer<Term>
     let count: Int
-    /// `true` iff the chip's memory image is in the rows; else a row that nothing wrote holds
-    /// nothing here, and the image is looked up.
-    var isLoaded = false
     /// A bit a row: it was written.
     private var isWritten: [UInt64]
 
     init(_ chip: Chip) {
         count = 2 * chip.memSlicesPerHemisphere * chip.banksPerSlice * chip.rowsPerBank
-        // Zeros, which are no terms; memory that is never touched is never taken.
-        guard let memory = calloc(max(count, 1), MemoryLayout<Term>.stride) else {
-            preconditionFailure("no memory for the rows of a chip")
-        }
-        rows = memory.bindMemory(to: Term.self, capacity: max(count, 1))
+        // Zeros are no terms.
+        rows = zeroedPages(of: Term.self, count)
         isWritten = Array(repeating: 0, count: count / 64 + 1)
     }
 
-    deinit { free(rows) }
+    deinit { munmap(rows, count * MemoryLayout<Term>.stride) }
 
     func noteWrite(_ row: Int) { isWritten[row / 64] |= 1 << (row % 64) }
+
+    func isWritten(_ row: Int) -> Bool { isWritten[row / 64] >> (row % 64) & 1 != 0 }
 
     /// `true` iff one of the rows was written. O(rows / 64).
     func isWritten(in range: Range<Int>) -> Bool {
@@ -36,21 +32,6 @@ final class ChipMemory: @unchecked Sendable {
         }
         return false
     }
-
-    /// Puts in the image, by `load`, below what was written before.
-    func load(_ load: () -> Void) {
-        guard !isLoaded else { return }
-        var kept: [(row: Int, term: Term)] = []
-        for word in isWritten.indices where isWritten[word] != 0 {
-            for row in word * 64..<min(word * 64 + 64, count)
-            where isWritten[word] >> UInt64(row % 64) & 1 != 0 {
-                kept.append((row, rows[row]))
-            }
-        }
-        load()
-        for (row, term) in kept { rows[row] = term }
-        isLoaded = true
-    }
 }
 
 /// Which rows of a chip one placement reads before it writes them, and which it writes.
@@ -60,14 +41,14 @@ final class RowAccess: @unchecked Sendable {
     /// What rows held that were read and then written.
     private(set) var overwritten: [Int: Term] = [:]
 
+    private let count: Int
+
     init(_ memory: ChipMemory) {
-        guard let bytes = calloc(max(memory.count, 1), 1) else {
-            preconditionFailure("no memory for the rows of a chip")
-        }
-        states = bytes.bindMemory(to: UInt8.self, capacity: max(memory.count, 1))
+        count = memory.count
+        states = zeroedPages(of: UInt8.self, count)
     }
 
-    deinit { free(states) }
+    deinit { munmap(states, count) }
 
     @inline(__always)
     func noteRead(_ row: Int) {
@@ -78,4 +59,17 @@ final class RowAccess: @unchecked Sendable {
         if states[row] == 1 { overwritten[row] = old }
         states[row] |= 2
     }
+}
+
+/// Zeros in pages of their own, straight from the system: a page that is never touched is never
+/// taken, which an allocator that clears recycled memory does not promise.
+/// - Requires: `count` is positive, and all zeros are a value of the type.
+private func zeroedPages<T>(of type: T.Type, _ count: Int) -> UnsafeMutablePointer<T> {
+    let pages = mmap(
+        nil, count * MemoryLayout<T>.stride, PROT_READ | PROT_WRITE,
+        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let pages, pages != MAP_FAILED else {
+        preconditionFailure("no memory for the rows of a chip")
+    }
+    return pages.bindMemory(to: T.self, capacity: count)
 }

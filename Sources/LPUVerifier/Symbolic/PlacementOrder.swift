@@ -29,8 +29,8 @@ struct PlacementOrder {
                 guard let extent = extents[placement.template][place] else { continue }
                 parts[chip.index].append((start + extent.first, start + extent.settled))
             }
-            let first = extents[placement.template].compactMap { $0?.first }.min()
-            if let first { starts.append((start + first, index)) }
+            let first = extents[placement.template].compactMap { $0?.first }.min() ?? 0
+            starts.append((start + first, index))
         }
         for chip in parts.indices {
             let inOrder = parts[chip].sorted { $0 < $1 }

@@ -84,7 +84,11 @@ struct SharedRun {
         let runs = concurrentMap(count: placement.chips.count, threads: threads) {
             place -> ChipRun? in
             let chip = chips[placement.chips[place].index]
-            guard chip.load(expansion) else { return nil }
+            let ranges = touched[placement.template][place]
+            let program = schedule.templates[placement.template].chips[place]
+            guard let bases = expansion.bases(ranges, placement),
+                chip.fill(ranges, bases, program, placement, expansion)
+            else { return nil }
             let run = expansion.chipRun(
                 chip.id, placement: index, place: place, chip.memory, RowAccess(chip.memory),
                 coverage)
@@ -242,11 +246,40 @@ private final class SharedChip: @unchecked Sendable {
         hostOut = HostCursor(program.hostOps(.egress, id))
     }
 
-    /// Puts the image into the rows; `false` if it is not as it must be.
-    func load(_ expansion: BurstExpansion) -> Bool {
-        var isSound = true
-        memory.load { expansion.load(id, into: memory) { _, _ in isSound = false } }
-        return isSound
+    /// Puts in the image where the placement may look; `false` if its own is not as it must be.
+    func fill(
+        _ ranges: [TouchedRows], _ bases: [Int], _ program: ChipProgram, _ placement: Placement,
+        _ expansion: BurstExpansion
+    ) -> Bool {
+        for allocation in program.allocations where allocation.isImage {
+            guard expansion.imageProblem(allocation, placement, on: id) == nil else {
+                return false
+            }
+        }
+        for (range, base) in zip(ranges, bases) {
+            let rows = base..<base + range.rows.count
+            let written = rows.filter { memory.rows[$0] != .none }.map { ($0, memory.rows[$0]) }
+            for (_, allocation, placement) in images(range.queue, expansion) {
+                expansion.fill(allocation, placement, on: id, memory, rows)
+            }
+            for (row, term) in written { memory.rows[row] = term }
+        }
+        return true
+    }
+
+    /// The image's allocations in a slice, in the order of the placements.
+    private func images(
+        _ queue: Int, _ expansion: BurstExpansion
+    ) -> [(first: Int, Allocation, Placement)] {
+        if images == nil {
+            var all: [Int: [(first: Int, Allocation, Placement)]] = [:]
+            expansion.forEachImage(on: id) { allocation, placement in
+                guard let (queue, first) = expansion.place(allocation, placement) else { return }
+                all[queue, default: []].append((first, allocation, placement))
+            }
+            images = all
+        }
+        return images?[queue] ?? []
     }
 
     /// The rows that a placement leaves like the record, and what they hold then; nil if it does
@@ -280,17 +313,9 @@ private final class SharedChip: @unchecked Sendable {
     /// What a row holds, be it written or of the image.
     private func held(_ row: Int, queue: Int, _ expansion: BurstExpansion) -> Term {
         let term = memory.rows[row]
-        if term != .none || memory.isLoaded { return term }
-        if images == nil {
-            var all: [Int: [(first: Int, Allocation, Placement)]] = [:]
-            expansion.forEachImage(on: id) { allocation, placement in
-                guard let (queue, first) = expansion.place(allocation, placement) else { return }
-                all[queue, default: []].append((first, allocation, placement))
-            }
-            images = all
-        }
+        if term != .none { return term }
         // Law 4: those that share a row say the same of it.
-        let holder = images?[queue]?.first { first, allocation, _ in
+        let holder = images(queue, expansion).first { first, allocation, _ in
             (first..<first + Int(allocation.rows)).contains(row)
         }
         guard let (first, allocation, placement) = holder else { return .none }
