@@ -40,8 +40,10 @@ public struct Verifier: Sendable {
         for i in reports.indices where reports[i].law == .claims && schedule.program != digest {
             reports[i].add("is for program '\(schedule.program)', not for '\(digest)'")
         }
+        let isLawful = reports.allSatisfy { $0.violationCount == 0 }
         let run = symbolicRun(
-            machine: machine, schedule: schedule, program: program, threads: threads)
+            machine: machine, schedule: schedule, program: program, threads: threads,
+            isShared: isLawful && !exhaustive)
         for law in [Law.operandTiming, .provenance, .coverage] {
             var report = LawReport(law, limit: violationsPerLaw)
             report.count(chips: machine.chipCount, bursts: bursts, issues: run.issueCount)

@@ -11,11 +11,18 @@ struct BurstExpansion {
         var placement: Int
         var chip: Int
     }
-    private let machine: Machine
+    /// Of the numbers of an instance's ops and values.
+    private struct Base: Hashable {
+        var op: Int
+        var value: Int
+    }
+    let machine: Machine
     private let schedule: Schedule
     private let program: SymbolicProgram
     private let places: [QueuePlace]
     private let parts: [[Part]]
+    /// By placement: the instance of the program whose numbers it has; -1 for none.
+    let instances: [Int]
     /// Numbers of the schedule's lane maps as distributor and as permutor maps.
     private let distributes: [Int32]
     private let permutes: [Int32]
@@ -49,6 +56,13 @@ struct BurstExpansion {
             }
         }
         self.parts = parts
+        var numbers: [Base: Int] = [:]
+        for i in program.program.instances.indices.reversed() {
+            numbers[Base(op: program.opBases[i], value: program.valueBases[i])] = i
+        }
+        instances = schedule.placements.map {
+            numbers[Base(op: $0.opBase, value: $0.valueBase)] ?? -1
+        }
         sortChips()
     }
 
@@ -70,36 +84,61 @@ struct BurstExpansion {
 
     /// A chip with its image in SRAM and its bursts in the order of their starts.
     func chipRun(_ id: ChipID, _ coverage: Coverage) -> ChipRun {
+        let memory = ChipMemory(machine.chip)
+        let run = chipRun(id, parts[id.index], memory, nil, coverage)
+        forEachImage(on: id) { allocation, placement in
+            guard let (queue, _) = place(allocation, placement) else { return }
+            if let problem = imageProblem(allocation, placement, on: id) {
+                return run.report(.provenance, queue, 0, problem)
+            }
+            fill(allocation, placement, on: id, memory, 0..<memory.count)
+        }
+        return run
+    }
+
+    /// One chip's part in one placement, on rows that hold what they hold.
+    func chipRun(
+        _ id: ChipID, placement: Int, place: Int, _ memory: ChipMemory, _ access: RowAccess,
+        _ coverage: Coverage
+    ) -> ChipRun {
+        chipRun(id, [Part(placement: placement, chip: place)], memory, access, coverage)
+    }
+
+    private func chipRun(
+        _ id: ChipID, _ parts: [Part], _ memory: ChipMemory, _ access: RowAccess?,
+        _ coverage: Coverage
+    ) -> ChipRun {
         var bursts: [RunningBurst] = []
-        bursts.reserveCapacity(
-            parts[id.index].reduce(0) {
-                let template = schedule.placements[$1.placement].template
-                return $0 + schedule.templates[template].chips[$1.chip].bursts.count
-            })
+        func program(_ part: Part) -> ChipProgram {
+            schedule.templates[schedule.placements[part.placement].template].chips[part.chip]
+        }
+        bursts.reserveCapacity(parts.reduce(0) { $0 + program($1).bursts.count })
         var refused: [(queue: Int, cycle: Int, message: String)] = []
-        for part in parts[id.index] {
-            let placement = schedule.placements[part.placement]
-            let template = schedule.templates[placement.template].chips[part.chip]
-            for burst in template.bursts {
-                if let refusal = expand(burst, placement, into: &bursts) {
+        for part in parts {
+            for burst in program(part).bursts {
+                if let refusal = expand(burst, part.placement, into: &bursts) {
                     refused.append((burst.queue.index, burst.start.index, refusal))
                 }
             }
         }
         let run = ChipRun(
-            id, machine.chip, places, bursts, order: Self.order(bursts), program: program,
-            coverage: coverage)
+            id, machine.chip, places, bursts, order: Self.order(bursts), memory: memory,
+            access: access, program: self.program, coverage: coverage)
         for (queue, cycle, message) in refused {
             run.report(.provenance, min(queue, places.count - 1), cycle, message)
         }
+        return run
+    }
+
+    /// Every allocation of the chip's memory image, in the order of the placements.
+    func forEachImage(on id: ChipID, _ body: (Allocation, Placement) -> Void) {
         for part in parts[id.index] {
             let placement = schedule.placements[part.placement]
             let template = schedule.templates[placement.template].chips[part.chip]
             for allocation in template.allocations where allocation.isImage {
-                load(allocation, placement, run)
+                body(allocation, placement)
             }
         }
-        return run
     }
 
     /// The numbers of the bursts by start and queue; keys are sorted, for bursts are large.
@@ -116,8 +155,9 @@ struct BurstExpansion {
 
     /// Appends the burst as the chip runs it; or says why it cannot be run.
     private func expand(
-        _ burst: Burst, _ placement: Placement, into bursts: inout [RunningBurst]
+        _ burst: Burst, _ index: Int, into bursts: inout [RunningBurst]
     ) -> String? {
+        let placement = schedule.placements[index]
         let (start, overflow) = placement.start.index.addingReportingOverflow(burst.start.index)
         var (inner, outer) = (burst.inner, burst.outer)
         guard !overflow, start >= 0, inner.count >= 1, outer.count >= 1,
@@ -144,12 +184,15 @@ struct BurstExpansion {
             }
             swap(&inner, &outer)
         }
-        let named = burst.op.map { $0.index &+ placement.opBase } ?? -1
+        let instance = Int32(instances[index])
+        var named = burst.op.map { $0.index &+ placement.opBase } ?? -1
+        if instance >= 0 && !program.op(named, isOf: instance) { named = -1 }
         var running = RunningBurst(
             instruction: instruction, queue: burst.queue.index, inner: inner, outer: outer,
             start: start, next: start,
             match: Match(op: program.ops.indices.contains(named) ? named : -1, iteration: 0))
         running.code = code(instruction)
+        running.instance = instance
         bursts.append(running)
         return nil
     }
@@ -199,7 +242,7 @@ struct BurstExpansion {
         return .memory(read, write)
     }
 
-    private func resolve(_ address: RowAddress, _ placement: Placement) -> RowAddress? {
+    func resolve(_ address: RowAddress, _ placement: Placement) -> RowAddress? {
         guard Int(address.slot) <= placement.slots.count, address.bank < 2 else { return nil }
         let (bank, row) = placement.resolve(address)
         guard (0..<machine.chip.banksPerSlice).contains(bank), Int32(exactly: row) != nil
@@ -207,33 +250,97 @@ struct BurstExpansion {
         return RowAddress(bank: bank, row: row)
     }
 
-    /// Rows that hold an image value before cycle 0: the allocation is their definition.
-    private func load(_ allocation: Allocation, _ placement: Placement, _ run: ChipRun) {
+    /// Why an allocation whose rows exist is no part of a memory image; nil if it is.
+    func imageProblem(
+        _ allocation: Allocation, _ placement: Placement, on id: ChipID
+    ) -> String? {
+        let value = placement.valueBase &+ allocation.value.index
+        guard let root = image(value, on: id),
+            Int(allocation.plane) < program.types[value].byteCount
+        else {
+            return "the memory image holds byte \(allocation.plane) of \(ValueID(value)), which "
+                + "is no image value of the program on this chip"
+        }
+        // Vectors of a whole run ascend or descend: the ends of all runs tell.
+        let count = Int(program.counts[root])
+        let (rows, run) = (Int(allocation.rows), Int(allocation.run))
+        for start in stride(from: 0, to: rows, by: run) {
+            for i in [start, min(start + run, rows) - 1] {
+                let k = allocation.vector(ofRow: i)
+                if !(0..<count).contains(k) {
+                    return "the memory image holds vector \(k) of \(ValueID(value)), which has "
+                        + "\(count)"
+                }
+            }
+        }
+        return nil
+    }
+
+    /// Puts those of the allocation's rows that are in `range` into memory: before cycle 0 they
+    /// hold an image value, and the allocation is their definition.
+    /// - Requires: it has no problem.
+    func fill(
+        _ allocation: Allocation, _ placement: Placement, on id: ChipID, _ memory: ChipMemory,
+        _ range: Range<Int>
+    ) {
+        guard let (_, first) = place(allocation, placement),
+            let root = image(placement.valueBase &+ allocation.value.index, on: id)
+        else { return }
+        let rows = (first..<first + max(0, Int(allocation.rows))).clamped(to: range)
+        let run = Int(allocation.run)
+        let isRoot = program.aliases[root] == 0
+        let term = program.term(root, 0, Int(allocation.plane))
+        var row = rows.lowerBound
+        while row < rows.upperBound {
+            // The rest of a run.
+            let (round, inner) = (row - first).quotientAndRemainder(dividingBy: run)
+            let end = min(rows.upperBound, row + run - inner)
+            var k =
+                Int(allocation.first) + round * Int(allocation.outerStride)
+                + inner * Int(allocation.innerStride)
+            while row < end {
+                memory.rows[row] =
+                    isRoot
+                    ? Term(raw: term.raw &+ UInt64(truncatingIfNeeded: k) << 8)
+                    : program.term(root, k, Int(allocation.plane))
+                k += Int(allocation.innerStride)
+                row += 1
+            }
+        }
+    }
+
+    /// Queue and first row of an allocation whose rows exist.
+    func place(_ allocation: Allocation, _ placement: Placement) -> (queue: Int, row: Int)? {
         let chip = machine.chip
         guard let base = resolve(allocation.base, placement),
             Int(allocation.slice) < chip.memSlicesPerHemisphere, base.row >= 0,
             Int(base.row) + Int(allocation.rows) <= chip.rowsPerBank, allocation.run >= 1
-        else { return }
+        else { return nil }
         let queue = chip.queue(of: .memory(allocation.hemisphere, slice: Int(allocation.slice)))
-        let value = placement.valueBase &+ allocation.value.index
-        guard let root = image(value, on: run.id),
-            Int(allocation.plane) < program.types[value].byteCount
-        else {
-            return run.report(
-                .provenance, queue.index, 0,
-                "the memory image holds byte \(allocation.plane) of \(ValueID(value)), which is "
-                    + "no image value of the program on this chip")
+        return (queue.index, row(queue.index, base))
+    }
+
+    /// The place of a resolved row among all of the chip.
+    func row(_ queue: Int, _ address: RowAddress) -> Int {
+        places[queue].index + Int(address.bank) * machine.chip.rowsPerBank + Int(address.row)
+    }
+
+    /// What an allocation of the image says of its row `i`.
+    struct ImageTerms {
+        let program: SymbolicProgram
+        let allocation: Allocation
+        let root: Int
+        func callAsFunction(_ i: Int) -> Term {
+            program.term(root, allocation.vector(ofRow: i), Int(allocation.plane))
         }
-        let first = places[queue.index].index + Int(base.bank) * chip.rowsPerBank + Int(base.row)
-        for i in 0..<max(0, Int(allocation.rows)) {
-            let k = allocation.vector(ofRow: i)
-            guard (0..<Int(program.counts[root])).contains(k) else {
-                return run.report(
-                    .provenance, queue.index, 0,
-                    "the memory image holds vector \(k) of \(ValueID(value)), which has "
-                        + "\(program.counts[root])")
-            }
-            run.rows[first + i] = program.term(root, k, Int(allocation.plane))
+    }
+
+    /// nil where the value is no image value on the chip.
+    func imageTerms(
+        _ allocation: Allocation, _ placement: Placement, on id: ChipID
+    ) -> ImageTerms? {
+        image(placement.valueBase &+ allocation.value.index, on: id).map {
+            ImageTerms(program: program, allocation: allocation, root: $0)
         }
     }
 

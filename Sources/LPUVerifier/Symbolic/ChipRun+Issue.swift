@@ -34,8 +34,8 @@ extension ChipRun {
             let term = sampleOne(stream, queue, t, "a send")
             sent.append((places[queue].index, Arrival(cycle: t, term: term)))
         case .receive(let stream): receive(burst, stream, inbox, t)
-        case .ingress(let stream): ingress(queue, stream, t)
-        case .egress(let stream): egress(queue, stream, t)
+        case .ingress(let stream): ingress(burst, stream, t)
+        case .egress(let stream): egress(burst, stream, t)
         }
     }
 
@@ -82,14 +82,14 @@ extension ChipRun {
         let hint = burst.pointee.match.op
         guard
             let (match, plane) = program.planewise(
-                kind, code, first, second, chip: id.index, hint: hint)
+                kind, code, first, second, chip: id.index, hint: hint, instance: burst.pointee.instance)
         else {
             if moves { return first }
             report(.provenance, queue, t, program.complaint(kind, hint, [first, second]))
             return .reported
         }
         burst.pointee.match = match
-        mark(match, planes: 1 << plane, queue, t)
+        mark(match, planes: 1 << plane, burst, t)
         return program.term(Int(program.ops[match.op].result), match.iteration, plane)
     }
 
@@ -104,14 +104,14 @@ extension ChipRun {
             !terms.contains(.reported)
         else { return emit(failed, to, queue, at) }
         let hint = burst.pointee.match.op
-        guard let (op, plane) = program.transpose(terms, chip: id.index, hint: hint) else {
+        guard let (op, plane) = program.transpose(terms, chip: id.index, hint: hint, instance: burst.pointee.instance) else {
             report(.provenance, queue, t, program.complaint(.transpose, hint, terms))
             return emit(failed, to, queue, at)
         }
         let record = program.ops[op]
         let results = (0..<outputs).map { j -> Term in
             guard j < Int(record.count) else { return .foreign }
-            mark(Match(op: op, iteration: j), planes: 1 << plane, queue, t)
+            mark(Match(op: op, iteration: j), planes: 1 << plane, burst, t)
             return program.term(Int(record.result), j, plane)
         }
         emit(results, to, queue, at)
@@ -171,10 +171,13 @@ extension ChipRun {
         }
     }
 
-    private func ingress(_ queue: Int, _ stream: Stream, _ t: Int) {
+    private func ingress(
+        _ burst: UnsafeMutablePointer<RunningBurst>, _ stream: Stream, _ t: Int
+    ) {
+        let queue = burst.pointee.queue
         var term = Term.reported
         if let (op, iteration, plane) = next(&hostIn) {
-            mark(Match(op: op, iteration: iteration), planes: 1 << plane, queue, t)
+            mark(Match(op: op, iteration: iteration), planes: 1 << plane, burst, t)
             term = program.term(Int(program.ops[op].result), iteration, plane)
         } else {
             report(.coverage, queue, t, "the program has no further ingress on this chip")
@@ -182,7 +185,10 @@ extension ChipRun {
         emit([term], stream, queue, t + chip.ingressLatency)
     }
 
-    private func egress(_ queue: Int, _ stream: Stream, _ t: Int) {
+    private func egress(
+        _ burst: UnsafeMutablePointer<RunningBurst>, _ stream: Stream, _ t: Int
+    ) {
+        let queue = burst.pointee.queue
         let term = sampleOne(stream, queue, t, "an egress")
         guard let (op, iteration, plane) = next(&hostOut) else {
             return report(
@@ -195,7 +201,7 @@ extension ChipRun {
                 .provenance, queue, t,
                 "\(program.opName(op)) wants \(program.text(wanted)), finds \(program.text(term))")
         }
-        mark(Match(op: op, iteration: iteration), planes: 1 << plane, queue, t)
+        mark(Match(op: op, iteration: iteration), planes: 1 << plane, burst, t)
     }
 
     /// Op, iteration and plane that the host port passes next; planes of a vector in order.

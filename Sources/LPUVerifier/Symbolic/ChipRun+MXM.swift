@@ -178,7 +178,7 @@ extension ChipRun {
         guard let emitted else { return }
         var results = Array(repeating: Term.reported, count: 4)
         if sum.op >= 0 {
-            mark(Match(op: sum.op, iteration: sum.iteration), planes: 1, queue, t)
+            mark(Match(op: sum.op, iteration: sum.iteration), planes: 1, burst, t)
             let result = Int(program.ops[sum.op].result)
             results = (0..<4).map { program.term(result, sum.iteration, $0) }
         }
@@ -216,7 +216,7 @@ extension ChipRun {
         if tile.low.contains(.reported) || tile.high.contains(.reported) { return wrong }
         let hint = burst.pointee.match.op
         if let match = program.matmul(
-            product, tile, before, exact: exact, chip: id.index, hint: hint)
+            product, tile, before, exact: exact, chip: id.index, hint: hint, instance: burst.pointee.instance)
         {
             burst.pointee.match = match
             return PlaneState.Sum(

@@ -8,7 +8,9 @@ extension ChipRun {
     /// An issue of a plain read.
     @inline(__always)
     func read(_ burst: UnsafeMutablePointer<RunningBurst>, _ t: Int) {
-        var term = rows[burst.pointee.row + burst.pointee.offset]
+        let row = burst.pointee.row + burst.pointee.offset
+        access?.noteRead(row)
+        var term = rows[row]
         if term == .none { term = emptyRow(burst, t) }
         let diagonal = (t + burst.pointee.skew) & ringMask
         productions.push(diagonal * width + burst.pointee.lane, term, at: t + chip.readLatency)
@@ -56,7 +58,10 @@ extension ChipRun {
         case .none: break
         case .read(let address, let stream):
             var term = Term.none
-            if let row = row(queue, address, burst.pointee.offset, 1) { term = rows[row] }
+            if let row = row(queue, address, burst.pointee.offset, 1) {
+                access?.noteRead(row)
+                term = rows[row]
+            }
             if term == .none { term = emptyRow(burst, t) }
             produce(term, stream, register, at: t + chip.readLatency)
         case .gather(let window, let count, let address, let stream):
@@ -105,6 +110,7 @@ extension ChipRun {
             report(.operandTiming, queue, t, "the window of a gather leaves its bank")
             return .reported
         }
+        if let access { for k in 0..<count { access.noteRead(base + k) } }
         let terms = UnsafeBufferPointer(start: rows + base, count: count)
         if let empty = terms.firstIndex(of: .none) {
             report(
@@ -115,14 +121,14 @@ extension ChipRun {
         if address == .reported || terms.contains(.reported) { return .reported }
         let hint = burst.pointee.match.op
         guard
-            let (match, plane) = program.gather(terms, address, chip: id.index, hint: hint)
+            let (match, plane) = program.gather(terms, address, chip: id.index, hint: hint, instance: burst.pointee.instance)
         else {
             report(
                 .provenance, queue, t, program.complaint(.gather, hint, [terms[0], address]))
             return .reported
         }
         burst.pointee.match = match
-        mark(match, planes: 1 << plane, queue, t)
+        mark(match, planes: 1 << plane, burst, t)
         return program.term(Int(program.ops[match.op].result), match.iteration, plane)
     }
 
@@ -139,6 +145,7 @@ extension ChipRun {
         func fill(_ term: (Int) -> Term) {
             for k in 0..<count { writes.push(base + k, term(k), at: t + chip.writeToRead) }
         }
+        if let access { for k in 0..<count { access.noteRead(base + k) } }
         let terms = UnsafeBufferPointer(start: rows + base, count: count)
         if let empty = terms.firstIndex(of: .none) {
             report(
@@ -151,7 +158,7 @@ extension ChipRun {
         }
         let hint = burst.pointee.match.op
         guard
-            let (match, plane) = program.scatter(terms, address, data, chip: id.index, hint: hint)
+            let (match, plane) = program.scatter(terms, address, data, chip: id.index, hint: hint, instance: burst.pointee.instance)
         else {
             report(
                 .provenance, queue, t,
@@ -159,7 +166,7 @@ extension ChipRun {
             return fill { _ in .reported }
         }
         burst.pointee.match = match
-        mark(match, planes: 1 << plane, queue, t)
+        mark(match, planes: 1 << plane, burst, t)
         let record = program.ops[match.op]
         let start = record.a.vector(match.iteration)
         fill { program.version(record, after: match.iteration, start + $0, plane) }
@@ -172,8 +179,8 @@ extension ChipRun {
         _ east: Stream?, _ west: Stream?, _ t: Int
     ) {
         let queue = burst.pointee.queue
-        let first = word(a, queue, t)
-        let second = b.map { word($0, queue, t) } ?? .none
+        let first = word(burst, a, t)
+        let second = b.map { word(burst, $0, t) } ?? .none
         var result = Term.reported
         if first != .reported && second != .reported {
             let code = burst.pointee.code
@@ -181,10 +188,11 @@ extension ChipRun {
                 code == program.copyCode && !program.hasCopies
                 ? nil
                 : program.elementwise(
-                    code, first, second, chip: id.index, hint: burst.pointee.match)
+                    code, first, second, chip: id.index, hint: burst.pointee.match,
+                        instance: burst.pointee.instance)
             if let match {
                 burst.pointee.match = Match(op: match.op, iteration: match.iteration + 1)
-                mark(match, planes: 1, queue, t)
+                mark(match, planes: 1, burst, t)
                 result = program.term(
                     Int(program.ops[match.op].result), match.iteration, SymbolicProgram.word)
             } else if code == program.copyCode && first.isOfProgram {
@@ -213,7 +221,10 @@ extension ChipRun {
 
     /// The word that an operand is; `reported` if there is none.
     @inline(__always)
-    private func word(_ operand: ALUOperand, _ queue: Int, _ t: Int) -> Term {
+    private func word(
+        _ burst: UnsafeMutablePointer<RunningBurst>, _ operand: ALUOperand, _ t: Int
+    ) -> Term {
+        let queue = burst.pointee.queue
         switch operand {
         case .immediate(let bits): return .immediate(bits)
         case .alu(let other):
@@ -226,11 +237,15 @@ extension ChipRun {
                 return .reported
             }
             return aluTerms[place]
-        case .stream(let stream, let type): return streamWord(stream, type, queue, t)
+        case .stream(let stream, let type): return streamWord(burst, stream, type, t)
         }
     }
 
-    private func streamWord(_ stream: Stream, _ type: ElementType, _ queue: Int, _ t: Int) -> Term {
+    private func streamWord(
+        _ burst: UnsafeMutablePointer<RunningBurst>, _ stream: Stream, _ type: ElementType,
+        _ t: Int
+    ) -> Term {
+        let queue = burst.pointee.queue
         let sampled = t - chip.vxmEntryLatency
         let bytes = type.byteCount
         guard stream.id + bytes <= chip.streamsPerDirection else {
@@ -255,7 +270,7 @@ extension ChipRun {
             return .reported
         }
         if terms.contains(.reported) { return .reported }
-        guard let word = program.word(type, terms[...]) else {
+        guard let word = program.word(type, terms[...], instance: burst.pointee.instance) else {
             report(
                 .provenance, queue, t,
                 "an operand needs \(bytes) byte planes of one vector from \(stream) on, finds "

@@ -27,6 +27,9 @@ struct RunningBurst {
     var match: Match
     /// ALU operation or lane action: -1 if the program has none such.
     var code: Int32 = -1
+    /// The instance of the program whose numbers its placement has; -1 for none. Its ops are tried
+    /// before those of others.
+    var instance: Int32 = -1
     /// Of a gather or scatter, sampled at the first issue.
     var address = Term.none
     /// The burst after it in its bucket.
@@ -70,8 +73,12 @@ final class ChipRun: @unchecked Sendable {
     let historyMask: Int
     let history: UnsafeMutablePointer<Term>
     // SRAM.
-    let rowCount: Int
+    let memory: ChipMemory
     let rows: UnsafeMutablePointer<Term>
+    /// Notes what rows are read and written, for a run of one placement.
+    let access: RowAccess?
+    /// `true` iff an instruction was an op of another instance than its placement's.
+    var leavesInstance = false
     let writes: DelayWheel
     // Units.
     let aluMask: Int
@@ -103,7 +110,8 @@ final class ChipRun: @unchecked Sendable {
     /// - Requires: `order` sorts the bursts by start; their queues are the chip's.
     init(
         _ id: ChipID, _ chip: Chip, _ places: [QueuePlace], _ bursts: [RunningBurst],
-        order: [Int32], program: SymbolicProgram, coverage: Coverage
+        order: [Int32], memory: ChipMemory, access: RowAccess? = nil, program: SymbolicProgram,
+        coverage: Coverage
     ) {
         self.id = id
         self.chip = chip
@@ -124,9 +132,9 @@ final class ChipRun: @unchecked Sendable {
         historyMask = powerOfTwo(above: chip.vxmEntryLatency) - 1
         history = .allocate(capacity: (historyMask + 1) * width)
         history.initialize(repeating: .none, count: (historyMask + 1) * width)
-        rowCount = 2 * chip.memSlicesPerHemisphere * chip.banksPerSlice * chip.rowsPerBank
-        rows = .allocate(capacity: rowCount)
-        rows.initialize(repeating: .none, count: rowCount)
+        self.memory = memory
+        rows = memory.rows
+        self.access = access
         writes = DelayWheel(delay: chip.writeToRead)
         aluMask = powerOfTwo(above: chip.aluLatency) - 1
         let aluSlots = chip.aluCount * (aluMask + 1)
@@ -151,13 +159,18 @@ final class ChipRun: @unchecked Sendable {
         bursts.deallocate()
         ring.deallocate()
         history.deallocate()
-        rows.deallocate()
         aluTerms.deallocate()
         aluCycles.deallocate()
         planes.deinitialize(count: planeCount)
         planes.deallocate()
         heads.deallocate()
     }
+
+    /// The next cycle to run.
+    var now: Int { cycle }
+
+    /// `true` iff a plane buffers weights that no install took.
+    var holdsLoads: Bool { (0..<planeCount).contains { !planes[$0].loads.isEmpty } }
 
     var isFinished: Bool { nextStart == burstCount && runningCount == 0 }
 
@@ -215,7 +228,18 @@ final class ChipRun: @unchecked Sendable {
         (history + (t & historyMask) * width).update(
             from: ring + (t & ringMask) * width, count: width)
         productions.settle(t, in: ring)
+        settleWrites(t)
+    }
+
+    @inline(__always)
+    private func settleWrites(_ t: Int) {
+        if let access { writes.forEach(t) { access.noteWrite($0.place, rows[$0.place]) } }
         writes.settle(t, in: rows)
+    }
+
+    /// Lets all writes that are under way reach their rows.
+    func settleAllWrites() {
+        for t in cycle...cycle + chip.writeToRead { settleWrites(t) }
     }
 
     @inline(__always)
@@ -311,11 +335,15 @@ final class ChipRun: @unchecked Sendable {
 
     /// Notes that `match` was done for `planes`, or reports that it was done before.
     @inline(__always)
-    func mark(_ match: Match, planes: UInt8, _ queue: Int, _ t: Int) {
-        if coverage.mark(match.op, match.iteration, planes: planes) { return }
+    func mark(
+        _ match: Match, planes: UInt8, _ burst: UnsafeMutablePointer<RunningBurst>, _ t: Int
+    ) {
+        let op = coverage.mark(match.op, match.iteration, planes: planes)
+        if !program.op(op, isOf: burst.pointee.instance) { leavesInstance = true }
+        if op >= 0 { return }
         let result = program.ops[match.op].result
         report(
-            .coverage, queue, t,
+            .coverage, burst.pointee.queue, t,
             "\(program.opName(match.op)) makes \(ValueID(Int(result)))[\(match.iteration)] once, "
                 + "this is a further time")
     }

@@ -24,24 +24,21 @@ final class Coverage: @unchecked Sendable {
         cursor.deallocate()
     }
 
-    /// Notes that iteration `i` of `op`, or of an equal op of the chip, was done for `planes`;
-    /// `false` iff all of them were done before and the op is no move.
+    /// Notes that iteration `i` of `op`, or of an equal op of the chip, was done for `planes`; that
+    /// op, or -1 iff all of them were done before and the op is no move.
     @inline(__always)
-    func mark(_ op: Int, _ i: Int, planes: UInt8) -> Bool {
+    func mark(_ op: Int, _ i: Int, planes: UInt8) -> Int {
         let record = program.ops[op]
         if !record.isConstant && Int(record.nextEqual) == op {
             let slot = made + (record.slot + i)
-            if slot.pointee & planes == 0 {
-                slot.pointee |= planes
-                return true
-            }
+            let isFree = slot.pointee & planes == 0
             slot.pointee |= planes
-            return record.isMove
+            return isFree || record.isMove ? op : -1
         }
         return markEqual(op, i, planes)
     }
 
-    private func markEqual(_ op: Int, _ i: Int, _ planes: UInt8) -> Bool {
+    private func markEqual(_ op: Int, _ i: Int, _ planes: UInt8) -> Int {
         var member = op
         repeat {
             let record = program.ops[member]
@@ -52,15 +49,42 @@ final class Coverage: @unchecked Sendable {
                 where made[record.slot + slot] & planes == 0 {
                     made[record.slot + slot] |= planes
                     cursor[member] = Int32(slot)
-                    return true
+                    return member
                 }
             } else if made[record.slot + i] & planes == 0 {
                 made[record.slot + i] |= planes
-                return true
+                return member
             }
             member = Int(record.nextEqual)
         } while member != op
-        return program.ops[op].isMove
+        return program.ops[op].isMove ? op : -1
+    }
+
+    /// `true` iff nothing of `ops` was done; moves count only if `movesToo`.
+    func isUntouched(_ ops: Range<Int>, movesToo: Bool = false) -> Bool {
+        ops.allSatisfy { op in
+            let record = program.ops[op]
+            return record.kind == .view || record.isMove && !movesToo
+                || (0..<Int(record.count)).allSatisfy { made[record.slot + $0] == 0 }
+        }
+    }
+
+    /// What was done of consecutive ops.
+    func made(_ ops: Range<Int>) -> [UInt8] {
+        slots(ops).map { made[$0] }
+    }
+
+    /// Notes that of `ops` so much was done as of those of another instance of the template.
+    func add(_ other: [UInt8], to ops: Range<Int>) {
+        for (slot, planes) in zip(slots(ops), other) { made[slot] |= planes }
+    }
+
+    private func slots(_ ops: Range<Int>) -> Range<Int> {
+        guard !ops.isEmpty else { return 0..<0 }
+        let end =
+            ops.upperBound < program.ops.count
+            ? program.ops[ops.upperBound].slot : program.slotCount
+        return program.ops[ops.lowerBound].slot..<end
     }
 
     /// Vectors and planes of ops that the program asks for and nothing made: one violation an op.

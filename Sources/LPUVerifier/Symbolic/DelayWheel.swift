@@ -54,6 +54,12 @@ final class DelayWheel {
         bucket.pointee.capacity = capacity
     }
 
+    /// The entries of `cycle`, in the order in which they were pushed.
+    func forEach(_ cycle: Int, _ body: (Entry) -> Void) {
+        let bucket = buckets + (cycle & mask)
+        for i in 0..<bucket.pointee.count { body(bucket.pointee.base[i]) }
+    }
+
     /// Puts the entries of `cycle` in their places, in the order in which they were pushed.
     @inline(__always)
     func settle(_ cycle: Int, in places: UnsafeMutablePointer<Term>) {

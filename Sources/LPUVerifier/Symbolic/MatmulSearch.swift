@@ -7,7 +7,7 @@ extension SymbolicProgram {
     /// `exact`, and no more. Ops with a common beginning are told apart when they part.
     func matmul(
         _ product: PlaneState.Product, _ tile: InstalledTile, _ before: PlaneState.Sum,
-        exact: Bool, chip: Int, hint: Int
+        exact: Bool, chip: Int, hint: Int, instance: Int32
     ) -> Match? {
         let n = before.terms
         func accept(_ op: Int) -> Int? {
@@ -30,7 +30,7 @@ extension SymbolicProgram {
             return Match(op: before.op, iteration: i)
         }
         return search(
-            hint: hint,
+            hint: hint, instance: instance,
             key: SymbolicProgram.searchKey(
                 .matmul, 0, family(n == 0 ? product.low : firstActivation(before)), 0, chip: chip),
             accept: accept)

@@ -32,19 +32,39 @@ extension SymbolicProgram {
         term.isOfProgram ? UInt64(families[term.root]) : term.raw << 32
     }
 
-    /// The first of the hinted op and those with `key` that `accept` finds an iteration of.
+    /// The first of the hinted op and those with `key` that `accept` finds an iteration of; ops of
+    /// `instance` come first, so that what is found there does not rest on other instances.
     @inline(__always)
-    func search(hint: Int, key: @autoclosure () -> UInt64, accept: (Int) -> Int?) -> Match? {
+    func search(
+        hint: Int, instance: Int32, key: @autoclosure () -> UInt64, accept: (Int) -> Int?
+    ) -> Match? {
         if hint >= 0, let i = accept(hint) { return Match(op: hint, iteration: i) }
-        var node = candidateHeads[key()] ?? -1
-        while node >= 0 {
-            let candidate = candidateNodes[Int(node)]
-            if let i = accept(Int(candidate.op)) {
-                return Match(op: Int(candidate.op), iteration: i)
+        let head = candidateHeads[key()] ?? -1
+        for isOwn in [true, false] {
+            var node = head
+            while node >= 0 {
+                let candidate = candidateNodes[Int(node)]
+                let op = Int(candidate.op)
+                if self.op(op, isOf: instance) == isOwn, let i = accept(op) {
+                    return Match(op: op, iteration: i)
+                }
+                node = candidate.next
             }
-            node = candidate.next
         }
         return nil
+    }
+
+    /// `true` iff the value is one of the instance's.
+    @inline(__always)
+    func value(_ value: Int, isOf instance: Int32) -> Bool {
+        instance >= 0 && value >= valueBases[Int(instance)]
+            && value < valueBases[Int(instance) + 1]
+    }
+
+    /// `true` iff the op is one of the instance's.
+    @inline(__always)
+    func op(_ op: Int, isOf instance: Int32) -> Bool {
+        instance >= 0 && op >= opBases[Int(instance)] && op < opBases[Int(instance) + 1]
     }
 
     /// The iteration in which `operand` is `term`; -1 if it is the same in all, nil if in none.
@@ -80,7 +100,7 @@ extension SymbolicProgram {
     }
 
     func elementwise(
-        _ code: Int32, _ first: Term, _ second: Term, chip: Int, hint: Match
+        _ code: Int32, _ first: Term, _ second: Term, chip: Int, hint: Match, instance: Int32
     ) -> Match? {
         if hint.op >= 0 {
             let record = ops[hint.op]
@@ -93,7 +113,7 @@ extension SymbolicProgram {
             }
         }
         return search(
-            hint: hint.op,
+            hint: hint.op, instance: instance,
             key: SymbolicProgram.searchKey(
                 .elementwise, Int(code), family(first), family(second), chip: chip)
         ) { op in
@@ -107,19 +127,19 @@ extension SymbolicProgram {
 
     /// An op of one operand that acts plane by plane, `transfer` included.
     func planewise(
-        _ kind: OpRecord.Kind, _ code: Int32, _ input: Term, chip: Int, hint: Int
+        _ kind: OpRecord.Kind, _ code: Int32, _ input: Term, chip: Int, hint: Int, instance: Int32
     ) -> (match: Match, plane: Int)? {
-        planewise(kind, code, input, .none, chip: chip, hint: hint)
+        planewise(kind, code, input, .none, chip: chip, hint: hint, instance: instance)
     }
 
     /// An op that acts plane by plane, each plane of the result made of the same of the operands.
     func planewise(
-        _ kind: OpRecord.Kind, _ code: Int32, _ first: Term, _ second: Term, chip: Int, hint: Int
+        _ kind: OpRecord.Kind, _ code: Int32, _ first: Term, _ second: Term, chip: Int, hint: Int, instance: Int32
     ) -> (match: Match, plane: Int)? {
         var plane = 0
         let listed = kind == .lanes ? Int(code) : 0
         let match = search(
-            hint: hint,
+            hint: hint, instance: instance,
             key: SymbolicProgram.searchKey(kind, listed, family(first), 0, chip: chip)
         ) { op in
             let record = ops[op]
@@ -137,11 +157,14 @@ extension SymbolicProgram {
     }
 
     /// Every input in order; the iteration is of no meaning.
-    func transpose(_ inputs: [Term], chip: Int, hint: Int) -> (op: Int, plane: Int)? {
+    func transpose(
+        _ inputs: [Term], chip: Int, hint: Int, instance: Int32
+    ) -> (op: Int, plane: Int)? {
         guard let first = inputs.first else { return nil }
         var plane = 0
         let match = search(
-            hint: hint, key: SymbolicProgram.searchKey(.transpose, 0, family(first), 0, chip: chip)
+            hint: hint, instance: instance,
+            key: SymbolicProgram.searchKey(.transpose, 0, family(first), 0, chip: chip)
         ) { op in
             let record = ops[op]
             guard record.kind == .transpose, Int(record.code) == inputs.count,
@@ -159,12 +182,13 @@ extension SymbolicProgram {
 
     /// A gather from rows that hold table vectors from `rows.first` on; all are compared.
     func gather(
-        _ rows: UnsafeBufferPointer<Term>, _ address: Term, chip: Int, hint: Int
+        _ rows: UnsafeBufferPointer<Term>, _ address: Term, chip: Int, hint: Int, instance: Int32
     ) -> (match: Match, plane: Int)? {
         guard let first = rows.first else { return nil }
         var plane = 0
         let match = search(
-            hint: hint, key: SymbolicProgram.searchKey(.gather, 0, family(first), 0, chip: chip)
+            hint: hint, instance: instance,
+            key: SymbolicProgram.searchKey(.gather, 0, family(first), 0, chip: chip)
         ) { op in
             let record = ops[op]
             guard record.kind == .gather, Int(record.code) == rows.count,
@@ -186,12 +210,13 @@ extension SymbolicProgram {
 
     /// A scatter onto rows that hold the version before its iteration; all are compared.
     func scatter(
-        _ rows: UnsafeBufferPointer<Term>, _ address: Term, _ data: Term, chip: Int, hint: Int
+        _ rows: UnsafeBufferPointer<Term>, _ address: Term, _ data: Term, chip: Int, hint: Int, instance: Int32
     ) -> (match: Match, plane: Int)? {
         guard let first = rows.first else { return nil }
         var plane = 0
         let match = search(
-            hint: hint, key: SymbolicProgram.searchKey(.scatter, 0, family(first), 0, chip: chip)
+            hint: hint, instance: instance,
+            key: SymbolicProgram.searchKey(.scatter, 0, family(first), 0, chip: chip)
         ) { op in
             let record = ops[op]
             guard record.kind == .scatter, Int(record.code) == rows.count,
@@ -233,19 +258,22 @@ extension SymbolicProgram {
     }
 
     /// The word that aligned streams hold, as `type`: planes of one vector, or of a `pack`.
-    func word(_ type: ElementType, _ bytes: ArraySlice<Term>) -> Term? {
+    func word(_ type: ElementType, _ bytes: ArraySlice<Term>, instance: Int32) -> Term? {
         if let word = Term.word(type, bytes) { return word }
         guard let low = bytes.first, low.isOfProgram,
             let candidates = packs[Int32(low.root)]
         else { return nil }
-        for value in candidates
-        where View.code(types[Int(value)]) == View.code(type)
-            && types[Int(value)].byteCount == bytes.count
-        {
-            guard let k = index(of: low, in: Int(value), 0) else { continue }
-            let planes = bytes.enumerated()
-            if planes.allSatisfy({ $1 == term(Int(value), k, $0) }) {
-                return Term(root: Int(value), vector: k, view: View(word: type, plane: 0))
+        for isOwn in [true, false] {
+            for value in candidates
+            where View.code(types[Int(value)]) == View.code(type)
+                && types[Int(value)].byteCount == bytes.count
+                && self.value(Int(value), isOf: instance) == isOwn
+            {
+                guard let k = index(of: low, in: Int(value), 0) else { continue }
+                let planes = bytes.enumerated()
+                if planes.allSatisfy({ $1 == term(Int(value), k, $0) }) {
+                    return Term(root: Int(value), vector: k, view: View(word: type, plane: 0))
+                }
             }
         }
         return nil

@@ -20,6 +20,7 @@ final class SymbolicProgram: Sendable {
     static let word = 4
 
     let program: Program
+    /// Of each instance the number of its first value and op, and those after the last.
     let valueBases: [Int]
     let opBases: [Int]
     // By value.
@@ -56,8 +57,8 @@ final class SymbolicProgram: Sendable {
         var builder = SymbolicProgramBuilder(program)
         builder.build()
         self.program = program
-        valueBases = builder.valueBases
-        opBases = builder.opBases
+        valueBases = builder.valueBases + [builder.types.count]
+        opBases = builder.opBases + [builder.ops.count]
         chips = builder.chips
         types = builder.types
         counts = builder.counts

@@ -22,10 +22,9 @@ struct SymbolicProgramBuilder: TermLookup {
     var candidateHeads: [UInt64: Int32] = [:]
     var candidateNodes: [CandidateNode] = []
     var slotCount = 0
-    /// The first op with a description, by description.
-    private var firstEqual: [[Int]: Int32] = [:]
-    /// The same on one chip.
-    private var firstEqualOnChip: [[Int]: Int32] = [:]
+    /// The first op with a description, and the first on each chip.
+    private var firstEqual = OpIndex()
+    private var firstEqualOnChip = OpIndex()
     /// The first value that is these bytes side by side.
     private var firstPack: [[Int]: Int] = [:]
     private let operationNumbers = SymbolicProgram.operationNumbers
@@ -282,7 +281,8 @@ struct SymbolicProgramBuilder: TermLookup {
     private mutating func share(_ record: inout OpRecord, _ number: Int) {
         let result = Int(record.result)
         let key = description(record)
-        let first = firstEqual[key]
+        let found = firstEqual.find(key, chip: -1, self)
+        let first = found.op
         if record.isMove {
             if record.kind == .elementwise {
                 aliasCopy(result, to: record.a)
@@ -292,22 +292,22 @@ struct SymbolicProgramBuilder: TermLookup {
                     step: Int(record.a.step))
             }
         } else if let first {
-            alias(result, to: Int(ops[Int(first)].result))
+            alias(result, to: Int(ops[first].result))
         } else if record.isConstant {
             setAlias(result, (0..<5).map { entry(result, $0, start: 0, step: 0) })
         }
-        if first == nil { firstEqual[key] = Int32(number) }
-        let onChip = key + [Int(record.chip)]
-        if let other = firstEqualOnChip[onChip] {
-            record.nextEqual = ops[Int(other)].nextEqual
-            ops[Int(other)].nextEqual = Int32(number)
+        if first == nil { firstEqual.insert(number, at: found.slot) }
+        let onChip = firstEqualOnChip.find(key, chip: record.chip, self)
+        if let other = onChip.op {
+            record.nextEqual = ops[other].nextEqual
+            ops[other].nextEqual = Int32(number)
         } else {
-            firstEqualOnChip[onChip] = Int32(number)
+            firstEqualOnChip.insert(number, at: onChip.slot)
         }
     }
 
     /// Equal for ops that make equal vectors, iteration by iteration.
-    private func description(_ record: OpRecord) -> [Int] {
+    fileprivate func description(_ record: OpRecord) -> [Int] {
         let isWord = record.kind == .elementwise
         var key = [
             Int(record.kind.rawValue), Int(record.code), Int(record.count),
@@ -368,4 +368,31 @@ struct SymbolicProgramBuilder: TermLookup {
         let term = term(operand, 0, slot)
         return term.isOfProgram ? UInt64(families[term.root]) : term.raw << 32
     }
+}
+
+/// Ops by description, found by a hash of it and compared in full: a description may be long, so
+/// none is kept.
+private struct OpIndex {
+    private var ops: [UInt64: Int32] = [:]
+
+    /// The op with the description, on `chip` unless that is negative; or where it belongs.
+    func find(
+        _ description: [Int], chip: Int32, _ builder: SymbolicProgramBuilder
+    ) -> (op: Int?, slot: UInt64) {
+        var slot = UInt64(truncatingIfNeeded: chip) &* 0x9e37_79b9_7f4a_7c15
+        for word in description {
+            slot = (slot ^ UInt64(truncatingIfNeeded: word)) &* 0x9e37_79b9_7f4a_7c15
+            slot ^= slot >> 29
+        }
+        while let op = ops[slot] {
+            let record = builder.ops[Int(op)]
+            if chip < 0 || record.chip == chip, builder.description(record) == description {
+                return (Int(op), slot)
+            }
+            slot &+= 1
+        }
+        return (nil, slot)
+    }
+
+    mutating func insert(_ op: Int, at slot: UInt64) { ops[slot] = Int32(op) }
 }

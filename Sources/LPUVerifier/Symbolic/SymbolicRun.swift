@@ -26,6 +26,15 @@ public struct SymbolicResult: Sendable {
 public func symbolicRun(
     machine: Machine, schedule: Schedule, program: Program, threads: Int = 1
 ) -> SymbolicResult {
+    symbolicRun(
+        machine: machine, schedule: schedule, program: program, threads: threads, isShared: false)
+}
+
+/// The same; if `isShared`, a template is run once where that is proved to be enough, which
+/// requires that all laws hold that need no program.
+func symbolicRun(
+    machine: Machine, schedule: Schedule, program: Program, threads: Int, isShared: Bool
+) -> SymbolicResult {
     let flat = SymbolicProgram(program)
     guard flat.families.count < Term.maximumRoots,
         !flat.counts.contains(where: {
@@ -37,6 +46,10 @@ public func symbolicRun(
             + "\(Term.maximumVectors) vectors; the program has more"
         return SymbolicResult(
             violations: [Violation(.provenance, message)], issueCount: 0, iterationCount: 0)
+    }
+    if isShared {
+        var shared = SharedRun(machine, schedule, flat, threads: threads)
+        if let result = shared.result() { return result }
     }
     var run = SymbolicRun(machine, schedule, flat)
     run.run(threads: threads)

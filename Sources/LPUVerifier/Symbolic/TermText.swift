@@ -77,7 +77,7 @@ extension SymbolicProgram {
             let middle = (low + high) / 2
             if valueBases[middle] <= value { low = middle + 1 } else { high = middle }
         }
-        guard low > 0 else { return nil }
+        guard low > 0, low < valueBases.count else { return nil }
         let values = program.templates[program.instances[low - 1].template].values
         let index = value - valueBases[low - 1]
         return values.indices.contains(index) ? values[index] : nil

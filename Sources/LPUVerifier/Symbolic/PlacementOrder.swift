@@ -1,0 +1,71 @@
+import LPUMachine
+import LPUSchedule
+import LPUSupport
+
+/// The placements in an order in which each may be run by itself: on every chip one after another,
+/// and each begins when nothing that an earlier one makes is still to appear.
+struct PlacementOrder {
+    /// Of one chip of a template: its first issue, and when the last thing it makes is there.
+    private struct Extent {
+        var first: Int
+        var settled: Int
+    }
+    private(set) var placements: [Int] = []
+
+    /// nil if there is no such order.
+    /// - Requires: all laws that need no program hold.
+    init?(_ machine: Machine, _ schedule: Schedule) {
+        let extents = schedule.templates.map { template in
+            template.chips.map { Self.extent($0, machine.chip) }
+        }
+        var parts: [[(first: Int, settled: Int)]] = Array(
+            repeating: [], count: machine.chipCount)
+        var starts: [(first: Int, placement: Int)] = []
+        for (index, placement) in schedule.placements.enumerated() {
+            guard Self.hasSoundImage(placement, schedule.templates[placement.template])
+            else { return nil }
+            let start = placement.start.index
+            for (place, chip) in placement.chips.enumerated() {
+                guard let extent = extents[placement.template][place] else { continue }
+                parts[chip.index].append((start + extent.first, start + extent.settled))
+            }
+            let first = extents[placement.template].compactMap { $0?.first }.min() ?? 0
+            starts.append((start + first, index))
+        }
+        for chip in parts.indices {
+            let inOrder = parts[chip].sorted { $0 < $1 }
+            for (before, after) in zip(inOrder, inOrder.dropFirst())
+            where before.settled > after.first {
+                return nil
+            }
+        }
+        placements = starts.sorted { $0 < $1 }.map(\.placement)
+    }
+
+    /// Law 4 looks at rows of the image only while they are live: they must be, for a cycle.
+    private static func hasSoundImage(
+        _ placement: Placement, _ template: ScheduleTemplate
+    ) -> Bool {
+        template.chips.allSatisfy { program in
+            program.allocations.allSatisfy {
+                !$0.isImage || placement.start.index + $0.live.upperBound.index > 0
+            }
+        }
+    }
+
+    private static func extent(_ program: ChipProgram, _ chip: Chip) -> Extent? {
+        var extent: Extent?
+        for burst in program.bursts {
+            var latency = 0
+            Production.forEach(of: burst.instruction, on: chip) {
+                latency = max(latency, $0.latency)
+            }
+            if case .memory = burst.instruction { latency = max(latency, chip.writeToRead) }
+            let settled = burst.lastIssue.index + latency
+            extent = Extent(
+                first: min(extent?.first ?? Int.max, burst.start.index),
+                settled: max(extent?.settled ?? settled, settled))
+        }
+        return extent
+    }
+}
