@@ -154,13 +154,16 @@ final class Placer {
     /// and what keeps the sends of two placements on one link apart.
     /// - Complexity: O(issues); keep the result.
     func lengths() -> [Int] {
-        let margin = machine.topology.axes.map(\.interval).map {
-            $0.numerator - ($0.denominator - 1) * ($0.numerator / $0.denominator)
-        }.max() ?? 0
-        return tables.enumerated().map { place, table in
+        let margins = machine.topology.axes.map { axis -> Int in
+            let (whole, parts) = (axis.interval.numerator, axis.interval.denominator)
+            return whole - (parts - 1) * (whole / parts)
+        }
+        let margin = margins.max() ?? 0
+        return tables.enumerated().map { place, table -> Int in
             let links = place * chip.linkCount..<(place + 1) * chip.linkCount
             let sends = linkHistory[links].contains { !$0.sends.isEmpty }
-            return (table.issues.lazy.map(\.last).max() ?? -1) + 1 + (sends ? margin : 0)
+            let last = table.issues.lazy.map(\.last).max() ?? -1
+            return last + 1 + (sends ? margin : 0)
         }
     }
 
