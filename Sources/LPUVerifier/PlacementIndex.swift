@@ -95,7 +95,8 @@ extension PlacementIndex {
                     valueBase: placement.valueBase - values, isRelative: isRelative)
             }
             if let found = first[key] {
-                return Representative(chip: found, delay: start - (isRelative ? origin(found).start : 0))
+                return Representative(
+                    chip: found, delay: start - (isRelative ? origin(found).start : 0))
             }
             first[key] = chip
             return Representative(chip: chip, delay: 0)

@@ -6,7 +6,7 @@ import LPUSupport
 /// The judge: decides from the execution contract alone whether a schedule is lawful. It trusts
 /// no producer and takes every derived field for a claim.
 public struct Verifier: Sendable {
-    /// Share nothing between chips that are equal; the certificate is the same.
+    /// Share nothing between chips and placements that are equal; the verdict is the same.
     public var exhaustive: Bool
     /// Threads to work in; the verdict is the same for any number.
     public var threads: Int
@@ -24,7 +24,7 @@ public struct Verifier: Sendable {
     /// Judges laws 1-5, 7-11 and 14, which need no dataflow program, for every issue on every chip.
     /// - Requires: the machine has no problems of its own.
     /// - Complexity: O(b log b) a chip in its bursts b, and O(issues) of MXM, links and of ALU
-    ///   chains that change their shape; equal chips count once unless `exhaustive`.
+    ///   chains that change their shape; chips that are equal but later count once unless `exhaustive`.
     public func verify(machine: Machine, schedule: Schedule) -> Verdict {
         Verdict(schedule: schedule, reports: structuralReports(machine, schedule))
     }
@@ -32,7 +32,8 @@ public struct Verifier: Sendable {
     /// Judges laws 1-14: those above, and by a symbolic run that the schedule does what `program`
     /// says. The program's digest is a claim of the schedule.
     /// - Requires: the machine has no problems of its own, and the program is legal.
-    /// - Complexity: as above, and O(issues + chips * cycles in use).
+    /// - Complexity: as above, and O(issues + chips * cycles in use); equal placements count once,
+    ///   and their values and rows that change each time, unless `exhaustive`.
     public func verify(machine: Machine, schedule: Schedule, program: Program) -> Verdict {
         var reports = structuralReports(machine, schedule)
         let digest = program.digest

@@ -23,7 +23,7 @@ struct Verify: ParsableCommand {
     @Option(help: "The machine of a schedule file: a preset or a machine file.")
     var machine: String?
 
-    @Flag(help: "Judge every chip by itself, equal ones too.")
+    @Flag(help: "Judge every chip and layer by itself, equal ones too.")
     var exhaustive = false
 
     @Option(help: "Form of what is printed.")

@@ -8,7 +8,6 @@ enum SRAMCapacity: ChipLaw {
     static let law = Law.sramCapacity
 
     static func judge(_ timeline: ChipTimeline, _ report: inout LawReport) {
-        let chip = timeline.chip
         for allocation in timeline.allocations {
             guard let problem = timeline.problem(allocation) else { continue }
             report.add(

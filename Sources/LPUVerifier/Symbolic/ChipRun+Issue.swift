@@ -82,7 +82,8 @@ extension ChipRun {
         let hint = burst.pointee.match.op
         guard
             let (match, plane) = program.planewise(
-                kind, code, first, second, chip: id.index, hint: hint, instance: burst.pointee.instance)
+                kind, code, first, second, chip: id.index, hint: hint,
+                instance: burst.pointee.instance)
         else {
             if moves { return first }
             report(.provenance, queue, t, program.complaint(kind, hint, [first, second]))
@@ -104,7 +105,10 @@ extension ChipRun {
             !terms.contains(.reported)
         else { return emit(failed, to, queue, at) }
         let hint = burst.pointee.match.op
-        guard let (op, plane) = program.transpose(terms, chip: id.index, hint: hint, instance: burst.pointee.instance) else {
+        guard
+            let (op, plane) = program.transpose(
+                terms, chip: id.index, hint: hint, instance: burst.pointee.instance)
+        else {
             report(.provenance, queue, t, program.complaint(.transpose, hint, terms))
             return emit(failed, to, queue, at)
         }

@@ -216,7 +216,8 @@ extension ChipRun {
         if tile.low.contains(.reported) || tile.high.contains(.reported) { return wrong }
         let hint = burst.pointee.match.op
         if let match = program.matmul(
-            product, tile, before, exact: exact, chip: id.index, hint: hint, instance: burst.pointee.instance)
+            product, tile, before, exact: exact, chip: id.index, hint: hint,
+            instance: burst.pointee.instance)
         {
             burst.pointee.match = match
             return PlaneState.Sum(

@@ -121,7 +121,8 @@ extension ChipRun {
         if address == .reported || terms.contains(.reported) { return .reported }
         let hint = burst.pointee.match.op
         guard
-            let (match, plane) = program.gather(terms, address, chip: id.index, hint: hint, instance: burst.pointee.instance)
+            let (match, plane) = program.gather(
+                terms, address, chip: id.index, hint: hint, instance: burst.pointee.instance)
         else {
             report(
                 .provenance, queue, t, program.complaint(.gather, hint, [terms[0], address]))
@@ -158,7 +159,8 @@ extension ChipRun {
         }
         let hint = burst.pointee.match.op
         guard
-            let (match, plane) = program.scatter(terms, address, data, chip: id.index, hint: hint, instance: burst.pointee.instance)
+            let (match, plane) = program.scatter(
+                terms, address, data, chip: id.index, hint: hint, instance: burst.pointee.instance)
         else {
             report(
                 .provenance, queue, t,
@@ -189,7 +191,7 @@ extension ChipRun {
                 ? nil
                 : program.elementwise(
                     code, first, second, chip: id.index, hint: burst.pointee.match,
-                        instance: burst.pointee.instance)
+                    instance: burst.pointee.instance)
             if let match {
                 burst.pointee.match = Match(op: match.op, iteration: match.iteration + 1)
                 mark(match, planes: 1, burst, t)

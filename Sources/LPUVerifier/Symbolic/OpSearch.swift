@@ -134,7 +134,8 @@ extension SymbolicProgram {
 
     /// An op that acts plane by plane, each plane of the result made of the same of the operands.
     func planewise(
-        _ kind: OpRecord.Kind, _ code: Int32, _ first: Term, _ second: Term, chip: Int, hint: Int, instance: Int32
+        _ kind: OpRecord.Kind, _ code: Int32, _ first: Term, _ second: Term, chip: Int, hint: Int,
+        instance: Int32
     ) -> (match: Match, plane: Int)? {
         var plane = 0
         let listed = kind == .lanes ? Int(code) : 0
@@ -210,7 +211,8 @@ extension SymbolicProgram {
 
     /// A scatter onto rows that hold the version before its iteration; all are compared.
     func scatter(
-        _ rows: UnsafeBufferPointer<Term>, _ address: Term, _ data: Term, chip: Int, hint: Int, instance: Int32
+        _ rows: UnsafeBufferPointer<Term>, _ address: Term, _ data: Term, chip: Int, hint: Int,
+        instance: Int32
     ) -> (match: Match, plane: Int)? {
         guard let first = rows.first else { return nil }
         var plane = 0

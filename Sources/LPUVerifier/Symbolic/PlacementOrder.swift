@@ -18,28 +18,40 @@ struct PlacementOrder {
         let extents = schedule.templates.map { template in
             template.chips.map { Self.extent($0, machine.chip) }
         }
-        var parts: [[(first: Int, settled: Int)]] = Array(
+        var parts: [[(first: Int, settled: Int, placement: Int)]] = Array(
             repeating: [], count: machine.chipCount)
-        var starts: [(first: Int, placement: Int)] = []
+        var starts: [Int] = []
         for (index, placement) in schedule.placements.enumerated() {
             guard Self.hasSoundImage(placement, schedule.templates[placement.template])
             else { return nil }
             let start = placement.start.index
             for (place, chip) in placement.chips.enumerated() {
                 guard let extent = extents[placement.template][place] else { continue }
-                parts[chip.index].append((start + extent.first, start + extent.settled))
+                parts[chip.index].append((start + extent.first, start + extent.settled, index))
             }
-            let first = extents[placement.template].compactMap { $0?.first }.min() ?? 0
-            starts.append((start + first, index))
+            starts.append(start + (extents[placement.template].compactMap { $0?.first }.min() ?? 0))
         }
+        // Of each placement those that must come later, and how many it waits for.
+        var later: [[Int]] = starts.map { _ in [] }
+        var waits = starts.map { _ in 0 }
         for chip in parts.indices {
             let inOrder = parts[chip].sorted { $0 < $1 }
-            for (before, after) in zip(inOrder, inOrder.dropFirst())
-            where before.settled > after.first {
-                return nil
+            for (before, after) in zip(inOrder, inOrder.dropFirst()) {
+                guard before.settled <= after.first else { return nil }
+                later[before.placement].append(after.placement)
+                waits[after.placement] += 1
             }
         }
-        placements = starts.sorted { $0 < $1 }.map(\.placement)
+        var ready = starts.indices.filter { waits[$0] == 0 }
+        while let next = ready.min(by: { (starts[$0], $0) < (starts[$1], $1) }) {
+            ready.removeAll { $0 == next }
+            placements.append(next)
+            for other in later[next] {
+                waits[other] -= 1
+                if waits[other] == 0 { ready.append(other) }
+            }
+        }
+        guard placements.count == starts.count else { return nil }
     }
 
     /// Law 4 looks at rows of the image only while they are live: they must be, for a cycle.

@@ -23,6 +23,8 @@ struct SharedRun {
     private let hasHostPort: [Bool]
     private var placementsToCome: [Int]
     private var issueCount = 0
+    /// Placements that were run, by the template's number.
+    private(set) var runs: [Int] = []
 
     /// - Requires: all laws that need no program hold.
     init(
@@ -51,7 +53,9 @@ struct SharedRun {
         guard let order = PlacementOrder(machine, schedule)?.placements else { return nil }
         for index in order {
             placementsToCome[schedule.placements[index].template] -= 1
-            if !isKnown(index) && !run(index) { return nil }
+            if isKnown(index) { continue }
+            runs.append(schedule.placements[index].template)
+            if !run(index) { return nil }
         }
         guard coverage.violations().isEmpty else { return nil }
         return SymbolicResult(

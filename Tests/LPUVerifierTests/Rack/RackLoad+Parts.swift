@@ -16,7 +16,9 @@ extension RackLoad {
             let register = chip.register(ofSlice: slice, in: target)
             let at = cycle + chip.edge - side.sign * register
             let row = RowAddress(bank: 0, row: activationRow + j)
-            part.at(at, .memory(target, slice: slice), .memory(.none, .write(row, stream)), place: place)
+            part.at(
+                at, .memory(target, slice: slice), .memory(.none, .write(row, stream)), place: place
+            )
             part.hold(value, target, slice, row, from: at, place: place)
         }
     }
@@ -61,7 +63,8 @@ extension RackLoad {
                 let side = chip.hemisphere(of: link)
                 let read = 10 + 120 * j
                 let stream = Stream(side.outward, 8)
-                part.at(read, .memory(side, slice: 0), .memory(.read(row, stream), .none), place: place)
+                part.at(
+                    read, .memory(side, slice: 0), .memory(.read(row, stream), .none), place: place)
                 for (target, slice) in Self.planes {
                     part.hold(x, target, slice, row, to: read + 1, place: place)
                 }
@@ -259,4 +262,3 @@ extension RackLoad {
             from: place, to: target, &part)
     }
 }
-
