@@ -19,7 +19,7 @@ extension Placer {
         guard
             let stream = atEdge(
                 use, k, bundle, &attempt, register: edge, cycle: cycle,
-                direction: plane.hemisphere.outward)
+                direction: plane.hemisphere.outward, groups: activationGroups(of: plane, type))
         else { return false }
         multiply(plane, activation: stream, type: type, place: bundle.chip, at: cycle, op: op)
         attempt.emissions[k] = [
@@ -33,7 +33,7 @@ extension Placer {
     /// An operand as it passes the edge register: from the bundle, or read for it.
     func atEdge(
         _ use: Use, _ k: Int, _ bundle: Bundle, _ attempt: inout Attempt, register: Int,
-        cycle: Int, direction: Direction
+        cycle: Int, direction: Direction, groups: [Int]
     ) -> Stream? {
         if let p = bundle.ops[..<k].lastIndex(where: { template.ops[$0].result == use.value }) {
             guard template.ops[bundle.ops[p]].kind.isElementwise else {
@@ -55,7 +55,7 @@ extension Placer {
         }
         let stream = deliver(
             use.value, vector, type: template.values[use.value.index].type, to: register,
-            at: cycle, direction: direction, groups: allGroups, op: bundle.ops[k])
+            at: cycle, direction: direction, groups: groups, op: bundle.ops[k])
         if let stream {
             attempt.deliveries.append(
                 Delivery(
@@ -87,7 +87,7 @@ extension Placer {
             guard
                 let stream = atEdge(
                     use, k, bundle, &attempt, register: edge, cycle: cycle,
-                    direction: side.outward)
+                    direction: side.outward, groups: allGroups)
             else { return false }
             inputs.append(stream)
         }

@@ -50,6 +50,14 @@ extension Placer {
             && !state.matmuls.contains { abs($0 - cycle) < cadence }
     }
 
+    /// Streams for an activation: byte planes take one of their own, between two of their tiles, so
+    /// that the tiles of the side's other planes pass without a gap.
+    func activationGroups(of plane: PlaneChoice, _ type: ElementType) -> [Int] {
+        guard type != .fp16 else { return allGroups }
+        let own = chip.weightStreamsPerPlane / chip.streamsPerGroup
+        return Array(plane.plane * own..<(plane.plane + 1) * own)
+    }
+
     /// Issues the matmul; its accumulate follows when the emission's stream is known.
     func multiply(
         _ plane: PlaneChoice, activation: Stream, type: ElementType, place: Int, at cycle: Int,
@@ -104,7 +112,8 @@ extension Placer {
             guard canMultiply(plane, type: type, place: place, at: cycle),
                 let stream = deliver(
                     use.value, use.vector(i), type: type, to: edge, at: cycle,
-                    direction: plane.hemisphere.outward, groups: allGroups, op: op)
+                    direction: plane.hemisphere.outward,
+                    groups: activationGroups(of: plane, type), op: op)
             else { return false }
             multiply(plane, activation: stream, type: type, place: place, at: cycle, op: op)
             accumulate(

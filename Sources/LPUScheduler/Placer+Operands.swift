@@ -172,10 +172,24 @@ extension Placer {
     }
 
     /// Groups of neighbouring scratch slices for a vector, the best first: none that a co-operand
-    /// of a consumer rests in, since two reads of one slice in one cycle are impossible.
+    /// of a consumer rests in, since two reads of one slice in one cycle are impossible. Where
+    /// co-operands rest in all of them, any: the vector needs a second copy.
     func homes(of value: ValueID, _ vector: Int, planes: Int, sides: [Hemisphere]) -> [[QueueID]] {
-        let place = template.values[value.index].chip
         let taken = coOperandSlices(value, vector)
+        let free = homes(of: value, planes: planes, sides: sides, avoiding: taken)
+        return free.isEmpty ? homes(of: value, planes: planes, sides: sides, avoiding: []) : free
+    }
+
+    /// `true` iff every home of the vector holds a co-operand of a consumer.
+    func isCrowded(_ value: ValueID, _ vector: Int, planes: Int) -> Bool {
+        let taken = coOperandSlices(value, vector)
+        return !taken.isEmpty
+            && homes(of: value, planes: planes, sides: Hemisphere.allCases, avoiding: taken).isEmpty
+    }
+
+    private func homes(
+        of value: ValueID, planes: Int, sides: [Hemisphere], avoiding taken: [QueueID]
+    ) -> [[QueueID]] {
         let sides = isPiece(value) && sides.contains(.west) ? [.west] : sides
         var result: [[QueueID]] = []
         let width = planes == 3 ? 4 : planes
