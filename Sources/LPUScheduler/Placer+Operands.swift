@@ -139,20 +139,23 @@ extension Placer {
             let (v, i, _) = resolve(value, vector, plane)
             guard isImage(v), copies[vectorBase[v.index] + i].isEmpty
             else { continue }
-            let place = template.values[v.index].chip
-            let planes = template.values[v.index].type.byteCount
-            for home in homes(of: v, i, planes: planes, sides: Hemisphere.allCases) {
-                let bank = rotor % chip.banksPerSlice
-                guard home.allSatisfy({ srams[place].freeRows($0, bank: bank) > 0 }) else {
-                    continue
-                }
-                let slot = slot(of: v, isVector: true)
-                let rows = home.map { srams[place].takeRow($0, bank: bank, slot: slot) }
-                copies[vectorBase[v.index] + i].append(Copy(planes: rows, ready: 0))
-                break
-            }
-            if copies[vectorBase[v.index] + i].isEmpty { throw full(place, v) }
+            try placeImage(v, i, sides: Hemisphere.allCases)
         }
+    }
+
+    /// Gives an image vector a row, or a further one, on one of the sides.
+    func placeImage(_ value: ValueID, _ vector: Int, sides: [Hemisphere]) throws(Infeasibility) {
+        let place = template.values[value.index].chip
+        let planes = template.values[value.index].type.byteCount
+        for home in homes(of: value, vector, planes: planes, sides: sides) {
+            let bank = rotor % chip.banksPerSlice
+            guard home.allSatisfy({ srams[place].freeRows($0, bank: bank) > 0 }) else { continue }
+            let slot = slot(of: value, isVector: true)
+            let rows = home.map { srams[place].takeRow($0, bank: bank, slot: slot) }
+            copies[vectorBase[value.index] + vector].append(Copy(planes: rows, ready: 0))
+            return
+        }
+        throw full(place, value)
     }
 
     func full(_ place: Int, _ value: ValueID) -> Infeasibility {
