@@ -5,20 +5,26 @@ import LPUNumerics
 import LPUPlanning
 import LPUSupport
 
-/// One query head on its way through attention.
-private struct QueryHead {
-    /// Terms in the cache's type, zero outside the head's lanes.
-    var masked: [ValueID]
-    /// Score of the current token, in every lane.
-    var current: ValueID
+/// A set's keys and values of the token, and its caches.
+private struct SetValues {
+    var key: ValueID
+    var value: ValueID
+    var cache: Cache
 }
 
-/// A head's caches: 16 regions each, one a slice that feeds a plane.
-private struct Cache {
-    var keys: [ValueID]
-    /// The open block of 320 tokens, and all blocks transposed.
-    var openValues: [ValueID]
-    var values: [ValueID]
+/// Scores of a group's heads: of the token itself, and a block of cached tokens each.
+private struct Scores {
+    /// In every lane.
+    var current: ValueID
+    var blocks: [ValueID]
+    /// Their greatest in each lane.
+    var best: ValueID
+}
+
+/// exp(score - maximum), of the token itself in every lane and of the cached ones in terms.
+private struct Weights {
+    var current: ValueID
+    var blocks: [[ValueID]]
 }
 
 extension DecoderLowering {
@@ -39,228 +45,234 @@ extension DecoderLowering {
     ) -> [ValueID] {
         let heads = heads[place]
         guard !heads.sets.isEmpty else { return [] }
-        let name = "layer"
         let input = attentionInput(x, on: place)
-        let keyFactor = plan.kvType == .fp8 ? Scale.keys(dimension: heads.dimension) : 1
-        let queryFactor = 1 / (Float(heads.dimension).squareRoot() * keyFactor)
-        let keyTurn = turn(input, "k", "\(name).k", factor: keyFactor)
-        // Without norms of their own, keys and queries are turned alike.
-        let queryTurn =
-            model.hasQueryKeyNorm ? turn(input, "q", "\(name).q", factor: queryFactor) : keyTurn
+        let (queries, sets) = lowerProjections(input)
         var mixed: [[ValueID]] = []
         var columns: [IndexMap] = []
+        var outputs: [[HeadGroup.Head: Use]] = heads.sets.map { _ in [:] }
+        for (number, group) in headGroups(on: place).enumerated() {
+            let output = attend(
+                queries[group.set], sets[group.set], group, shared[place].groups[number],
+                "layer.group\(number)")
+            for (i, head) in group.heads.enumerated() {
+                outputs[group.set][head] = output.at(i)
+            }
+        }
         for set in heads.sets.indices {
-            let label = heads.sets.count == 1 ? name : "\(name).set\(set)"
-            let cache = makeCache(label, set, on: place)
+            let (vectors, rows) = mix(outputs[set], set: set, on: place)
+            mixed += vectors
+            columns += rows
+        }
+        let weights = linear(
+            "layer.o", tensor: input.prefix + "o_proj.weight", rows: hiddenColumns,
+            columns: columns, inputFactor: Scale.attention, on: place)
+        let sums = partialSums(
+            LinearInput(terms: mixed), weights, residual: residual, "layer.attended")
+        // The planes are idle while the sums are on their way.
+        for set in heads.sets.indices {
+            append(sets[set].key, sets[set].value, sets[set].cache, set: set, label(set, heads))
+        }
+        return sums
+    }
+
+    private func label(_ set: Int, _ heads: HeadLayout) -> String {
+        heads.sets.count == 1 ? "layer" : "layer.set\(set)"
+    }
+
+    /// For each set its query vectors, keys and values.
+    private mutating func lowerProjections(
+        _ input: AttentionInput
+    ) -> (queries: [[ValueID]], sets: [SetValues]) {
+        let heads = heads[input.place]
+        let keyFactor = plan.kvType == .fp8 ? Scale.keys(dimension: heads.dimension) : 1
+        let queryFactor = 1 / (Float(heads.dimension).squareRoot() * keyFactor)
+        let keyTurn = turn(input, "k", "layer.k", factor: keyFactor)
+        // Without norms of their own, keys and queries are turned alike.
+        let queryTurn =
+            model.hasQueryKeyNorm ? turn(input, "q", "layer.q", factor: queryFactor) : keyTurn
+        var queries: [[ValueID]] = []
+        var sets: [SetValues] = []
+        for set in heads.sets.indices {
+            let label = label(set, heads)
             let keyHeads = heads.sets[set].map { Optional($0.head) }
+            let key = cached(
+                projectRotated(input, "k", "\(label).k", keyHeads, keyTurn, factor: keyFactor),
+                "\(label).newKey")
+            queries.append(
+                (0..<heads.queryVectors(set)).map { j in
+                    let queries = heads.sets[set].map {
+                        j < $0.queries.count ? $0.queries[j] : nil
+                    }
+                    return projectRotated(
+                        input, "q", "\(label).q\(j)", queries, queryTurn, factor: queryFactor)
+                })
             let value = cached(
                 project(input, "v", "\(label).v", plainRows(keyHeads)), "\(label).newValue")
-            let key = cached(
-                projectRotated(
-                    input, "k", "\(label).k", keyHeads, keyTurn, factor: keyFactor),
-                "\(label).newKey")
-            for j in 0..<heads.queryVectors(set) {
-                let queries = heads.sets[set].map {
-                    j < $0.queries.count ? $0.queries[j] : nil
-                }
-                let query = projectRotated(
-                    input, "q", "\(label).q\(j)", queries, queryTurn, factor: queryFactor)
-                mixed.append(
-                    attend(
-                        query, key, value, cache, set: set, queries: queries,
-                        "\(label).q\(j)"))
-                columns.append(plainRows(queries))
-            }
-            append(key, value, cache, set: set, label)
+            let cache = makeCache(label, set, on: input.place)
+            sets.append(SetValues(key: key, value: value, cache: cache))
         }
-        let output = linear(
-            "\(name).o", tensor: input.prefix + "o_proj.weight", rows: hiddenColumns,
-            columns: columns, inputFactor: Scale.attention, on: place)
-        return partialSums(
-            LinearInput(terms: mixed), output, residual: residual, "\(name).attended")
+        return (queries, sets)
     }
 
     // MARK: Attention
 
-    /// The attention output of the set's heads of query vector j, as terms in the weights' type, in
-    /// the heads' lanes.
+    /// The outputs of a group's heads, each in the lanes of its KV head.
     private mutating func attend(
-        _ query: ValueID, _ key: ValueID, _ value: ValueID, _ cache: Cache, set: Int,
-        queries: [Int?], _ label: String
-    ) -> [ValueID] {
-        var outputs: [ValueID] = []
-        for g in queries.indices where queries[g] != nil {
-            let head = "\(label).h\(g)"
-            let query = maskedQuery(query, key, g: g, head)
-            let scores = scores(query, cache, set, head)
-            var best = query.current
-            for score in scores {
-                best = builder.elementwise(.max, best.at(), score.at(), name: "\(head).best")
-            }
-            let maximum = shift(maximumOverLanes(best, "\(head).maximum"), head)
-            let weights = scores.map { score in
-                chained { l -> [ValueID] in
-                    let rest = l.builder.elementwise(.subtract, score.at(), maximum.at())
-                    let weight = l.builder.elementwise(.exp, rest.at())
-                    return l.terms(of: weight, l.plan.kvType, "\(head).p")
+        _ queries: [ValueID], _ values: SetValues, _ group: HeadGroup,
+        _ constants: GroupConstants, _ name: String
+    ) -> ValueID {
+        let scores = scores(queries, values, group, constants, name)
+        let maximum = maximumOverLanes(scores.best, group, constants.packing, "\(name).maximum")
+        let weights = Weights(
+            current: chained { l in
+                let rest = l.builder.elementwise(.subtract, Use(scores.current), Use(maximum))
+                return l.builder.elementwise(.exp, Use(rest), name: "\(name).pCurrent")
+            },
+            blocks: scores.blocks.map { score in
+                chained { l in
+                    let rest = l.builder.elementwise(.subtract, Use(score), Use(maximum))
+                    let weight = l.builder.elementwise(.exp, Use(rest))
+                    return l.terms(of: Use(weight), l.plan.kvType, "\(name).p")
                 }
-            }
-            let current = chained { l -> ValueID in
-                let rest = l.builder.elementwise(.subtract, query.current.at(), maximum.at())
-                return l.builder.elementwise(.exp, rest.at(), name: "\(head).pCurrent")
-            }
-            outputs.append(
-                mix(weights, current, value, cache, set: set, g: g, head))
-        }
-        return chained { l in
-            var sum = outputs[0]
-            for output in outputs.dropFirst() {
-                sum = l.builder.elementwise(.add, sum.at(), output.at())
-            }
-            return l.terms(of: sum, l.plan.weightType, "\(label).mixed")
-        }
+            })
+        return weighted(weights, values, group, constants, name)
     }
 
-    /// What scores are subtracted: the maximum, or so much less that fp8 weights are large.
-    private mutating func shift(_ maximum: ValueID, _ head: String) -> ValueID {
-        guard plan.kvType == .fp8 else { return maximum }
-        return builder.elementwise(
-            .subtract, maximum.at(), Scale.probabilityLogarithm,
-            name: "\(head).maximum.shifted")
-    }
-
-    /// A key or value as the cache will keep it: the token attends to itself as others will to it.
-    private mutating func cached(_ value: ValueID, _ name: String) -> ValueID {
-        builder.elementwise(plan.kvType == .fp8 ? .toFP8 : .toFP16, value.at(), name: name)
-    }
-
-    private mutating func maskedQuery(
-        _ query: ValueID, _ key: ValueID, g: Int, _ head: String
-    ) -> QueryHead {
-        let place = builder[query].chip
-        let mask = shared[place].headMasks[g]
-        let masked = chained { l -> [ValueID] in
-            let mine = l.builder.elementwise(.mask, query.at(), mask.at())
-            return l.terms(of: mine, l.plan.kvType, "\(head).masked")
+    /// Scores, block by block, so that all heads pass each tile of keys while it is installed; at
+    /// most -60000 where there is no token.
+    private mutating func scores(
+        _ queries: [ValueID], _ values: SetValues, _ group: HeadGroup,
+        _ constants: GroupConstants, _ name: String
+    ) -> Scores {
+        let place = builder[values.key].chip
+        let query = chained { l -> ValueID in
+            var all = l.builder.elementwise(
+                .mask, queries[0].at(), Use(constants.selectors[0]), name: "\(name).query")
+            for j in 1..<constants.selectors.count {
+                let other = l.builder.elementwise(
+                    .mask, queries[j].at(), Use(constants.selectors[j]))
+                all = l.builder.elementwise(.or, Use(all), Use(other), name: "\(name).query")
+            }
+            return all
         }
+        let terms = chained { l in l.terms(of: Use(query), l.plan.kvType, "\(name).query") }
         // The products in two fp16 terms: large scores must not lose their last bits.
         let (high, low) = chained { l -> (ValueID, ValueID) in
-            let product = l.builder.elementwise(.multiply, query.at(), key.at())
-            let mine = l.builder.elementwise(.mask, product.at(), mask.at())
-            let high = l.builder.elementwise(.toFP16, mine.at())
-            let rest = l.builder.elementwise(.subtract, mine.at(), high.at())
-            return (high, l.builder.elementwise(.toFP16, rest.at()))
+            let product = l.builder.elementwise(.multiply, Use(query), values.key.at())
+            let high = l.builder.elementwise(.toFP16, Use(product))
+            let rest = l.builder.elementwise(.subtract, Use(product), Use(high))
+            return (high, l.builder.elementwise(.toFP16, Use(rest)))
         }
         let ones = Tile([Use(shared[place].ones)], count: lanes)
         let current = builder.matmul(
-            [MatmulTerm(high.at(), ones), MatmulTerm(low.at(), ones)], count: 1,
-            name: "\(head).current")
-        return QueryHead(masked: masked, current: current)
-    }
-
-    /// Scores of the cached tokens, a block of 320 each; at most -60000 where there is none.
-    private mutating func scores(
-        _ query: QueryHead, _ cache: Cache, _ set: Int, _ head: String
-    ) -> [ValueID] {
-        let place = builder[query.current].chip
-        return (0..<blockCount).map { block in
+            [MatmulTerm(Use(high), ones), MatmulTerm(Use(low), ones)], name: "\(name).current")
+        // Two running maxima, so that neither waits for the last one to rest.
+        var best = [current, current]
+        var blocks: [ValueID] = []
+        for block in 0..<blockCount {
             let tokens = min(lanes, (plan.context - block * lanes + 15) / 16 * 16)
             let rows = lanes / chip.weightStreamsPerPlane
             let tile = Tile(
-                cache.keys.map { Use($0, start: block * rows) }, count: tokens)
-            return chained { l in
-                let score = l.builder.matmul(
-                    query.masked.map { MatmulTerm($0.at(), tile) }, count: 1)
-                return l.builder.elementwise(
-                    .min, score.at(), l.shared[place].bounds[block].at(), name: "\(head).scores")
+                values.cache.keys.map { Use($0, start: block * rows) }, count: tokens)
+            chained { l in
+                let score = l.builder.matmul(terms.map { MatmulTerm(Use($0), tile) })
+                let bounded = l.builder.elementwise(
+                    .min, Use(score), l.shared[place].bounds[block].at(), name: "\(name).scores")
+                best[block % 2] = l.builder.elementwise(
+                    .max, Use(best[block % 2]), Use(bounded), name: "\(name).best")
+                blocks.append(bounded)
             }
         }
+        if blockCount > 1 {
+            best[0] = builder.elementwise(
+                .max, Use(best[0]), Use(best[1]), name: "\(name).best")
+        }
+        return Scores(current: current, blocks: blocks, best: best[0])
     }
 
-    /// (sum of p v) / (sum of p) in the lanes of the head.
-    private mutating func mix(
-        _ weights: [[ValueID]], _ current: ValueID, _ value: ValueID, _ cache: Cache, set: Int,
-        g: Int, _ head: String
+    /// (sum of p v) / (sum of p) in the lanes of each head.
+    private mutating func weighted(
+        _ weights: Weights, _ values: SetValues, _ group: HeadGroup, _ constants: GroupConstants,
+        _ name: String
     ) -> ValueID {
-        let place = builder[current].chip
-        let heads = heads[place]
+        let place = builder[values.key].chip
         let ones = Tile([Use(shared[place].byteOnes ?? shared[place].ones)], count: lanes)
         let share = chained { l -> ValueID in
             let cached = l.builder.matmul(
-                weights.joined().map { MatmulTerm($0.at(), ones) }, count: 1)
-            let total = l.builder.elementwise(.add, cached.at(), current.at())
-            let root = l.builder.elementwise(.rsqrt, total.at())
-            let inverse = l.builder.elementwise(.multiply, root.at(), root.at())
-            return l.builder.elementwise(
-                .mask, inverse.at(), l.shared[place].headMasks[g].at(), name: "\(head).share")
+                weights.blocks.joined().map { MatmulTerm(Use($0), ones) })
+            let total = l.builder.elementwise(.add, Use(cached), Use(weights.current))
+            let root = l.builder.elementwise(.rsqrt, Use(total))
+            let inverse = l.builder.elementwise(.multiply, Use(root), Use(root))
+            guard let lanes = constants.headLanes else { return inverse }
+            return l.builder.elementwise(.mask, Use(inverse), Use(lanes), name: "\(name).share")
         }
-        let rows = heads.rows(set) / chip.weightStreamsPerPlane
-        let terms = weights.enumerated().flatMap { block, terms in
-            let tile = Tile(
-                cache.values.map { Use($0, start: block * rows) }, count: heads.rows(set))
-            return terms.map { MatmulTerm($0.at(), tile) }
+        let own = builder.elementwise(.multiply, Use(weights.current), values.value.at())
+        let count = heads[place].rows(group.set)
+        let rows = count / chip.weightStreamsPerPlane
+        func sum(_ blocks: StrideTo<Int>, _ l: inout Self) -> ValueID {
+            l.builder.matmul(
+                blocks.flatMap { block in
+                    let tile = Tile(
+                        values.cache.values.map { Use($0, start: block * rows) }, count: count)
+                    return weights.blocks[block].map { MatmulTerm(Use($0), tile) }
+                })
+        }
+        // Two sums, on two planes.
+        var rest = own
+        if blockCount > 1 {
+            rest = chained { l in
+                let odd = sum(stride(from: 1, to: l.blockCount, by: 2), &l)
+                return l.builder.elementwise(.add, Use(odd), Use(own))
+            }
         }
         return chained { l in
-            let cached = l.builder.matmul(terms, count: 1)
-            let own = l.builder.elementwise(.multiply, current.at(), value.at())
-            let sum = l.builder.elementwise(.add, cached.at(), own.at())
-            return l.builder.elementwise(
-                .multiply, sum.at(), share.at(), name: "\(head).output")
+            let even = sum(stride(from: 0, to: l.blockCount, by: 2), &l)
+            let all = l.builder.elementwise(.add, Use(even), Use(rest))
+            return l.builder.elementwise(.multiply, Use(all), Use(share), name: "\(name).output")
         }
     }
 
-    // MARK: Cache
+    // MARK: Output
 
-    private mutating func makeCache(_ label: String, _ set: Int, on place: Int) -> Cache {
-        let slices = chip.weightStreamsPerPlane
-        func regions(_ name: String, _ rows: Int) -> [ValueID] {
-            (0..<slices).map {
-                builder.image(
-                    "\(label).\(name)\($0)", chip: place, type: plan.kvType, count: rows, .zero)
+    /// A set's outputs as terms in the weights' type, as many query vectors side by side as a
+    /// vector holds, and the columns of the output projection that its lanes are.
+    private mutating func mix(
+        _ outputs: [HeadGroup.Head: Use], set: Int, on place: Int
+    ) -> (vectors: [[ValueID]], columns: [IndexMap]) {
+        let heads = heads[place]
+        let width = heads.width(set)
+        let perVector = lanes / width
+        let queries = Array(0..<heads.queryVectors(set))
+        var vectors: [[ValueID]] = []
+        var columns: [IndexMap] = []
+        for first in stride(from: 0, to: queries.count, by: perVector) {
+            let members = queries[first..<min(first + perVector, queries.count)]
+            vectors.append(
+                chained { l in
+                    var sum: Use?
+                    for j in members {
+                        for g in heads.sets[set].indices {
+                            guard var use = outputs[.init(keyValue: g, query: j)] else { continue }
+                            if j > first {
+                                use = l.builder.shift(use, by: (j - first) * width, count: 1).at()
+                            }
+                            sum = sum.map { l.builder.elementwise(.add, $0, use).at() } ?? use
+                        }
+                    }
+                    guard let sum else { preconditionFailure("a query vector holds a head") }
+                    return l.terms(of: sum, l.plan.weightType, "layer.set\(set).mixed\(first)")
+                })
+            var segments: [IndexMap.Segment] = []
+            for j in members {
+                let own = heads.sets[set].map { j < $0.queries.count ? $0.queries[j] : nil }
+                segments += plainRows(own).segments.map {
+                    var segment = $0
+                    segment.position += (j - first) * width
+                    return segment
+                }
             }
+            columns.append(IndexMap(segments: segments))
         }
-        let rows = lanes / slices
-        return Cache(
-            keys: regions("keys", blockCount * rows + 1),
-            openValues: regions("openValues", rows + 1),
-            values: regions("values", blockCount * heads[place].rows(set) / slices))
-    }
-
-    /// Appends the token's K row, and its V row to the open block, which is transposed anew: the
-    /// identity's rows as activations read its columns.
-    private mutating func append(
-        _ key: ValueID, _ value: ValueID, _ cache: Cache, set: Int, _ label: String
-    ) {
-        let place = builder[key].chip
-        let slices = chip.weightStreamsPerPlane
-        let rows = lanes / slices
-        var open: [ValueID] = []
-        for slice in 0..<slices {
-            _ = builder.scatter(
-                into: Use(cache.keys[slice]), rows: blockCount * rows + 1,
-                address: shared[place].keyRows[slice].at(), data: key.at(), count: 1,
-                name: "\(label).keys\(slice).next")
-            open.append(
-                builder.scatter(
-                    into: Use(cache.openValues[slice]), rows: rows + 1,
-                    address: shared[place].valueRows[slice].at(), data: value.at(), count: 1,
-                    name: "\(label).openValues\(slice).next"))
-        }
-        let tile = Tile(open.map { Use($0) }, count: lanes)
-        var values = cache.values
-        let perBlock = heads[place].rows(set) / slices
-        for channel in 0..<heads[place].rows(set) {
-            let column = chained { l -> ValueID in
-                let sum = l.builder.matmul(
-                    [MatmulTerm(l.shared[place].identity.at(channel), tile)], count: 1)
-                return l.cached(sum, "\(label).column")
-            }
-            let row = channel / slices
-            values[channel % slices] = builder.scatter(
-                into: Use(values[channel % slices], start: row),
-                rows: (blockCount - 1) * perBlock + 1, address: shared[place].blockRows[set].at(),
-                data: column.at(), count: 1,
-                name: "\(label).values\(channel % slices).\(row)")
-        }
+        return (vectors, columns)
     }
 }

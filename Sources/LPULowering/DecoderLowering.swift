@@ -155,8 +155,17 @@ struct SharedValues {
     var token = ValueID(0)
     /// fp16 rows of ones in the lanes of their own head, zero in the others; for head norms only.
     var headOnes: ValueID?
-    /// 1 in the lanes of each KV head of a set.
-    var headMasks: [ValueID] = []
+    var groups: [GroupConstants] = []
+}
+
+/// int8 masks for a group of heads; vector i is for head i.
+struct GroupConstants {
+    /// For each query vector, where it holds the head.
+    var selectors: [ValueID] = []
+    /// The lanes of the head, where it shares a vector with others.
+    var headLanes: ValueID?
+    /// The lanes of every superlane that the head has where one vector holds a number a head.
+    var packing = ValueID(0)
 }
 
 /// A range of a dimension dealt out to as few vectors as possible, in equal parts.
@@ -206,6 +215,20 @@ struct HeadLayout {
         }
     }
 
+    /// The sets' query heads in groups, as many as a superlane has lanes at most.
+    func groups(lanesPerSuperlane: Int) -> [HeadGroup] {
+        sets.indices.flatMap { set in
+            let heads = (0..<queryVectors(set)).flatMap { j in
+                sets[set].indices.filter { j < sets[set][$0].queries.count }
+                    .map { HeadGroup.Head(keyValue: $0, query: j) }
+            }
+            return stride(from: 0, to: heads.count, by: lanesPerSuperlane).map {
+                HeadGroup(
+                    set: set, heads: Array(heads[$0..<min($0 + lanesPerSuperlane, heads.count)]))
+            }
+        }
+    }
+
     /// KV heads that the widest set has.
     var perSet: Int { sets.map(\.count).max() ?? 0 }
     /// Lanes that a set's vectors use.
@@ -214,6 +237,24 @@ struct HeadLayout {
     func rows(_ set: Int) -> Int { (width(set) + 15) / 16 * 16 }
     /// Query vectors of a set.
     func queryVectors(_ set: Int) -> Int { sets[set].map(\.queries.count).max() ?? 0 }
+}
+
+/// Query heads of a set that attend side by side: head i is vector i of the group's values.
+struct HeadGroup {
+    struct Head: Hashable {
+        /// Its KV head's number in the set, and the query vector that holds it.
+        var keyValue: Int
+        var query: Int
+    }
+    var set: Int
+    var heads: [Head]
+
+    /// How many heads get lanes of their own in every superlane: a power of two.
+    var size: Int {
+        var size = 1
+        while size < heads.count { size *= 2 }
+        return size
+    }
 }
 
 extension Int {

@@ -52,7 +52,7 @@ extension DecoderLowering {
                 let silu = l.builder.elementwise(.multiply, sum.at(), halfGate.at())
                 let value = l.biased(l.product(input, up, n), upBias, n)
                 let product = l.builder.elementwise(.multiply, silu.at(), value.at())
-                return l.terms(of: product, l.plan.weightType, "\(name).inner\(n)")
+                return l.terms(of: Use(product), l.plan.weightType, "\(name).inner\(n)")
             }
         }
         let down = linear(

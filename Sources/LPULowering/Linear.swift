@@ -114,13 +114,13 @@ extension DecoderLowering {
     }
 
     /// The value in a type of the MXM: one fp16 term, or two fp8 ones.
-    mutating func terms(of value: ValueID, _ type: ElementType, _ name: String) -> [ValueID] {
+    mutating func terms(of value: Use, _ type: ElementType, _ name: String) -> [ValueID] {
         guard type == .fp8 else {
-            return [builder.elementwise(.toFP16, value.at(), name: name)]
+            return [builder.elementwise(.toFP16, value, name: name)]
         }
-        let high = builder.elementwise(.toFP8, value.at(), name: name)
-        let rest = builder.elementwise(.subtract, value.at(), high.at())
-        return [high, builder.elementwise(.toFP8, rest.at(), name: "\(name).low")]
+        let high = builder.elementwise(.toFP8, value, name: name)
+        let rest = builder.elementwise(.subtract, value, Use(high))
+        return [high, builder.elementwise(.toFP8, Use(rest), name: "\(name).low")]
     }
 
     /// The elements of a vector in fp32, those that `rows[n]` names in vector n.

@@ -21,7 +21,7 @@ extension DecoderLowering {
                 let value =
                     l.isByteWeights
                     ? l.builder.elementwise(.multiply, part.at(), inverse.at()) : part
-                return l.terms(of: value, l.plan.weightType, "\(name).x\(tile)")
+                return l.terms(of: Use(value), l.plan.weightType, "\(name).x\(tile)")
             }
         }
         return LinearInput(terms: terms, scale: isByteWeights ? nil : inverse, factor: factor)

@@ -34,13 +34,40 @@ extension DecoderLowering {
             "identity", chip: place, type: plan.kvType, count: max(rows, 1),
             .diagonal(bits: cacheOne, offset: 0, period: lanes))
         if model.hasQueryKeyNorm { shared[place].headOnes = headOnes(one, on: place) }
-        let dimension = model.headDimension
-        for g in 0..<heads[place].perSet {
-            let range = g * dimension..<(g + 1) * dimension
-            shared[place].headMasks.append(
-                constant(
-                    "headMask\(g)", Float(1).bitPattern, type: .fp32, lanes: range, on: place))
+        shared[place].groups = headGroups(on: place).enumerated().map {
+            groupConstants($1, "group\($0)", on: place)
         }
+    }
+
+    func headGroups(on place: Int) -> [HeadGroup] {
+        heads[place].groups(lanesPerSuperlane: chip.lanesPerSuperlane)
+    }
+
+    private mutating func groupConstants(
+        _ group: HeadGroup, _ name: String, on place: Int
+    ) -> GroupConstants {
+        let dimension = model.headDimension
+        let period = (lanes + dimension - 1) / dimension
+        func mask(_ name: String, _ isHeld: (HeadGroup.Head) -> Bool) -> ValueID {
+            let bits: [UInt32] = group.heads.flatMap { head in
+                (0..<period).map { $0 == head.keyValue && isHeld(head) ? 1 : 0 }
+            }
+            return builder.image(
+                name, chip: place, type: .int8, count: group.heads.count,
+                .table(bits: bits, stride: period, run: dimension))
+        }
+        let vectors = (group.heads.map(\.query).max() ?? 0) + 1
+        let isShared = group.heads.contains { $0.keyValue > 0 }
+        // Head i has lanes i w..<(i + 1) w of every superlane.
+        let first = [UInt32](repeating: 0, count: group.size - 1)
+        return GroupConstants(
+            selectors: (0..<vectors).map { j in mask("\(name).query\(j)") { $0.query == j } },
+            headLanes: isShared ? mask("\(name).headLanes") { _ in true } : nil,
+            packing: builder.image(
+                "\(name).packing", chip: place, type: .int8, count: group.heads.count,
+                .table(
+                    bits: [1] + first, stride: group.size - 1,
+                    run: chip.lanesPerSuperlane / group.size)))
     }
 
     private mutating func headOnes(_ one: UInt32, on place: Int) -> ValueID {

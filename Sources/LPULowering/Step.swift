@@ -226,7 +226,11 @@ extension SharedValues {
         result.blockRows = blockRows.map(name)
         result.token = name(token)
         result.headOnes = headOnes.map(name)
-        result.headMasks = headMasks.map(name)
+        result.groups = groups.map {
+            GroupConstants(
+                selectors: $0.selectors.map(name), headLanes: $0.headLanes.map(name),
+                packing: name($0.packing))
+        }
         return result
     }
 }

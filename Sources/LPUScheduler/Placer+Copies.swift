@@ -34,12 +34,16 @@ extension Placer {
     }
 
     /// Reads the vector through the VXM's register into slices of the other side, unless a copy
-    /// rests there.
+    /// rests there; an image vector is there from the start.
     private func copyAcross(
         _ value: ValueID, _ vector: Int, op: Int
     ) throws(Infeasibility) {
         let known = sides(of: value, vector)
         guard known.count == 1 else { return }
+        guard !isImage(value) else {
+            let sides = Hemisphere.allCases.filter { $0 != known[0] }
+            return try placeImage(value, vector, sides: sides)
+        }
         let place = template.values[value.index].chip
         let type = template.values[value.index].type
         let direction = known[0].inward

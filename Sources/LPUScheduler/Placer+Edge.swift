@@ -19,7 +19,7 @@ extension Placer {
         guard
             let stream = atEdge(
                 use, k, bundle, &attempt, register: edge, cycle: cycle,
-                direction: plane.hemisphere.outward, groups: activationGroups(plane, type))
+                direction: plane.hemisphere.outward, groups: activationGroups(of: plane, type))
         else { return false }
         multiply(plane, activation: stream, type: type, place: bundle.chip, at: cycle, op: op)
         attempt.emissions[k] = [

@@ -50,13 +50,12 @@ extension Placer {
             && !state.matmuls.contains { abs($0 - cycle) < cadence }
     }
 
-    /// Stream groups for a plane's activations: its own weight streams, between two of its tiles. On
-    /// the other plane's they would come between that one's tiles, and both would be slower.
-    func activationGroups(_ plane: PlaneChoice, _ type: ElementType) -> [Int] {
+    /// Streams for an activation: byte planes take one of their own, between two of their tiles, so
+    /// that the tiles of the side's other planes pass without a gap.
+    func activationGroups(of plane: PlaneChoice, _ type: ElementType) -> [Int] {
         guard type != .fp16 else { return allGroups }
-        let width = chip.weightStreamsPerPlane
-        let own = plane.plane * width..<(plane.plane + 1) * width
-        return allGroups.filter { own.contains($0 * chip.streamsPerGroup) }
+        let own = chip.weightStreamsPerPlane / chip.streamsPerGroup
+        return Array(plane.plane * own..<(plane.plane + 1) * own)
     }
 
     /// Issues the matmul; its accumulate follows when the emission's stream is known.
@@ -113,8 +112,8 @@ extension Placer {
             guard canMultiply(plane, type: type, place: place, at: cycle),
                 let stream = deliver(
                     use.value, use.vector(i), type: type, to: edge, at: cycle,
-                    direction: plane.hemisphere.outward, groups: activationGroups(plane, type),
-                    op: op)
+                    direction: plane.hemisphere.outward,
+                    groups: activationGroups(of: plane, type), op: op)
             else { return false }
             multiply(plane, activation: stream, type: type, place: place, at: cycle, op: op)
             accumulate(

@@ -139,20 +139,23 @@ extension Placer {
             let (v, i, _) = resolve(value, vector, plane)
             guard isImage(v), copies[vectorBase[v.index] + i].isEmpty
             else { continue }
-            let place = template.values[v.index].chip
-            let planes = template.values[v.index].type.byteCount
-            for home in homes(of: v, i, planes: planes, sides: Hemisphere.allCases) {
-                let bank = rotor % chip.banksPerSlice
-                guard home.allSatisfy({ srams[place].freeRows($0, bank: bank) > 0 }) else {
-                    continue
-                }
-                let slot = slot(of: v, isVector: true)
-                let rows = home.map { srams[place].takeRow($0, bank: bank, slot: slot) }
-                copies[vectorBase[v.index] + i].append(Copy(planes: rows, ready: 0))
-                break
-            }
-            if copies[vectorBase[v.index] + i].isEmpty { throw full(place, v) }
+            try placeImage(v, i, sides: Hemisphere.allCases)
         }
+    }
+
+    /// Gives an image vector a row, or a further one, on one of the sides.
+    func placeImage(_ value: ValueID, _ vector: Int, sides: [Hemisphere]) throws(Infeasibility) {
+        let place = template.values[value.index].chip
+        let planes = template.values[value.index].type.byteCount
+        for home in homes(of: value, vector, planes: planes, sides: sides) {
+            let bank = rotor % chip.banksPerSlice
+            guard home.allSatisfy({ srams[place].freeRows($0, bank: bank) > 0 }) else { continue }
+            let slot = slot(of: value, isVector: true)
+            let rows = home.map { srams[place].takeRow($0, bank: bank, slot: slot) }
+            copies[vectorBase[value.index] + vector].append(Copy(planes: rows, ready: 0))
+            return
+        }
+        throw full(place, value)
     }
 
     func full(_ place: Int, _ value: ValueID) -> Infeasibility {
@@ -172,10 +175,24 @@ extension Placer {
     }
 
     /// Groups of neighbouring scratch slices for a vector, the best first: none that a co-operand
-    /// of a consumer rests in, since two reads of one slice in one cycle are impossible.
+    /// of a consumer rests in, since two reads of one slice in one cycle are impossible. Where
+    /// co-operands rest in all of them, any: the vector needs a second copy.
     func homes(of value: ValueID, _ vector: Int, planes: Int, sides: [Hemisphere]) -> [[QueueID]] {
-        let place = template.values[value.index].chip
         let taken = coOperandSlices(value, vector)
+        let free = homes(of: value, planes: planes, sides: sides, avoiding: taken)
+        return free.isEmpty ? homes(of: value, planes: planes, sides: sides, avoiding: []) : free
+    }
+
+    /// `true` iff every home of the vector holds a co-operand of a consumer.
+    func isCrowded(_ value: ValueID, _ vector: Int, planes: Int) -> Bool {
+        let taken = coOperandSlices(value, vector)
+        return !taken.isEmpty
+            && homes(of: value, planes: planes, sides: Hemisphere.allCases, avoiding: taken).isEmpty
+    }
+
+    private func homes(
+        of value: ValueID, planes: Int, sides: [Hemisphere], avoiding taken: [QueueID]
+    ) -> [[QueueID]] {
         let sides = isPiece(value) && sides.contains(.west) ? [.west] : sides
         var result: [[QueueID]] = []
         let width = planes == 3 ? 4 : planes

@@ -310,19 +310,25 @@ extension Placer {
             out.append(emission)
         }
         if rests(result, in: b) {
-            var written = false
-            for e in out.indices where !written {
-                written = write(
-                    &out[e], as: result, attempt.iteration, groups: groups, op: op)
+            let isPinned = pins[vectorBase[result.index] + attempt.iteration] != nil
+            let isCrowded = isCrowded(result, attempt.iteration, planes: byteCount)
+            // On both sides, so that one copy can be read beside any co-operand.
+            let wanted = isCrowded && !isPinned && !isPiece(result) ? 2 : 1
+            var written = 0
+            for e in out.indices where written < wanted {
+                if write(&out[e], as: result, attempt.iteration, groups: groups, op: op) {
+                    written += 1
+                }
             }
             for side in preferredSides(result)
-            where !written && !out.contains(where: { $0.direction == side.outward }) {
+            where written < wanted && !out.contains(where: { $0.direction == side.outward }) {
                 var emission = fresh(side)
-                written = write(
-                    &emission, as: result, attempt.iteration, groups: groups, op: op)
-                if written { out.append(emission) }
+                if write(&emission, as: result, attempt.iteration, groups: groups, op: op) {
+                    out.append(emission)
+                    written += 1
+                }
             }
-            guard written else { return nil }
+            guard written == wanted else { return nil }
         }
         attempt.emissions[k] = out
         return (
