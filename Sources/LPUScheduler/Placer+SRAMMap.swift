@@ -16,7 +16,7 @@ extension Placer {
             result += vectors(v, value, uses, end, ends[v], place)
             // The rest of a parameter is listed where it is made.
             if value.origin == .parameter { continue }
-            for tile in tilePlaces[v] { result += rows(of: tile, v, end, place) }
+            for run in runs(tilePlaces[v]) { result += rows(of: run, v, end) }
             if let block = blockPlaces[v] {
                 for (plane, slice) in block.slices.enumerated() {
                     result.append(
@@ -88,16 +88,46 @@ extension Placer {
         return (lives.map(\.lowerBound).min() ?? 0)..<(lives.map(\.upperBound).max() ?? 0)
     }
 
-    private func rows(
-        of tile: TilePlace, _ v: Int, _ end: Int, _ place: Int
-    ) -> [Allocation] {
-        let width = chip.weightStreamsPerPlane
+    /// Tiles that follow one another in the same slices, at one distance in the value: one entry a
+    /// slice tells of all of them.
+    private struct TileRun {
+        var first: TilePlace
+        var count = 1
+        var distance = 0
+
+        /// Adds the tile that follows, if it does.
+        mutating func append(_ tile: TilePlace) -> Bool {
+            let step = tile.start - (first.start + (count - 1) * distance)
+            guard tile.slices == first.slices, tile.bank == first.bank, tile.slot == first.slot,
+                tile.rows == first.rows, tile.row == first.row + count * first.rows,
+                count == 1 || step == distance
+            else { return false }
+            distance = step
+            count += 1
+            return true
+        }
+    }
+
+    private func runs(_ tiles: [TilePlace]) -> [TileRun] {
+        let sorted = tiles.sorted {
+            ($0.slices[0], $0.bank, $0.row) < ($1.slices[0], $1.bank, $1.row)
+        }
+        var result: [TileRun] = []
+        for tile in sorted where result.isEmpty || !result[result.count - 1].append(tile) {
+            result.append(TileRun(first: tile))
+        }
+        return result
+    }
+
+    private func rows(of run: TileRun, _ v: Int, _ end: Int) -> [Allocation] {
+        let (width, tile) = (chip.weightStreamsPerPlane, run.first)
         return tile.slices.enumerated().map { k, slice in
             Allocation(
                 value: ValueID(v), plane: k / width, hemisphere: tile.hemisphere,
                 slice: number(of: slice),
-                base: RowAddress(slot: tile.slot, bank: tile.bank, row: tile.row), rows: tile.rows,
-                first: tile.start + k % width, run: tile.rows, innerStride: width, outerStride: 0,
+                base: RowAddress(slot: tile.slot, bank: tile.bank, row: tile.row),
+                rows: run.count * tile.rows, first: tile.start + k % width, run: tile.rows,
+                innerStride: width, outerStride: run.distance,
                 live: Cycle(0)..<Cycle(end), isImage: true)
         }
     }
