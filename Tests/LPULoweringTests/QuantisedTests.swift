@@ -95,13 +95,15 @@ extension Decoder {
         guard type == .fp8 else { return reference }
         let weights = weights
         var config = reference.config
-        // The head's copy of the embedding is rounded, the table is not.
+        // Of tied embeddings the head's copy has the norm folded in before it is rounded.
         let head = config.tiesEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight"
         config.tiesEmbeddings = false
         return try ReferenceModel(config) { name, _ throws(DiagnosticSet) in
             let elements =
                 if name == "lm_head.weight" {
                     try weights.quantised(head, norm: "model.norm.weight")
+                } else if name == "model.embed_tokens.weight" {
+                    try weights.quantised(name, norm: nil)
                 } else if name.hasSuffix("_proj.weight") {
                     try weights.quantised(name, norm: normBefore(name))
                 } else {
