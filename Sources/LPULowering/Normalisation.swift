@@ -32,7 +32,7 @@ extension DecoderLowering {
     /// factor/sqrt(mean of squares + epsilon) of the elements in the lanes that the weight vectors
     /// of `ones` mark, of `size` in all.
     ///
-    /// Squares of real residuals leave fp16: their sum over the tiles is scaled by 2^-14 and becomes
+    /// Squares of real residuals leave fp16: their sum over the tiles is scaled by 2^-14, becomes
     /// two terms, the second 2^11 times what the first dropped.
     /// - Requires: `factor` is a power of two.
     mutating func inverseRoot(

@@ -5,7 +5,7 @@ extension Plan {
     /// The plan with its layers dealt out so that the fullest stage is as empty as whole layers
     /// allow: the embedding and the LM head take the place of layers in the first and last stage.
     ///
-    /// Each stage has `least` layers; the others go one by one to the stage that is asked for least,
+    /// Each stage has `least` layers; the others go one by one to the stage asked for least,
     /// the first of equal ones, which is the best there is, as all layers are alike.
     /// - Requires: `least` layers a stage are no more than the model has.
     func dealtByDemand(

@@ -6,7 +6,7 @@ import LPUSupport
 /// All-gathers: every chip of an orbit sends a part to all others, at the same time and over the
 /// same links as seen from it.
 ///
-/// The slots of a part are rows that follow one another in a slice a byte plane. A chip's own number
+/// The slots of a part are neighbouring rows in a slice a byte plane. A chip's own number
 /// only says which row it writes what it makes and gets into: so all chips read them alike.
 extension Placer {
     /// Takes the rows of all slots, in slices near the VXM in turn.

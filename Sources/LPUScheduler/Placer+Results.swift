@@ -66,7 +66,7 @@ extension Placer {
         }
     }
 
-    /// Writes an emission into scratch rows on its way and notes the copy; the first copy goes where
+    /// Writes an emission into scratch rows on its way and notes the copy; the first one goes where
     /// the vector is expected, if it is.
     func write(
         _ emission: inout Emission, as value: ValueID, _ vector: Int, groups: [Int], op: Int,

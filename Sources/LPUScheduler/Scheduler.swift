@@ -50,7 +50,7 @@ private struct Assembly {
     }
 
     /// Of each template, where its places are alike. Chips on which one template computes
-    /// differently hold what they share in different rows, so that no other may take them for alike.
+    /// differently hold what they share in different rows, so no other may take them for alike.
     private static func symmetries(of program: Program, _ machine: Machine) -> [Symmetry?] {
         let found = program.templates.enumerated().map { t, template in
             Symmetry(template).flatMap { symmetry in

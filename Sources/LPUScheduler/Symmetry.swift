@@ -20,7 +20,7 @@ struct Exchange {
 struct Symmetry {
     /// Places of an orbit.
     let size: Int
-    /// The representatives' ops and values. Of an exchange's transfers the source is their own part.
+    /// The representatives' ops and values. An exchange's transfers take their own part.
     private(set) var template: ProgramTemplate
     private(set) var exchanges: [Exchange] = []
     /// For each place of an orbit, the whole template's number of every op of `template`.
