@@ -25,7 +25,7 @@ import Testing
     @Test func linesMayStandInAnyOrderWithComments() throws {
         let text =
             "# mine\nweights fp8\nkv int8\ntensorParallel 2\npipelineStages 3\n\n"
-                + "context 5 # few\nplan 1\n"
+            + "context 5 # few\nplan 1\n"
         #expect(
             try Plan(parsing: text, file: "p")
                 == Plan(
