@@ -40,8 +40,12 @@ private struct SliceSweep {
     /// By first live cycle.
     let allocations: [Allocation]
     private let images: [Allocation]
+    /// By bank and block of rows, the allocations that have rows of it.
+    private var blocks: [[Int32]]
+    private let blocksPerBank: Int
     private var next = 0
-    private var live: [Allocation] = []
+    /// By bank.
+    private var live: [[Allocation]]
 
     init(_ timeline: ChipTimeline, _ queue: Int, _ allocations: [Allocation]) {
         self.timeline = timeline
@@ -49,6 +53,31 @@ private struct SliceSweep {
         self.allocations = allocations.filter { !$0.live.isEmpty }
             .sorted { $0.live.lowerBound < $1.live.lowerBound }
         images = allocations.filter(\.isImage)
+        live = Array(repeating: [], count: timeline.chip.banksPerSlice)
+        blocksPerBank = timeline.chip.rowsPerBank / Self.blockRows + 1
+        blocks = Array(repeating: [], count: timeline.chip.banksPerSlice * blocksPerBank)
+        for (i, allocation) in self.allocations.enumerated() where !allocation.rowRange.isEmpty {
+            let first = allocation.rowRange.lowerBound / Self.blockRows
+            let last = (allocation.rowRange.upperBound - 1) / Self.blockRows
+            for block in first...last {
+                blocks[Int(allocation.base.bank) * blocksPerBank + block].append(Int32(i))
+            }
+        }
+    }
+
+    /// Rows of a block: a look-up goes through the allocations of one.
+    private static let blockRows = 32
+
+    /// An allocation that has the rows from `first` to `last`.
+    private func holder(of rows: Range<Int>, _ bank: UInt8, from first: Int, to last: Int) -> Int? {
+        guard rows.lowerBound >= 0 else { return nil }
+        let block = Int(bank) * blocksPerBank + rows.lowerBound / Self.blockRows
+        guard blocks.indices.contains(block) else { return nil }
+        return blocks[block].first {
+            let held = allocations[Int($0)]
+            return held.base.bank == bank && held.live.lowerBound.index <= first
+                && held.live.upperBound.index > last && held.rowRange.contains(rows)
+        }.map(Int.init)
     }
 
     private var unit: Unit { timeline.table.units[queue] }
@@ -69,8 +98,9 @@ private struct SliceSweep {
         while next < allocations.count, allocations[next].live.lowerBound.index <= cycle {
             let new = allocations[next]
             next += 1
-            live.removeAll { $0.live.upperBound <= new.live.lowerBound }
-            for old in live where old.base.bank == new.base.bank {
+            let bank = Int(new.base.bank)
+            live[bank].removeAll { $0.live.upperBound <= new.live.lowerBound }
+            for old in live[bank] {
                 let rows = old.rowRange.clamped(to: new.rowRange)
                 if rows.isEmpty || old.agrees(with: new, on: rows) { continue }
                 report.add(
@@ -78,7 +108,7 @@ private struct SliceSweep {
                     "rows \(rows) of bank \(new.base.bank) hold \(old.value) until "
                         + "\(old.live.upperBound) and \(new.value) at once")
             }
-            live.append(new)
+            live[bank].append(new)
         }
     }
 
@@ -116,11 +146,8 @@ private struct SliceSweep {
         let steps = access.moves ? burst.addressSteps : 0...0
         let rows =
             access.rows.lowerBound + steps.lowerBound..<access.rows.upperBound + steps.upperBound
-        let isInOne = live.contains {
-            $0.base.bank == access.bank && $0.live.upperBound > burst.lastIssue
-                && $0.live.lowerBound <= burst.start && $0.rowRange.contains(rows)
-        }
-        if isInOne { return }
+        let (first, last) = (burst.start.index, burst.lastIssue.index)
+        if holder(of: rows, access.bank, from: first, to: last) != nil { return }
         // The burst leaves one allocation for another, or does wrong: issue by issue, then.
         var issues = IssueCursor(burst)
         while let issue = issues.next() {
@@ -158,12 +185,10 @@ private struct SliceSweep {
     private func firstUnallocated(_ rows: Range<Int>, _ bank: UInt8, _ cycle: Int) -> Int? {
         var row = rows.lowerBound
         while row < rows.upperBound {
-            let holder = allocations.first {
-                $0.base.bank == bank && $0.rowRange.contains(row)
-                    && $0.live.lowerBound.index <= cycle && cycle < $0.live.upperBound.index
+            guard let held = holder(of: row..<row + 1, bank, from: cycle, to: cycle) else {
+                return row
             }
-            guard let holder else { return row }
-            row = holder.rowRange.upperBound
+            row = allocations[held].rowRange.upperBound
         }
         return nil
     }
