@@ -7,7 +7,7 @@ OUT := out/demo
 .PHONY: help setup demo test check format bless clean
 
 help:
-	@echo "make demo    build, compile a model, verify and draw it into $(OUT), decode a few tokens"
+	@echo "make demo    build, compile Llama-3.1-70B for a rack, verify and draw it into $(OUT); a tiny one decodes"
 	@echo "make test    run every test"
 	@echo "make check   what CI runs: format, tidy, tests"
 	@echo "make format  rewrite the sources in the house style"
@@ -23,8 +23,10 @@ setup:
 
 demo: setup
 	$(BUILD) --product lpuc
-	.build/release/lpuc compile Graphs/tiny-llama.json --machine groqchip1 -o $(OUT)
-	.build/release/lpuc simulate $(OUT) --tokens 4 --prompt 17
+	.build/release/lpuc compile Graphs/llama-3.1-70b.json --machine lpx256 --tp 16 --pp 16 \
+	    --weights fp8 --kv fp8 --context 8192 -o $(OUT)
+	.build/release/lpuc compile Graphs/tiny-llama.json --machine groqchip1 -o $(OUT)-tiny
+	.build/release/lpuc simulate $(OUT)-tiny --tokens 4 --prompt 17
 
 test: setup
 	$(BUILD) --build-tests

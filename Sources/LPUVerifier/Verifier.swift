@@ -24,7 +24,7 @@ public struct Verifier: Sendable {
     /// Judges laws 1-5, 7-11 and 14, which need no dataflow program, for every issue on every chip.
     /// - Requires: the machine has no problems of its own.
     /// - Complexity: O(b log b) a chip in its bursts b, and O(issues) of MXM, links and of ALU
-    ///   chains that change their shape; equal chips count once, later ones too, unless `exhaustive`.
+    ///   chains that change their shape; equal chips count once, also later, unless `exhaustive`.
     public func verify(machine: Machine, schedule: Schedule) -> Verdict {
         Verdict(schedule: schedule, reports: structuralReports(machine, schedule))
     }

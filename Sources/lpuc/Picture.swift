@@ -35,7 +35,7 @@ enum Picture: String, ExpressibleByArgument, CaseIterable {
     private func drawing(of pictures: Pictures) throws(DiagnosticSet) -> Drawing {
         switch self {
         case .layer: try pictures.layer(instance: pictures.program.firstLayer)
-        case .timing: try pictures.timing()
+        case .timing: try pictures.timing(cycles: pictures.layerCycles())
         case .pipeline: pictures.pipeline()
         }
     }

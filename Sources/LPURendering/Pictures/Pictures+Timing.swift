@@ -1,8 +1,20 @@
+import LPUDataflow
 import LPUMachine
 import LPUSchedule
 public import LPUSupport
 
 extension Pictures {
+    /// The cycles of the first layer on its first chip; nil where the program names no layer.
+    public func layerCycles() -> Range<Cycle>? {
+        guard let i = program.instances.firstIndex(where: { $0.layer != nil }),
+            schedule.placements.indices.contains(i)
+        else { return nil }
+        let placement = schedule.placements[i]
+        let bursts = schedule.templates[placement.template].chips.first?.bursts ?? []
+        let end = bursts.map(\.lastIssue.index).max() ?? 0
+        return placement.start..<Cycle(placement.start.index + end + 1)
+    }
+
     /// How busy each kind of unit of a chip is over some cycles: a row a kind, columns of equally
     /// many cycles, the height of a bar the share of the kind's units that is busy, and at the end
     /// of the row the share over all cycles drawn.

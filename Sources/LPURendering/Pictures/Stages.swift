@@ -9,7 +9,8 @@ struct Stage {
     var placements: [Int] = []
 }
 
-/// The stages of a schedule with their traffic: placements that share a chip are of one stage.
+/// The stages of a schedule with their traffic: chips that compute in one placement are of one
+/// stage; what only moves vectors between chips belongs to the stage that it begins in.
 struct Stages {
     private(set) var stages: [Stage] = []
     /// Vectors sent over links from stage a to stage b: at a * count + b.
@@ -46,7 +47,10 @@ struct Stages {
             }
             return chip
         }
-        for placement in schedule.placements {
+        let computes = schedule.templates.map { template in
+            template.chips.contains { $0.bursts.contains(where: \.computes) }
+        }
+        for placement in schedule.placements where computes[placement.template] {
             guard let first = placement.chips.first else { continue }
             for chip in placement.chips { parent[root(chip.index)] = root(first.index) }
         }
@@ -87,6 +91,18 @@ struct Stages {
                     break
                 }
             }
+        }
+    }
+}
+
+extension Burst {
+    /// `false` iff it only moves a vector between SRAM, links and the host.
+    fileprivate var computes: Bool {
+        switch instruction {
+        case .memory, .send, .receive, .ingress, .egress: false
+        case .loadWeights, .install, .matmul, .accumulate, .alu, .distribute, .transpose, .permute,
+            .shift, .rotate, .select:
+            true
         }
     }
 }
