@@ -99,6 +99,13 @@ extension Chip {
     public var sramBytes: Int {
         2 * memSlicesPerHemisphere * banksPerSlice * rowsPerBank * lanes
     }
+    /// Slices of a side next to the VXM that hold what passes between ops, tables and constants; the
+    /// others, in whole sets that feed both planes with two bytes a weight, hold weights and caches.
+    public var scratchSlices: Int {
+        let feeds = 2 * weightStreamsPerPlane
+        let spare = memSlicesPerHemisphere % feeds
+        return spare >= 8 ? spare : min(spare + feeds / 2, memSlicesPerHemisphere)
+    }
     /// From a matmul's issue to its sum at the edge register.
     @inlinable public var matmulLatency: Int { matmulToAccumulate + accumulateLatency }
     /// Load cycles of a full tile.

@@ -56,6 +56,41 @@ struct ChipShare {
     /// Query vectors of a set: vector j holds query j of each KV head that has so many.
     func queryVectors(_ set: Int) -> Int { sets[set].max() ?? 0 }
     var allQueryVectors: Int { sets.indices.reduce(0) { $0 + queryVectors($1) } }
+    /// Vectors into which the output projection takes a set's heads: query vectors side by side.
+    func outputVectors(_ set: Int) -> Int {
+        let perVector = lanes / (sets[set].count * headDimension)
+        return (queryVectors(set) + perVector - 1) / perVector
+    }
+
+    /// Query heads that attend side by side, as many of a set as a superlane has lanes at most.
+    struct HeadGroup {
+        var set: Int
+        var heads: Int
+        /// Query vectors that are asked for one of them.
+        var queryVectors: Int
+        /// Whether one of them shares its vector with a KV head before it.
+        var isShared: Bool
+
+        /// A mask a head for each query vector, of the head's lanes, and of those where one vector
+        /// holds a number a head.
+        var maskVectors: Int { heads * (queryVectors + (isShared ? 1 : 0) + 1) }
+    }
+
+    func headGroups(of most: Int) -> [HeadGroup] {
+        sets.indices.flatMap { set in
+            let queries = sets[set]
+            let heads = (0..<queryVectors(set)).flatMap { j in
+                queries.indices.filter { j < queries[$0] }.map { (keyValue: $0, query: j) }
+            }
+            return stride(from: 0, to: heads.count, by: most).map { first in
+                let group = heads[first..<min(first + most, heads.count)]
+                return HeadGroup(
+                    set: set, heads: group.count,
+                    queryVectors: (group.last?.query ?? 0) + 1,
+                    isShared: group.contains { $0.keyValue > 0 })
+            }
+        }
+    }
 }
 
 /// A matrix on a chip: its elements, and the weight vectors that hold them.
@@ -95,7 +130,8 @@ extension ChipShare {
     var output: Matrix {
         Matrix(
             elements: queryHeads * headDimension * hiddenSize,
-            vectors: tiles(hiddenSize) * rows(hiddenSize) * allQueryVectors)
+            vectors: tiles(hiddenSize) * rows(hiddenSize)
+                * sets.indices.reduce(0) { $0 + outputVectors($1) })
     }
     /// Of the gate; the up projection is as large.
     var gate: Matrix { matrix(from: hiddenSize, to: intermediate) }

@@ -55,6 +55,10 @@ struct ChipDemand {
     var layer = Demand()
     var embedding = Demand()
     var head = Demand()
+    /// Slices and rows of each that the embedding's tables take; all have as many.
+    var tables = (count: 0, rows: 0)
+    /// Rows of a layer's longest cache region, which one bank holds.
+    var regionRows = 0
 
     init(
         _ share: ChipShare, _ model: ModelConfiguration, _ plan: Plan,
@@ -66,6 +70,13 @@ struct ChipDemand {
         layer = rows.layer()
         embedding = rows.embedding()
         head = rows.head()
+        let (parts, tokens) = rows.vocabularyParts
+        let planes = plan.weightType == .fp8 ? ElementType.fp32.byteCount : 0
+        tables = (
+            parts * (share.tiles(model.hiddenSize) * plan.weightType.byteCount + planes),
+            (tokens + parts - 1) / parts + 2
+        )
+        regionRows = rows.longestRegion
     }
 
     func demand(layers: Int, isFirst: Bool, isLast: Bool) -> Demand {
@@ -82,17 +93,22 @@ extension Plan {
     public func demands(
         of model: ModelConfiguration, on machine: Machine
     ) -> [[Demand]] {
-        let places = (0..<tensorParallel).map {
-            ChipDemand(
-                ChipShare(model, place: $0, of: tensorParallel, lanes: machine.chip.lanes), model,
-                self, chip: machine.chip, place: $0)
-        }
+        let places = chipDemands(of: model, on: machine)
         return (0..<pipelineStages).map { stage in
             let layers = layers(of: stage, count: model.layerCount).count
             return places.map {
                 $0.demand(
                     layers: layers, isFirst: stage == 0, isLast: stage == pipelineStages - 1)
             }
+        }
+    }
+
+    /// What each chip of a stage is asked for, by part of the step.
+    func chipDemands(of model: ModelConfiguration, on machine: Machine) -> [ChipDemand] {
+        (0..<tensorParallel).map {
+            ChipDemand(
+                ChipShare(model, place: $0, of: tensorParallel, lanes: machine.chip.lanes), model,
+                self, chip: machine.chip, place: $0)
         }
     }
 }
@@ -154,7 +170,9 @@ private struct DemandRows {
         if plan.kvType == .fp8 { addConstants(lanes, .fp8) }
         addConstants(max(widest, 1), plan.kvType)
         if model.hasQueryKeyNorm { addConstants(lanes, .fp16) }
-        addConstants(share.perSet, .fp32)
+        for group in share.headGroups(of: chip.lanesPerSuperlane) {
+            addConstants(group.maskVectors, .int8)
+        }
         let isSplit = plan.context > chip.rowsPerBank
         addConstants(2 * (isSplit ? (plan.context + 255) / 256 + 256 : plan.context), .fp32)
         addConstants(blocks, .fp32)
@@ -192,6 +210,11 @@ private struct DemandRows {
         addText(share.sets.indices.reduce(0) { $0 + 8 * share.cacheRows($1) })
     }
 
+    /// Keys take a row a token and weight slice, values no more: heads of a set share the lanes.
+    var longestRegion: Int {
+        share.sets.isEmpty ? 0 : blocks * lanes / chip.weightStreamsPerPlane + 1
+    }
+
     /// Of fp8 weights: one an output channel, and once more with the lanes of each pair swapped
     /// where heads turn as they leave the projection.
     private mutating func addScales() {
@@ -221,26 +244,31 @@ private struct DemandRows {
     }
 
     /// The chips hold equal shares of the vocabulary, in parts that gathers reach: a table a part
-    /// and tile of the hidden vector, with a zero row before and behind.
+    /// and tile of the hidden vector, of fp8 weights one of scales a part, with a zero row before
+    /// and behind.
     mutating func embedding() -> Demand {
+        let type = plan.weightType
         let tiles = share.tiles(model.hiddenSize)
-        let most = (model.vocabularySize + plan.tensorParallel - 1) / plan.tensorParallel
-        let parts = embeddingParts(of: most)
+        let (parts, most) = vocabularyParts
+        let rows = most + 2 * parts
         let own = max(0, min(most, model.vocabularySize - place * most))
-        add(Matrix(elements: own * model.hiddenSize, vectors: 0), .fp16)
-        sum.padding += tiles * (most + 2 * parts) * lanes * ElementType.fp16.byteCount
+        addTable(rows, tiles: tiles, elements: own * model.hiddenSize, type)
+        if type == .fp8 { addTable(rows, tiles: 1, elements: own, .fp32) }
         addConstants(2 * parts, .int32)
         addText(20 * parts * tiles)
         return taken()
     }
 
-    private func embeddingParts(of tokens: Int) -> Int {
-        let most = chip.rowsPerBank / 4 - 2
-        let count = (tokens + most - 1) / most
-        let slices = chip.weightStreamsPerPlane
-        let even = count > 1 ? (count + slices - 1) / slices * slices : 1
-        let part = (tokens + even - 1) / even
-        return (tokens + part - 1) / part
+    /// How many parts there are, and the tokens of all.
+    var vocabularyParts: (count: Int, tokens: Int) {
+        let tokens = (model.vocabularySize + plan.tensorParallel - 1) / plan.tensorParallel
+        let most = max(1, chip.rowsPerBank * 7 / 16 - 2)
+        return ((tokens + most - 1) / most, tokens)
+    }
+
+    private mutating func addTable(_ rows: Int, tiles: Int, elements: Int, _ type: ElementType) {
+        sum.weights += elements * type.byteCount
+        sum.padding += (tiles * rows * lanes - elements) * type.byteCount
     }
 
     mutating func head() -> Demand {

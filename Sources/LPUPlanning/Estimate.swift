@@ -61,7 +61,8 @@ extension StepTiming {
         let shares = (0..<plan.tensorParallel).map {
             ChipShare(model, place: $0, of: plan.tensorParallel, lanes: chip.lanes)
         }
-        let widest = shares.map(\.perSet).max() ?? 1
+        // The places differ by a head at most.
+        let widest = shares.reduce(shares[0]) { $1.queryHeads > $0.queryHeads ? $1 : $0 }
         self.init(
             machine: machine, stages: stageChips(plan, machine),
             layers: plan.layerCounts(of: model),
@@ -110,8 +111,10 @@ extension StreamedBytes {
         let cache = blocks * plan.kvType.byteCount * chip.lanes
         query = share.query.vectors * type
         keyValue = 2 * share.key.vectors * type
-        keys = share.sets.count * chip.lanes * cache
-        values = share.sets.indices.reduce(0) { $0 + share.cacheRows($1) } * cache
+        // Each group of heads passes all tiles of its set.
+        let groups = share.headGroups(of: chip.lanesPerSuperlane)
+        keys = groups.count * ((plan.context + 15) / 16 * 16) * plan.kvType.byteCount * chip.lanes
+        values = groups.reduce(0) { $0 + share.cacheRows($1.set) } * cache
         output = share.output.vectors * type
         gateAndUp = 2 * share.gate.vectors * type
         down = share.down.vectors * type
@@ -121,12 +124,11 @@ extension StreamedBytes {
 
 extension StepPaths {
     /// The chains of operations that the lowering makes, each value resting in SRAM between them.
-    fileprivate init(lowered chip: Chip, _ model: ModelConfiguration, _ plan: Plan, widest: Int) {
+    fileprivate init(
+        lowered chip: Chip, _ model: ModelConfiguration, _ plan: Plan, widest share: ChipShare
+    ) {
         let rest = 2 + chip.readLatency + chip.writeToRead
         let degree = plan.tensorParallel
-        // One permutation and a maximum for each rotation over the lanes.
-        let rotation = chip.vxmPath(1) + chip.permuteLatency
-        let rotations = Self.rotations(of: chip.lanes)
         let scale = chip.sumPath(6) + chip.vxmPass(5) + chip.vxmPass(1) - chip.edge + rest
         let turned = max(chip.matmulLatency + chip.edge + chip.distributeLatency, scale)
         embedding =
@@ -134,10 +136,13 @@ extension StepPaths {
             + chip.gatherLatency + 4 * rest
         query = turned + chip.vxmPass(2) + rest + chip.vxmPass(2) + chip.edge
         if model.hasQueryKeyNorm { query += chip.sumPath(6) + chip.vxmPass(6) + rest }
-        let softmax = chip.vxmPath(3) + rest
-        score = chip.sumPath(1) + rotations * (rotation + rest) + softmax
-        // The heads of a query vector are added up one after another.
-        mix = chip.sumPath(3) + chip.vxmPass(widest) + rest
+        let groups = share.headGroups(of: chip.lanesPerSuperlane)
+        let blocks = (plan.context + chip.lanes - 1) / chip.lanes
+        let weights = blocks * (groups.map(\.heads).max() ?? 0)
+        // A vector a cycle of scores, and of softmax weights.
+        score = chip.sumPath(2) + rest + chip.vxmPath(5) + rest + 2 * weights
+        score += Self.maximum(over: groups.map(\.heads).max() ?? 1, chip, rest)
+        mix = chip.sumPath(2) + rest + Self.gathered(share, chip) + rest
         gate = max(chip.matmulLatency + chip.edge, scale) + chip.vxmPass(6) + chip.edge + rest
         up = chip.sumPath(3) + rest
         residual = chip.sumPath(2) + rest
@@ -146,11 +151,40 @@ extension StepPaths {
         ownPart = chip.sumPath(degree + 2) + rest
         head =
             chip.sumPath(4) + (degree - 1) * chip.vxmPass(4)
-            + rotations * (rotation + chip.vxmPass(4) + rest)
+            + Self.rotations(of: chip.lanes)
+            * (chip.vxmPath(1) + chip.permuteLatency + chip.vxmPass(4) + rest)
         let tiles = (model.hiddenSize + chip.lanes - 1) / chip.lanes
         partVectors = tiles * ElementType.fp16.byteCount
         handedVectors = tiles * ElementType.fp32.byteCount
         maximumIsExact = true
+    }
+
+    /// The maximum over the lanes of a group's heads, each in every lane: folded to lanes of its own
+    /// in every superlane, all of them as one vector over superlanes, and unfolded again.
+    private static func maximum(over heads: Int, _ chip: Chip, _ rest: Int) -> Int {
+        var size = 1
+        while size < heads { size *= 2 }
+        // A round is four turns within superlanes.
+        func rounds(_ lanes: Int) -> Int { (lanes.trailingZeroBitCount + 1) / 2 }
+        let count = 2 * rounds(size) + rounds(chip.lanesPerSuperlane / size)
+        let round = chip.distributeLatency + chip.vxmPath(3) + rest
+        // Superlanes in parts of about the square root of all.
+        var part = 1
+        while part * part < chip.superlanes - 1 { part += 1 }
+        let turns = chip.permuteLatency + chip.superlanes - 1 + chip.vxmPath(part) + rest
+        return count * round + chip.vxmPath(heads + 1) + rest
+            + turns + chip.vxmPath(part + 1) + rest + chip.vxmPath(1) + rest
+    }
+
+    /// From the heads' outputs to query vectors side by side: shifted, and added one after another.
+    private static func gathered(_ share: ChipShare, _ chip: Chip) -> Int {
+        let longest = share.sets.indices.map { set in
+            let perVector = share.lanes / (share.sets[set].count * share.headDimension)
+            let queries = min(perVector, share.queryVectors(set))
+            let shift = queries > 1 ? chip.shiftLatency + 2 * chip.edge : 0
+            return shift + chip.vxmPath(queries * share.sets[set].count + 2)
+        }
+        return longest.max() ?? 0
     }
 
     /// Rotations after which every lane has what all lanes had.

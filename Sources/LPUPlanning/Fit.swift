@@ -6,33 +6,39 @@ import LPUSupport
 /// A plan held against the SRAM of its chips.
 struct Fit {
     let plan: Plan
-    /// Of the chip that is asked for most; of equal ones the first.
+    /// Of the chip and the part of its SRAM that have least to spare; of equal ones the first.
     let fullest: Demand
+    let room: Room
     let stage: Int
-    let capacity: Int
     /// Users whose rows fit every chip; 0 where the first does not fit.
     let users: Int
 
-    var total: Int { fullest.total + reserve }
-    let reserve: Int
-    var fits: Bool { total <= capacity }
+    var fits: Bool { room.free >= 0 }
 
     init(_ model: ModelConfiguration, _ plan: Plan, on machine: Machine) {
-        let demands = plan.demands(of: model, on: machine)
-        self.plan = plan
-        capacity = machine.chip.sramBytes
-        reserve = machine.chip.reservedBytes
-        var (fullest, stage, users) = (demands[0][0], 0, Int.max)
-        for (number, chips) in demands.enumerated() {
-            for demand in chips {
-                if demand.total > fullest.total { (fullest, stage) = (demand, number) }
-                let free = capacity - reserve - demand.total
-                if demand.cache > 0 {
-                    users = min(users, free < 0 ? 0 : 1 + free / demand.cache)
+        let places = plan.chipDemands(of: model, on: machine)
+        let rooms = Rooms(plan, machine.chip)
+        var tightest: (demand: Demand, room: Room, stage: Int)?
+        var users = Int.max
+        for stage in 0..<plan.pipelineStages {
+            let layers = plan.layers(of: stage, count: model.layerCount).count
+            let (isFirst, isLast) = (stage == 0, stage == plan.pipelineStages - 1)
+            for place in places {
+                for room in rooms.of(place, layers: layers, isFirst: isFirst, isLast: isLast) {
+                    if room.cache > 0 {
+                        users = min(users, room.free < 0 ? 0 : 1 + room.free / room.cache)
+                    }
+                    if let tightest, tightest.room.free <= room.free { continue }
+                    let demand = place.demand(layers: layers, isFirst: isFirst, isLast: isLast)
+                    tightest = (demand, room, stage)
                 }
             }
         }
-        (self.fullest, self.stage, self.users) = (fullest, stage, users)
+        guard let tightest else { preconditionFailure("a plan has chips") }
+        self.plan = plan
+        (fullest, room, stage, self.users) = (
+            tightest.demand, tightest.room, tightest.stage, users
+        )
     }
 }
 
@@ -45,7 +51,7 @@ extension Fit {
         for least in [1, 0] where !best.fits && plan.pipelineStages > 1 {
             let dealt = plan.dealtByDemand(of: model, least: least, on: machine)
             let fit = Fit(model, dealt, on: machine)
-            if fit.total < best.total { best = fit }
+            if fit.room.free > best.room.free { best = fit }
         }
         return best
     }
@@ -57,16 +63,15 @@ extension PlanRequest {
         _ model: ModelConfiguration, _ machine: Machine, menu: [Plan]
     ) -> Infeasibility {
         let fits = menu.map { Fit.best($0, model, on: machine) }
-        guard let best = fits.min(by: { $0.total < $1.total }) else {
+        guard let best = fits.min(by: { $0.room.free > $1.room.free }) else {
             preconditionFailure("a menu has a plan")
         }
         let plan = best.plan
         return Infeasibility(
             at: "\(machine.name), stage \(best.stage) of \(plan.pipelineStages), "
                 + "\(plan.tensorParallel) chips a stage",
-            id: "plan-capacity", unit: "bytes of SRAM a chip", demand: best.total,
-            capacity: best.capacity,
-            terms: best.fullest.terms + [.init("reserve (2 %)", best.reserve)],
+            id: "plan-capacity", unit: best.room.unit, demand: best.room.demand,
+            capacity: best.room.capacity, terms: best.room.terms,
             remedies: remedies(model, machine, menu: menu))
     }
 

@@ -56,15 +56,12 @@ public struct Candidate: Hashable, Sendable {
     public var chips: Int { plan.tensorParallel * plan.pipelineStages }
 }
 
-extension Chip {
-    /// Bytes that a plan leaves free for activations, copies of constants and gaps between rows.
-    var reservedBytes: Int { sramBytes / 50 }
-}
-
 /// Every plan that the wiring allows and that fits, the best by the request's objective first.
 ///
 /// The whole menu is looked at, nothing is searched: degrees up to the first axis, stages up to the
-/// layers. Ties go to fewer chips, then to the smaller degree.
+/// layers. Ties go to fewer chips, then to the smaller degree. For large models a degree other than
+/// one chip or the whole first axis, whose chips the scheduler cannot treat alike, has to be better
+/// by 3 %.
 /// - Throws: `DiagnosticSet` where the request cannot be met by any size, `Infeasibility` where
 ///   nothing fits, with the smallest machine of the family on which something does.
 /// - Complexity: O(plans x layers x degree squared): about a hundred plans and a tenth of a second
@@ -84,7 +81,13 @@ public func enumeratePlans(
     }
     if candidates.isEmpty { throw request.infeasibility(model, machine, menu: menu) }
     markParetoOptimal(&candidates)
-    return candidates.sorted { request.key($0) < request.key($1) }
+    let isLarge = ModelGraph(model).parameterCount > 1_000_000_000
+    func key(_ candidate: Candidate) -> PlanRequest.Key {
+        let degrees = [1, machine.topology.axes.first?.size]
+        let isEasy = !isLarge || degrees.contains(candidate.plan.tensorParallel)
+        return request.key(candidate, isEasy: isEasy)
+    }
+    return candidates.sorted { key($0) < key($1) }
 }
 
 /// The best plan by the request's objective.
@@ -111,7 +114,9 @@ private func markParetoOptimal(_ candidates: inout [Candidate]) {
 }
 
 extension PlanRequest {
-    fileprivate func key(_ candidate: Candidate) -> (Int, Int, Int, Int, Int) {
+    fileprivate typealias Key = (Int, Int, Int, Int, Int)
+
+    fileprivate func key(_ candidate: Candidate, isEasy: Bool) -> Key {
         let estimate = candidate.estimate
         let (first, second) =
             switch objective {
@@ -119,8 +124,8 @@ extension PlanRequest {
             case .interval: (estimate.interval, estimate.length)
             }
         return (
-            first, candidate.chips, candidate.plan.tensorParallel, candidate.plan.pipelineStages,
-            second
+            isEasy ? first : first + first / 32, candidate.chips, candidate.plan.tensorParallel,
+            candidate.plan.pipelineStages, second
         )
     }
 

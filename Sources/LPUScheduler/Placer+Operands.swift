@@ -167,12 +167,7 @@ extension Placer {
 
     // MARK: Homes
 
-    /// Slices near the VXM, for what passes between bundles; the others feed weights.
-    var scratchSlices: Int {
-        let feeds = 2 * chip.weightStreamsPerPlane
-        let spare = chip.memSlicesPerHemisphere % feeds
-        return spare >= 8 ? spare : min(spare + feeds / 2, chip.memSlicesPerHemisphere)
-    }
+    var scratchSlices: Int { chip.scratchSlices }
 
     /// Groups of neighbouring scratch slices for a vector, the best first: none that a co-operand
     /// of a consumer rests in, since two reads of one slice in one cycle are impossible. Where

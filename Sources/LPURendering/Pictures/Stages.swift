@@ -36,7 +36,7 @@ struct Stages {
     /// Vectors sent over links from stage `a` to stage `b`.
     func sent(from a: Int, to b: Int) -> Int { sent[a * stages.count + b] }
 
-    /// Joins chips into stages by union-find, and numbers those by their first cycle.
+    /// Joins chips into stages by union-find, and numbers those in the order of their last placements.
     private mutating func group(_ schedule: Schedule) {
         var parent = Array(stageOf.indices)
         func root(_ chip: Int) -> Int {
@@ -66,8 +66,15 @@ struct Stages {
             stageOfRoot[top] = stage
             stages[stage].placements.append(p)
         }
+        // Stages are numbered as they end: all of them begin with what every chip needs.
+        let rank = stages.indices.sorted {
+            (stages[$0].placements.last ?? 0, $0) < (stages[$1].placements.last ?? 0, $1)
+        }
+        var number = [Int](repeating: 0, count: stages.count)
+        for (s, old) in rank.enumerated() { number[old] = s }
+        stages = rank.map { stages[$0] }
         for chip in parent.indices {
-            guard let stage = stageOfRoot[root(chip)] else { continue }
+            guard let stage = stageOfRoot[root(chip)].map({ number[$0] }) else { continue }
             stageOf[chip] = stage
             stages[stage].chips.append(ChipID(chip))
         }

@@ -1,0 +1,101 @@
+import LPUMachine
+import LPUNumerics
+import LPUSupport
+
+/// A part of a chip's SRAM, what is there and what a plan asks of it.
+struct Room {
+    var unit: String
+    var capacity: Int
+    var terms: [Infeasibility.Term]
+    /// What another user's rows take of it.
+    var cache: Int
+
+    var demand: Int { terms.reduce(0) { $0 + $1.amount } }
+    var free: Int { capacity - demand }
+}
+
+/// The rooms of a plan's chips, as the scheduler uses them.
+///
+/// Layers, weights and caches, rest in the slices that feed weights, and no others; so does an LM
+/// head of two bytes a weight. Tables, constants and an LM head of one byte take what is left of the
+/// whole SRAM. The scheduler fills banks unevenly, and a layer takes as much of each as of the
+/// fullest.
+struct Rooms {
+    private let plan: Plan
+    private let chip: Chip
+
+    init(_ plan: Plan, _ chip: Chip) {
+        self.plan = plan
+        self.chip = chip
+    }
+
+    /// The rooms of a chip that has so many layers.
+    func of(_ parts: ChipDemand, layers: Int, isFirst: Bool, isLast: Bool) -> [Room] {
+        let uneven = layers * uneven(parts)
+        let own = layers * parts.layer
+        let feeding = isLast && !headSpills ? own + parts.head : own
+        var weights = room(
+            feeding.resting, uneven: uneven, "bytes of the weight slices of a chip",
+            slices: weightSlices)
+        if isFirst { weights.terms.append(.init("embedding tables", spilled(parts))) }
+        let all = parts.demand(layers: layers, isFirst: isFirst, isLast: isLast)
+        return [
+            weights,
+            room(
+                all, uneven: uneven, "bytes of SRAM a chip", slices: chip.memSlicesPerHemisphere),
+        ]
+    }
+
+    private var weightSlices: Int { chip.memSlicesPerHemisphere - chip.scratchSlices }
+
+    /// Bytes of a row in every bank of so many slices a side.
+    private func rowBytes(_ slices: Int) -> Int { 2 * slices * chip.banksPerSlice * chip.lanes }
+
+    /// What a layer leaves free in other banks than the fullest.
+    ///
+    /// A plane's tiles stay in a bank until another is emptier by four of them, and a region of the
+    /// cache is in one bank.
+    private func uneven(_ parts: ChipDemand) -> Int {
+        let bytes = parts.layer.resting.total
+        let row = rowBytes(weightSlices)
+        let even = (bytes + row - 1) / row
+        let planes = 2 * chip.planesPerHemisphere
+        let tiles = even + min((planes - 1) * even, 5 * chip.loadCycles)
+        return max(tiles, parts.regionRows + chip.loadCycles) * row - bytes
+    }
+
+    /// Bytes that tables take from layers: those that find no slice next to the VXM, of which they
+    /// leave an eighth free, and as many in every bank as in the fullest.
+    private func spilled(_ parts: ChipDemand) -> Int {
+        let (count, rows) = parts.tables
+        let inBank = chip.rowsPerBank * 7 / 8 / rows
+        let near = 2 * chip.scratchSlices * chip.banksPerSlice * inBank
+        let banks = 2 * weightSlices * chip.banksPerSlice
+        let inFullest = (max(0, count - near) + banks - 1) / banks
+        return inFullest * rows * rowBytes(weightSlices)
+    }
+
+    /// Whether tiles of the LM head may rest next to the VXM, where one stream a slice feeds a plane.
+    private var headSpills: Bool {
+        plan.weightType == .fp8 && chip.scratchSlices >= chip.weightStreamsPerPlane
+    }
+
+    private func room(_ demand: Demand, uneven: Int, _ unit: String, slices: Int) -> Room {
+        Room(
+            unit: unit, capacity: rowBytes(slices) * chip.rowsPerBank,
+            terms: demand.terms + [
+                .init("uneven banks", uneven),
+                .init("gaps and copies of constants", rowBytes(slices) * (chip.rowsPerBank / 18)),
+            ],
+            cache: demand.cache)
+    }
+}
+
+extension Demand {
+    /// Without constants and program text.
+    fileprivate var resting: Demand {
+        var result = self
+        (result.constants, result.text) = (0, 0)
+        return result
+    }
+}
