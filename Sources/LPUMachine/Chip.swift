@@ -99,8 +99,9 @@ extension Chip {
     public var sramBytes: Int {
         2 * memSlicesPerHemisphere * banksPerSlice * rowsPerBank * lanes
     }
-    /// Slices of a side next to the VXM that hold what passes between ops, tables and constants; the
-    /// others, in whole sets that feed both planes with two bytes a weight, hold weights and caches.
+    /// Slices of a side next to the VXM that hold what passes between ops, tables and constants;
+    /// the others, in whole sets that feed both planes with a byte a weight, hold weights and
+    /// caches.
     public var scratchSlices: Int {
         let feeds = 2 * weightStreamsPerPlane
         let spare = memSlicesPerHemisphere % feeds

@@ -159,8 +159,8 @@ extension StepPaths {
         maximumIsExact = true
     }
 
-    /// The maximum over the lanes of a group's heads, each in every lane: folded to lanes of its own
-    /// in every superlane, all of them as one vector over superlanes, and unfolded again.
+    /// The maximum over the lanes of a group's heads, each in every lane: folded to lanes of its
+    /// own in every superlane, all of them as one vector over superlanes, and unfolded again.
     private static func maximum(over heads: Int, _ chip: Chip, _ rest: Int) -> Int {
         var size = 1
         while size < heads { size *= 2 }

@@ -17,8 +17,8 @@ struct Room {
 /// The rooms of a plan's chips, as the scheduler uses them.
 ///
 /// Layers, weights and caches, rest in the slices that feed weights, and no others; so does an LM
-/// head of two bytes a weight. Tables, constants and an LM head of one byte take what is left of the
-/// whole SRAM. The scheduler fills banks unevenly, and a layer takes as much of each as of the
+/// head of two bytes a weight. Tables, constants and an LM head of one byte take what is left of
+/// the whole SRAM. The scheduler fills banks unevenly, and a layer takes as much of each as of the
 /// fullest.
 struct Rooms {
     private let plan: Plan
@@ -75,7 +75,7 @@ struct Rooms {
         return inFullest * rows * rowBytes(weightSlices)
     }
 
-    /// Whether tiles of the LM head may rest next to the VXM, where one stream a slice feeds a plane.
+    /// Whether tiles of the LM head may rest next to the VXM, where slices feed either plane.
     private var headSpills: Bool {
         plan.weightType == .fp8 && chip.scratchSlices >= chip.weightStreamsPerPlane
     }

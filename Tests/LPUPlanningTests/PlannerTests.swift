@@ -60,7 +60,7 @@ import Testing
 
     /// On the smallest machine it names something fits, on one node less nothing does.
     @Test func smallestMachineIsTheSmallest() throws {
-        let machine = try #require(try machine(rows: 400).resized(chips: 16))
+        let machine = try #require(try machine(rows: 500).resized(chips: 16))
         let request = PlanRequest(context: 1024)
         var asked: Infeasibility?
         do {
@@ -71,7 +71,7 @@ import Testing
         let infeasibility = try #require(asked)
         #expect(infeasibility.demand == infeasibility.terms.reduce(0) { $0 + $1.amount })
         #expect(infeasibility.demand > infeasibility.capacity)
-        let rack = try self.machine(rows: 400).resized(chips: 32)
+        let rack = try self.machine(rows: 500).resized(chips: 32)
         #expect(throws: Infeasibility.self) {
             try enumeratePlans(model, on: try #require(rack), request)
         }
@@ -80,8 +80,8 @@ import Testing
         } catch let error as Infeasibility {
             let remedy = try #require(error.remedies.first { $0.hasPrefix("--chips ") })
             let chips = try #require(Int(remedy.split(separator: " ")[1]))
-            let larger = try #require(try self.machine(rows: 400).resized(chips: chips))
-            let smaller = try #require(try self.machine(rows: 400).resized(chips: chips - 16))
+            let larger = try #require(try self.machine(rows: 500).resized(chips: chips))
+            let smaller = try #require(try self.machine(rows: 500).resized(chips: chips - 16))
             #expect(try !enumeratePlans(model, on: larger, request).isEmpty)
             #expect(throws: Infeasibility.self) {
                 try enumeratePlans(model, on: smaller, request)
