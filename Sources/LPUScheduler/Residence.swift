@@ -98,6 +98,11 @@ struct SRAM {
     /// Rows of a slot that one placement takes in a bank, at most.
     func rows(ofSlot slot: Int) -> Int { nextRow[slot].max() ?? 0 }
 
+    /// Rows that tables take at the end of the banks in which `other` has rows of `slot`.
+    func tableRows(ofSlot slot: Int, of other: SRAM) -> Int {
+        zip(tables, other.nextRow[slot]).filter { $1 > 0 }.map(\.0).max() ?? 0
+    }
+
     /// The row from which on the banks hold nothing of slot 0 in which `other` has rows of `slot`.
     func base(ofSlot slot: Int, of other: SRAM) -> Int {
         zip(nextRow[0], other.nextRow[slot]).filter { $1 > 0 }.map(\.0).max() ?? 0

@@ -238,11 +238,15 @@ private struct Assembly {
                 instance.chips.enumerated().map { q, chip in
                     srams[chip.index]?.base(ofSlot: slot, of: placer.srams[q / size]) ?? 0
                 }.max() ?? 0
+            let tables =
+                instance.chips.enumerated().map { q, chip in
+                    srams[chip.index]?.tableRows(ofSlot: slot, of: placer.srams[q / size]) ?? 0
+                }.max() ?? 0
             let end = base + (before + 1) * stride
-            guard end <= machine.chip.rowsPerBank else {
+            guard end <= machine.chip.rowsPerBank - tables else {
                 throw Infeasibility(
                     at: "\(instance.chips[0])", id: "sram-capacity", unit: "rows of a bank",
-                    demand: end, capacity: machine.chip.rowsPerBank,
+                    demand: end, capacity: machine.chip.rowsPerBank - tables,
                     terms: [
                         .init("constants, tables and scratch", base),
                         .init("\(before + 1) layers of \(stride)", (before + 1) * stride),

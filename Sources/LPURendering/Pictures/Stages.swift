@@ -36,7 +36,7 @@ struct Stages {
     /// Vectors sent over links from stage `a` to stage `b`.
     func sent(from a: Int, to b: Int) -> Int { sent[a * stages.count + b] }
 
-    /// Joins chips into stages by union-find, and numbers those in the order of their last placements.
+    /// Joins chips into stages by union-find, and numbers those as their last placements begin.
     private mutating func group(_ schedule: Schedule) {
         var parent = Array(stageOf.indices)
         func root(_ chip: Int) -> Int {
