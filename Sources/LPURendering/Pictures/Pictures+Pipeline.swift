@@ -6,7 +6,8 @@ extension Pictures {
     /// The stages of the schedule: a box each with its chips, what it runs and when, and the SRAM
     /// that its memory image takes; arrows with the bytes sent over links and through host ports.
     ///
-    /// Chips are of one stage if they compute in one placement. Placements of a template that follow
+    /// Chips are of one stage if a placement holds both that is no hand-over. Placements of one
+    /// template that follow
     /// each other are one line. O(placements, their chips and bursts).
     public func pipeline() -> Drawing {
         let stages = Stages(of: self)

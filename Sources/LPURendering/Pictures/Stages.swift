@@ -9,8 +9,8 @@ struct Stage {
     var placements: [Int] = []
 }
 
-/// The stages of a schedule with their traffic: chips that compute in one placement are of one
-/// stage; what only moves vectors between chips belongs to the stage that it begins in.
+/// The stages of a schedule with their traffic: chips that share a placement are of one stage. A
+/// placement that only hands vectors from chip to chip is of the stage that it begins in.
 struct Stages {
     private(set) var stages: [Stage] = []
     /// Vectors sent over links from stage a to stage b: at a * count + b.
@@ -47,10 +47,12 @@ struct Stages {
             }
             return chip
         }
-        let computes = schedule.templates.map { template in
-            template.chips.contains { $0.bursts.contains(where: \.computes) }
+        // A template that only hands vectors from chip to chip makes no stage of them.
+        let joins = schedule.templates.map { template in
+            let bursts = template.chips.lazy.flatMap(\.bursts)
+            return bursts.contains(where: \.computes) || !bursts.contains(where: \.passesLink)
         }
-        for placement in schedule.placements where computes[placement.template] {
+        for placement in schedule.placements where joins[placement.template] {
             guard let first = placement.chips.first else { continue }
             for chip in placement.chips { parent[root(chip.index)] = root(first.index) }
         }
@@ -103,6 +105,15 @@ struct Stages {
 }
 
 extension Burst {
+    fileprivate var passesLink: Bool {
+        switch instruction {
+        case .send, .receive: true
+        case .memory, .loadWeights, .install, .matmul, .accumulate, .alu, .distribute, .transpose,
+            .permute, .shift, .rotate, .select, .ingress, .egress:
+            false
+        }
+    }
+
     /// `false` iff it only moves a vector between SRAM, links and the host.
     fileprivate var computes: Bool {
         switch instruction {
