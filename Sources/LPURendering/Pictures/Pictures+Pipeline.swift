@@ -7,8 +7,7 @@ extension Pictures {
     /// that its memory image takes; arrows with the bytes sent over links and through host ports.
     ///
     /// Chips are of one stage if a placement holds both that is no hand-over. Placements of one
-    /// template that follow
-    /// each other are one line. O(placements, their chips and bursts).
+    /// template that follow each other are one line. O(placements, their chips and bursts).
     public func pipeline() -> Drawing {
         let stages = Stages(of: self)
         let all = stages.stages.indices
