@@ -141,6 +141,7 @@ final class Algebra {
     private var kinds: [UInt32] = []
     /// For each polynomial, what it is named as, or -1.
     private var aliases: [Int32] = []
+    private var atomPolynomials: [Int32] = []
     var unknownCount: Int32 = 0
     var merges: [Merge: ScaledCovector] = [:]
     var primitives: [Int32: Primitive] = [:]
@@ -172,7 +173,13 @@ final class Algebra {
     }
 
     func polynomial(of atom: Int32) -> Int32 {
-        polynomials.intern(Summand(monomial: monomial([Factor(atom: atom, halves: 2)]), coefficient: 0))
+        while atomPolynomials.count <= Int(atom) { atomPolynomials.append(-1) }
+        if atomPolynomials[Int(atom)] < 0 {
+            let monomial = monomial([Factor(atom: atom, halves: 2)])
+            atomPolynomials[Int(atom)] = polynomials.intern(
+                Summand(monomial: monomial, coefficient: 0))
+        }
+        return atomPolynomials[Int(atom)]
     }
 
     func polynomial(

@@ -1,4 +1,5 @@
 import LPUDataflow
+import LPUSupport
 
 /// What a value of a template holds, by number.
 enum Content: Hashable {
@@ -21,18 +22,40 @@ final class RefinementState {
     var preimageMemory: [AddressFunction: [(offset: Int, positions: Int32)]] = [:]
     var settledMemory: [UInt64: Int32] = [:]
     var shiftMemory: [UInt64: Int32] = [:]
+    private var lastUnscaled: (Int32, Double, Int32)?
     private var products: [UInt64: ScaledCovector] = [:]
     private var dots: [UInt64: Int32] = [:]
 
+    /// Where each polynomial was first made by an op: run and op, or -1.
+    private var origins: [(run: Int32, op: Int32)] = []
+    var runCount = 0
+
     init(_ numbers: LaneAlgebra) { self.numbers = numbers }
+
+    func note(_ polynomial: Int32, of run: TemplateRun, _ op: OpID) {
+        while origins.count <= Int(polynomial) { origins.append((-1, -1)) }
+        if origins[Int(polynomial)].run < 0 {
+            origins[Int(polynomial)] = (Int32(run.number), Int32(op.index))
+        }
+    }
+
+    /// The op of a run that first made a polynomial.
+    func origin(_ polynomial: Int32) -> (run: Int, op: OpID)? {
+        guard Int(polynomial) < origins.count, origins[Int(polynomial)].run >= 0 else { return nil }
+        let origin = origins[Int(polynomial)]
+        return (Int(origin.run), OpID(Int(origin.op)))
+    }
 
     var algebra: Algebra { numbers.algebra }
 
     /// A polynomial as a coefficient times one whose first coefficient is 1.
     func unscaled(_ polynomial: Int32) -> (coefficient: Double, polynomial: Int32) {
+        if let last = lastUnscaled, last.0 == polynomial { return (last.1, last.2) }
         guard let first = algebra.polynomials[polynomial].first else { return (1, polynomial) }
         let leading = algebra.reals[first.coefficient]
-        return (leading, algebra.divided(polynomial, by: leading, Algebra.unit))
+        let rest = algebra.divided(polynomial, by: leading, Algebra.unit)
+        lastUnscaled = (polynomial, leading, rest)
+        return (leading, rest)
     }
 
     // MARK: Contents

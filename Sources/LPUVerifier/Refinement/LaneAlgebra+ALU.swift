@@ -160,9 +160,9 @@ extension LaneAlgebra {
     // MARK: Bits
 
     private func masked(_ a: Lane, _ condition: Lane, _ isKept: Bool) -> Lane {
-        if a == .zero { return a }
         if let bits = bits(condition) { return (bits << 1 != 0) == isKept ? a : .zero }
         if let word = condition.wordNumber {
+            if a == .zero { return a }
             guard let steps = words.steps(word) else {
                 return opaque(isKept ? .mask : .maskNot, a, condition)
             }
@@ -170,6 +170,7 @@ extension LaneAlgebra {
             if set.ranges.isEmpty { return .zero }
             return Lane(polynomial: algebra.multiply(polynomial(a), indicator(set)))
         }
+        // Zero too is a branch here: index 0 may be the one that is chosen.
         return branch(a, condition, isKept)
     }
 

@@ -39,8 +39,9 @@ final class Region {
     private lazy var writers = makeWriters()
     private var rows: [Int: TileRow] = [:]
     /// What was wrong with a write: by op.
-    private(set) var problems: [(op: OpID, message: String, vector: Int32)] = []
+    private(set) var problems: [(op: OpID, message: String, lane: Int32?)] = []
     private var shapes: [Int: DataShape] = [:]
+    private var vectors: [Int: Int32] = [:]
 
     private enum DataShape {
         /// What this step made of one tensor: for each head, the lanes and channels.
@@ -67,12 +68,12 @@ final class Region {
             guard let offsets = state.addresses(ofSuperlanesOf: write.address()),
                 offsets.variable == .position
             else {
-                problems.append((write.op, "the position does not name the row", 0))
+                problems.append((write.op, "the position does not name the row", nil))
                 return [:]
             }
             if offsets.maximum >= write.rows {
                 problems.append(
-                    (write.op, "row \(offsets.maximum) is written in a window of \(write.rows)", 0))
+                    (write.op, "row \(offsets.maximum) is written in a window of \(write.rows)", nil))
             }
             for (offset, positions) in state.preimages(offsets) {
                 let row = write.start + offset
@@ -90,12 +91,19 @@ final class Region {
         }
         guard let writer else { return .vector(state.numbers.uniform(unknownLane)) }
         if writer.write < version {
-            return .recent(vector: writes[writer.write].data(), positions: writer.positions)
+            return .recent(vector: data(writer.write), positions: writer.positions)
         }
         if let known = rows[index] { return known }
         let row = settled(writer)
         rows[index] = row
         return row
+    }
+
+    private func data(_ write: Int) -> Int32 {
+        if let known = vectors[write] { return known }
+        let vector = writes[write].data()
+        vectors[write] = vector
+        return vector
     }
 
     private var unknownLane: Lane {
@@ -110,7 +118,7 @@ final class Region {
         if let known = shapes[writer.write] {
             shape = known
         } else {
-            shape = self.shape(writes[writer.write])
+            shape = self.shape(writer.write)
             shapes[writer.write] = shape
         }
         let positions = algebra.lists[writer.positions]
@@ -145,8 +153,8 @@ final class Region {
             pattern: algebra.lists.intern(pattern), factor: element.coefficient, quantum: nil)
     }
 
-    private func shape(_ write: Write) -> DataShape {
-        let vector = write.data()
+    private func shape(_ write: Int) -> DataShape {
+        let vector = data(write)
         let lanes = state.numbers.vectors[vector]
         var groups: [(element: CachedElement, lanes: [Int32])] = []
         var column: CachedElement?
@@ -159,7 +167,7 @@ final class Region {
             let unscaled = state.unscaled(number)
             guard var element = state.cached[unscaled.polynomial] else {
                 problems.append(
-                    (write.op, "lane \(l) stores what is no element of a cache", vector))
+                    (writes[write].op, "lane \(l) stores what is no element of a cache", number))
                 return .other
             }
             element.coefficient = unscaled.coefficient / element.coefficient

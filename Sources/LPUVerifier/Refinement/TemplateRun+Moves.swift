@@ -148,10 +148,12 @@ extension TemplateRun {
     ) -> Range<Int> {
         func isIn(_ token: Int) -> Bool { piece.vectors.contains(start + run.value(at: token)) }
         let all = run.start..<run.start + run.count
+        if run.step == 0 { return isIn(run.start) ? all : all.lowerBound..<all.lowerBound }
         guard run.step == 1 else {
-            // Rows that stay or go down: token by token.
+            // Rows that go down: token by token.
             let inside = all.filter(isIn)
-            return inside.first.map { $0..<(inside.last ?? $0) + 1 } ?? all.lowerBound..<all.lowerBound
+            let first = inside.first ?? all.lowerBound
+            return first..<(inside.last ?? first - 1) + 1
         }
         let low = max(all.lowerBound, run.start + piece.vectors.lowerBound - start - run.value)
         let high = min(all.upperBound, run.start + piece.vectors.upperBound - start - run.value)

@@ -6,11 +6,16 @@ import LPUSupport
 final class TemplateRun {
     let state: RefinementState
     let template: ProgramTemplate
+    /// Among the runs.
+    let number: Int
     private(set) var contents: [Content?]
+    /// Regions of its own.
+    private(set) var regions: Range<Int>
     /// What its egress ops sent out, by op.
     private(set) var egress: [(op: OpID, content: Content)] = []
     /// Numbers that were named as an element of a graph's tensor.
     private(set) var named: Set<Int32> = []
+    private var seen: Set<Int32> = []
     /// Problems that are wrong in themselves.
     var problems: [(op: OpID, message: String)] = []
 
@@ -21,6 +26,8 @@ final class TemplateRun {
     init(_ template: ProgramTemplate, arguments: [Content], _ state: RefinementState) {
         self.state = state
         self.template = template
+        number = state.runCount
+        state.runCount += 1
         contents = Array(repeating: nil, count: template.values.count)
         var arguments = arguments.makeIterator()
         for (v, value) in template.values.enumerated() {
@@ -32,7 +39,9 @@ final class TemplateRun {
             case .op: break
             }
         }
+        regions = state.regions.count..<state.regions.count
         makeRegions()
+        regions = regions.lowerBound..<state.regions.count
         for op in order() { run(op) }
     }
 
@@ -146,12 +155,13 @@ final class TemplateRun {
             vectors = (0..<op.count).map { move(op.kind, $0) }
         }
         contents[op.result.index] = .vectors(algebra.lists.intern(vectors))
-        noteNames(vectors)
+        noteNames(vectors, OpID(number))
     }
 
-    private func noteNames(_ vectors: [Int32]) {
-        for vector in vectors {
+    private func noteNames(_ vectors: [Int32], _ op: OpID) {
+        for vector in vectors where seen.insert(vector).inserted {
             for lane in numbers.vectors[vector] where lane.raw > 0 {
+                state.note(lane.raw, of: self, op)
                 if let atom = algebra.onlyAtom(lane.raw), atom.kind == .named {
                     named.insert(lane.raw)
                 }
