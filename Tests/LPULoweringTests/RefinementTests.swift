@@ -4,6 +4,7 @@ import LPUMachine
 import LPUModel
 import LPUNumerics
 import LPUPlanning
+import LPUSchedule
 import LPUSupport
 import LPUVerifier
 import Testing
@@ -36,7 +37,7 @@ import Testing
             keys: {
                 [
                     "num_attention_heads": 48, "num_key_value_heads": 24, "head_dim": 16,
-                    "hidden_size": 24,
+                    "hidden_size": 96,
                 ]
             }),
         Case(name: "llama", keys: { ["num_hidden_layers": 2] }, machine: "node8", degree: 2),

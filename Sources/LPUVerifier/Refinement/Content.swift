@@ -1,5 +1,4 @@
 import LPUDataflow
-import LPUSupport
 
 /// What a value of a template holds, by number.
 enum Content: Hashable {
@@ -26,25 +25,9 @@ final class RefinementState {
     private var products: [UInt64: ScaledCovector] = [:]
     private var dots: [UInt64: Int32] = [:]
 
-    /// Where each polynomial was first made by an op: run and op, or -1.
-    private var origins: [(run: Int32, op: Int32)] = []
     var runCount = 0
 
     init(_ numbers: LaneAlgebra) { self.numbers = numbers }
-
-    func note(_ polynomial: Int32, of run: TemplateRun, _ op: OpID) {
-        while origins.count <= Int(polynomial) { origins.append((-1, -1)) }
-        if origins[Int(polynomial)].run < 0 {
-            origins[Int(polynomial)] = (Int32(run.number), Int32(op.index))
-        }
-    }
-
-    /// The op of a run that first made a polynomial.
-    func origin(_ polynomial: Int32) -> (run: Int, op: OpID)? {
-        guard Int(polynomial) < origins.count, origins[Int(polynomial)].run >= 0 else { return nil }
-        let origin = origins[Int(polynomial)]
-        return (Int(origin.run), OpID(Int(origin.op)))
-    }
 
     var algebra: Algebra { numbers.algebra }
 

@@ -81,6 +81,12 @@ extension LaneAlgebra {
                 })
             else { continue }
             let found = algebra.atoms[other.atom][0]
+            if wanted.kind == .contraction, wanted.a == found.a {
+                let ratio = algebra.reals[a.coefficient] / algebra.reals[e.coefficient]
+                if let inner = differColumns(wanted.b, found.b, times: ratio, &path) {
+                    return inner
+                }
+            }
             if let inner = differ(wanted, found, &path) { return inner }
         }
         return whole
@@ -89,7 +95,6 @@ extension LaneAlgebra {
     /// nil where the atoms have nothing inside that could be compared.
     private func differ(_ e: Atom, _ a: Atom, _ path: inout [Int32]) -> String? {
         switch e.kind {
-        case .contraction where e.a == a.a: return differColumns(e.b, a.b, &path)
         case .exponential, .tanh, .sum, .absolute, .rest, .recent, .stored:
             guard e.a != a.a else { return nil }
             path.append(a.a)
@@ -104,16 +109,20 @@ extension LaneAlgebra {
         }
     }
 
-    private func differColumns(_ e: Int32, _ a: Int32, _ path: inout [Int32]) -> String? {
+    /// - Parameter ratio: what all that is there is times, against what should be.
+    private func differColumns(
+        _ e: Int32, _ a: Int32, times ratio: Double, _ path: inout [Int32]
+    ) -> String? {
         let (x, y) = (columns(e), columns(a))
         let (n, m) = (algebra.width(e), algebra.width(a))
         for (column, wanted) in x {
             guard let found = y.first(where: { $0.0 == column })?.1 else {
                 return "column \(column) of \(n) is not there, \(m) are"
             }
-            if found != wanted {
-                path.append(found)
-                return "column \(column): " + differ(wanted, found, &path)
+            let scaled = algebra.scaled(found, by: ratio)
+            if scaled != wanted {
+                if found != wanted { path.append(found) }
+                return "column \(column): " + differ(wanted, scaled, &path)
             }
         }
         return "\(m - n) columns too many are there"

@@ -6,12 +6,12 @@ import LPUSupport
 /// Which op is to blame for a wrong token: the first tensor of the residual stream, in the order of
 /// the graph, that the program does not make.
 extension Refinement {
-    func firstMissing() -> [Violation] {
-        if let found = missing(embedding, layer: nil) { return found }
+    func firstMissing(_ origins: Origins) -> [Violation] {
+        if let found = missing(embedding, layer: nil, origins) { return found }
         for (layer, shape) in graph.layers.enumerated() {
-            if let found = missing(layers[shape], layer: layer) { return found }
+            if let found = missing(layers[shape], layer: layer, origins) { return found }
         }
-        return missingLogits()
+        return missingLogits(origins)
     }
 
     /// The runs that could make a block's tensors, each once.
@@ -27,7 +27,9 @@ extension Refinement {
     }
 
     /// Violations of the first tensor of which an element is not made; nil if there is none.
-    private func missing(_ block: GraphExpansion, layer: Int?) -> [Violation]? {
+    private func missing(
+        _ block: GraphExpansion, layer: Int?, _ origins: Origins
+    ) -> [Violation]? {
         let candidates = candidates(layer)
         let text = layer.map { "layer \($0)" } ?? "the \(block.block.name)"
         guard !candidates.isEmpty else {
@@ -38,7 +40,8 @@ extension Refinement {
             let absent = tensor.names.indices.filter { !made.contains(tensor.names[$0]) }
             guard !absent.isEmpty else { continue }
             let name = block.block[tensor.tensor].name
-            let found = explained(absent.map { (tensor.written[$0], "\(name)[\($0)]") }, candidates)
+            let found = explained(
+                absent.map { (tensor.written[$0], "\(name)[\($0)]") }, candidates, origins)
             return found.isEmpty
                 ? [
                     Violation(
@@ -49,7 +52,7 @@ extension Refinement {
         return nil
     }
 
-    private func missingLogits() -> [Violation] {
+    private func missingLogits(_ origins: Origins) -> [Violation] {
         guard let node = head.block.nodes.last,
             case .numbers(let logits)? = head.elements[node.inputs[0].index]
         else { return [] }
@@ -57,7 +60,7 @@ extension Refinement {
         for (_, run) in candidates(nil) { forEachLane(of: run) { _, lane in made.insert(lane) } }
         let absent = logits.indices.filter { !made.contains(logits[$0]) }
         let found = explained(
-            absent.map { (logits[$0], "logits[\($0)]") }, candidates(nil))
+            absent.map { (logits[$0], "logits[\($0)]") }, candidates(nil), origins)
         if found.isEmpty, let first = absent.first {
             return [
                 Violation(.refinement, "logits[\(first)] and \(absent.count - 1) more are not made")
@@ -66,7 +69,7 @@ extension Refinement {
         return found
     }
 
-    private func forEachLane(of run: TemplateRun, _ body: (OpID, Int32) -> Void) {
+    func forEachLane(of run: TemplateRun, _ body: (OpID, Int32) -> Void) {
         for (number, op) in run.template.ops.enumerated() {
             guard case .vectors(let list)? = run.contents[op.result.index] else { continue }
             for vector in state.algebra.lists[list] {
@@ -80,7 +83,8 @@ extension Refinement {
     /// For each number the last one that was made of the same rows of weights, and where it first
     /// differs; one violation an op.
     private func explained(
-        _ wanted: [(written: Int32, name: String)], _ candidates: [(instance: Int, run: TemplateRun)]
+        _ wanted: [(written: Int32, name: String)],
+        _ candidates: [(instance: Int, run: TemplateRun)], _ origins: Origins
     ) -> [Violation] {
         var targets: [Int64: Int] = [:]
         for (i, target) in wanted.enumerated() {
@@ -104,10 +108,35 @@ extension Refinement {
         for i in closest.keys.sorted() {
             guard let near = closest[i], near.lane != wanted[i].written else { continue }
             let difference = state.numbers.difference(expected: wanted[i].written, actual: near.lane)
-            let origin = difference.actual.reversed().lazy.compactMap(state.origin).first
-            guard seen.insert([origin?.run ?? -1, origin?.op.index ?? -1]).inserted else { continue }
-            found.append(blamed(difference, wanted[i].name, else: (near.run, near.op)))
+            let origin = origins.of(difference) ?? (near.run, near.op)
+            guard seen.insert([origin.run, origin.op.index]).inserted else { continue }
+            found.append(
+                violation(origin.run, origin.op, "\(wanted[i].name): \(difference.message)"))
         }
         return found
+    }
+}
+
+/// For numbers, but for factors that may leave a sum, the op that first made them.
+struct Origins {
+    private var places: [Int32: (run: Int, op: OpID)] = [:]
+    private let algebra: Algebra
+
+    init(_ refinement: Refinement) {
+        algebra = refinement.state.algebra
+        var seen: Set<Int> = []
+        for placed in refinement.runs where seen.insert(placed.run.number).inserted {
+            refinement.forEachLane(of: placed.run) { op, lane in
+                let number = algebra.primitive(lane).polynomial
+                if places[number] == nil { places[number] = (placed.run.number, op) }
+            }
+        }
+    }
+
+    /// The op that made the smallest part of a difference that an op made.
+    func of(_ difference: Difference) -> (run: Int, op: OpID)? {
+        difference.actual.reversed().lazy.compactMap { part in
+            places[algebra.primitive(part).polynomial]
+        }.first
     }
 }

@@ -12,7 +12,8 @@ extension Refinement {
         let left = departures()
         found += declarations()
         if !left.isEmpty {
-            let causes = storage() + firstMissing()
+            let origins = Origins(self)
+            let causes = storage(origins) + firstMissing(origins)
             found += causes.isEmpty ? left : causes
         }
         return found
@@ -76,24 +77,25 @@ extension Refinement {
     }
 
     /// What is stored and is no key or value of the graph.
-    private func storage() -> [Violation] {
+    private func storage(_ origins: Origins) -> [Violation] {
         var seen: Set<Int> = []
         return runs.flatMap { placed -> [Violation] in
             guard seen.insert(placed.run.number).inserted else { return [] }
             return placed.run.regions.flatMap { region in
                 state.regions[region].problems.map { problem in
-                    stored(placed.run, problem.op, problem.message, problem.lane)
+                    stored(placed.run, problem.op, problem.message, problem.lane, origins)
                 }
             }
         }
     }
 
     private func stored(
-        _ run: TemplateRun, _ op: OpID, _ message: String, _ lane: Int32?
+        _ run: TemplateRun, _ op: OpID, _ message: String, _ lane: Int32?, _ origins: Origins
     ) -> Violation {
         guard let lane, let near = nearest(lane) else { return violation(run.number, op, message) }
         let difference = state.numbers.difference(expected: near.written, actual: lane)
-        return blamed(difference, near.name, else: (run.number, op))
+        let origin = origins.of(difference) ?? (run.number, op)
+        return violation(origin.run, origin.op, "\(near.name): \(difference.message)")
     }
 
     /// The element of a cache that a number is most likely meant to be: of the same rows of weights.
@@ -116,14 +118,6 @@ extension Refinement {
             }
         }
         return best.map { ($0.written, $0.name) }
-    }
-
-    /// A difference at the op that first made the smallest part of it that an op made.
-    func blamed(
-        _ difference: Difference, _ name: String, else place: (run: Int, op: OpID)
-    ) -> Violation {
-        let origin = difference.actual.reversed().lazy.compactMap(state.origin).first ?? place
-        return violation(origin.run, origin.op, "\(name): \(difference.message)")
     }
 
     // MARK: Declarations

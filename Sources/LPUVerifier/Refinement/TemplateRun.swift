@@ -155,13 +155,12 @@ final class TemplateRun {
             vectors = (0..<op.count).map { move(op.kind, $0) }
         }
         contents[op.result.index] = .vectors(algebra.lists.intern(vectors))
-        noteNames(vectors, OpID(number))
+        noteNames(vectors)
     }
 
-    private func noteNames(_ vectors: [Int32], _ op: OpID) {
+    private func noteNames(_ vectors: [Int32]) {
         for vector in vectors where seen.insert(vector).inserted {
             for lane in numbers.vectors[vector] where lane.raw > 0 {
-                state.note(lane.raw, of: self, op)
                 if let atom = algebra.onlyAtom(lane.raw), atom.kind == .named {
                     named.insert(lane.raw)
                 }
