@@ -8,6 +8,7 @@ enum RefinementFault: String, CaseIterable {
     case vocabularyMissing, tokenIndex, otherBias, lastTileRow, swappedOutputHeads, otherKeyHead
     case valueAsKey, gateForUp, wrongGate, cacheRowOffByOne, egressByte, lessEqual, halfScale
     case embeddingPart, softmaxOfOneBlock, rotaryFrequency, normOverPart
+    case otherScale, otherScaleRow, noScale, lowTermElsewhere, embeddingScale
 
     var place: RefinementTests.Case {
         switch self {
@@ -17,6 +18,9 @@ enum RefinementFault: String, CaseIterable {
         case .softmaxOfOneBlock: .init(name: "llama", keys: { [:] }, context: 400)
         case .otherLayer, .layersSwapped:
             .init(name: "llama", keys: { ["num_hidden_layers": 3] })
+        case .otherScale, .otherScaleRow, .noScale, .lowTermElsewhere, .embeddingScale:
+            .init(
+                name: "fp8", keys: { ["hidden_size": 328, "intermediate_size": 700] }, weights: .fp8)
         case .embeddingPart: .init(name: "vocabulary", keys: { ["vocab_size": 5000] })
         case .vocabularyMissing, .tokenIndex, .lessEqual:
             .init(name: "vocabulary", keys: { ["vocab_size": 700] })
@@ -48,6 +52,8 @@ enum RefinementFault: String, CaseIterable {
         case .softmaxOfOneBlock: ["column", "missing", "added"]
         case .rotaryFrequency: ["cos", "sin"]
         case .normOverPart: ["residual stream"]
+        case .otherScale, .otherScaleRow, .noScale, .embeddingScale: ["scale["]
+        case .lowTermElsewhere: ["rounding"]
         }
     }
 
@@ -137,7 +143,8 @@ enum RefinementFault: String, CaseIterable {
                 layout.tensor = layout.tensor.replacing("k_proj", with: "v_proj")
             }
         case .gateForUp, .wrongGate, .cacheRowOffByOne, .egressByte, .lessEqual, .halfScale,
-            .embeddingPart, .softmaxOfOneBlock, .rotaryFrequency, .normOverPart:
+            .embeddingPart, .softmaxOfOneBlock, .rotaryFrequency, .normOverPart, .otherScale,
+            .otherScaleRow, .noScale, .lowTermElsewhere, .embeddingScale:
             return plantMore(in: &template)
         }
     }
@@ -215,6 +222,63 @@ enum RefinementFault: String, CaseIterable {
         case .shardTwice, .shardMissing, .contractedTwice, .swappedRows, .otherLayer, .layersSwapped,
             .vocabularyMissing, .tokenIndex, .otherBias, .lastTileRow, .swappedOutputHeads,
             .otherKeyHead, .valueAsKey:
+            return 0
+        case .otherScale, .otherScaleRow, .noScale, .lowTermElsewhere, .embeddingScale:
+            return plantScaled(in: &template)
+        }
+    }
+}
+
+extension RefinementFault {
+    /// In fp8 weights, their scales, and the terms of an activation.
+    private func plantScaled(in template: inout ProgramTemplate) -> Int {
+        let values = template.values
+        func name(_ use: Use) -> String { values[use.value.index].name }
+        switch self {
+        case .otherScale:
+            return template.changeFormulas { name, formula in
+                guard name == "layer.up.scales",
+                    case .scales(var layout, let factor, let scale) = formula
+                else { return }
+                layout.tensor = layout.tensor.replacing("up_proj", with: "gate_proj")
+                formula = .scales(layout, factor: factor, columnScale: scale)
+            }
+        case .otherScaleRow:
+            return template.changeFormulas { name, formula in
+                guard name == "layer.v.scales",
+                    case .scales(var layout, let factor, let scale) = formula
+                else { return }
+                layout.pieces[0].base[0] += 1
+                formula = .scales(layout, factor: factor, columnScale: scale)
+            }
+        case .noScale:
+            return template.changeFormulas { name, formula in
+                guard name == "layer.down.scales" else { return }
+                formula = .constant(
+                    bits: Float(1).bitPattern, vectors: 0..<1, lanes: 0..<164)
+            }
+        case .lowTermElsewhere:
+            return template.change { kind, _ in
+                guard case .matmul(var terms) = kind, terms.count == 4,
+                    name(terms[0].tile.sources[0]) == "layer.v"
+                else { return }
+                (terms[1].tile, terms[3].tile) = (terms[3].tile, terms[1].tile)
+                kind = .matmul(terms)
+            }
+        case .embeddingScale:
+            return template.change { kind, result in
+                guard result.name.hasPrefix("x.embedding.0") || result.name.hasPrefix("multiply"),
+                    case .elementwise(.multiply, let row, .use(let scale)) = kind,
+                    values.contains(where: { $0.name.hasPrefix("embeddingScales") })
+                else { return }
+                _ = scale
+                kind = .elementwise(.multiply, row, .immediate(Float(1).bitPattern))
+            }
+        case .shardTwice, .shardMissing, .contractedTwice, .swappedRows, .otherLayer, .layersSwapped,
+            .vocabularyMissing, .tokenIndex, .otherBias, .lastTileRow, .swappedOutputHeads,
+            .otherKeyHead, .valueAsKey, .gateForUp, .wrongGate, .cacheRowOffByOne, .egressByte,
+            .lessEqual, .halfScale, .embeddingPart, .softmaxOfOneBlock, .rotaryFrequency,
+            .normOverPart:
             return 0
         }
     }

@@ -18,7 +18,12 @@ import Testing
         var degree = 1
         var stages = 1
         var context = 40
-        var description: String { "\(name) on \(degree) x \(stages), context \(context)" }
+        var weights = ElementType.fp16
+        var cache = ElementType.fp16
+        var description: String {
+            "\(name) on \(degree) x \(stages), context \(context), "
+                + "\(weights.rawValue) weights, \(cache.rawValue) cache"
+        }
     }
 
     static let qwen: @Sendable () -> [String: Any] = {
@@ -48,13 +53,21 @@ import Testing
         Case(
             name: "stages", keys: { ["num_hidden_layers": 3] }, machine: "node8", degree: 2,
             stages: 3),
+        Case(name: "fp8", keys: { ["hidden_size": 328] }, weights: .fp8),
+        Case(name: "fp8 cache", keys: { [:] }, context: 700, cache: .fp8),
+        Case(
+            name: "fp8 qwen3", keys: qwen, machine: "node8", degree: 4, weights: .fp8, cache: .fp8),
+        Case(
+            name: "fp8 biases", keys: { ["attention_bias": true, "mlp_bias": true] }, weights: .fp8,
+            cache: .fp8),
     ]
 
     private func lowered(_ test: Case) throws -> (graph: ModelGraph, program: Program) {
         let decoder = try Decoder(test.keys())
         let machine = try #require(Machine.preset(named: test.machine))
         let plan = Plan(
-            context: test.context, tensorParallel: test.degree, pipelineStages: test.stages)
+            context: test.context, weightType: test.weights, kvType: test.cache,
+            tensorParallel: test.degree, pipelineStages: test.stages)
         return (
             ModelGraph(decoder.configuration),
             try lower(decoder.configuration, plan: plan, for: machine)

@@ -30,20 +30,24 @@ extension Algebra {
                 j += 1
             }
         }
-        guard has(.indicator, in: a), has(.indicator, in: b) else { return monomial(factors) }
-        return withOneIndicator(factors)
+        for kind in [Atom.Kind.indicator, .tokens] where has(kind, in: a) && has(kind, in: b) {
+            guard let merged = withOne(kind, factors) else { return nil }
+            factors = merged
+        }
+        return monomial(factors)
     }
 
-    private func withOneIndicator(_ factors: [Factor]) -> Int32? {
-        let indicators = factors.filter { atoms[$0.atom][0].kind == .indicator }
+    /// Indicators of one kind as that of the positions or tokens that all of them have.
+    private func withOne(_ kind: Atom.Kind, _ factors: [Factor]) -> [Factor]? {
+        let indicators = factors.filter { atoms[$0.atom][0].kind == kind }
         let sets = indicators.map { PositionSet(lists[atoms[$0.atom][0].a]) }
-        guard let first = sets.first else { return monomial(factors) }
+        guard let first = sets.first else { return factors }
         let both = sets.dropFirst().reduce(first) { $0.intersection($1) }
         if both.ranges.isEmpty { return nil }
-        let one = Factor(atom: atom(.indicator, lists.intern(both.list)), halves: 2)
-        var rest = factors.filter { atoms[$0.atom][0].kind != .indicator }
+        let one = Factor(atom: atom(kind, lists.intern(both.list)), halves: 2)
+        var rest = factors.filter { atoms[$0.atom][0].kind != kind }
         rest.insert(one, at: rest.firstIndex { $0.atom > one.atom } ?? rest.count)
-        return monomial(rest)
+        return rest
     }
 
     /// The greatest common factor of two monomials.

@@ -22,6 +22,7 @@ extension Algebra {
         var terms: [Summand] = []
         terms.reserveCapacity(x.count + y.count)
         var (i, j) = (0, 0)
+        var isInOrder = true
         while i < x.count, j < y.count {
             let (kx, ky) = (key(x[i]), key(y[j]))
             if kx < ky {
@@ -31,14 +32,17 @@ extension Algebra {
                 terms.append(y[j])
                 j += 1
             } else {
-                if let term = combine(x[i], y[j]) { terms.append(term) }
+                if let term = combine(x[i], y[j]) {
+                    isInOrder = isInOrder && key(term) == kx
+                    terms.append(term)
+                }
                 i += 1
                 j += 1
             }
         }
         terms += x[i...]
         terms += y[j...]
-        return normal(terms)
+        return isInOrder ? normal(terms) : polynomial(terms)
     }
 
     func subtract(_ a: Int32, _ b: Int32) -> Int32 { add(a, scaled(b, by: -1)) }
@@ -58,15 +62,18 @@ extension Algebra {
         guard terms.count > 1 else { return normal(terms) }
         let sorted = terms.sorted { (key($0), $0.monomial) < (key($1), $1.monomial) }
         var result: [Summand] = []
+        var isInOrder = true
         for term in sorted {
             if let last = result.last, key(last) == key(term) {
                 result.removeLast()
-                if let both = combine(last, term) { result.append(both) }
+                guard let both = combine(last, term) else { continue }
+                isInOrder = isInOrder && key(both) == key(term)
+                result.append(both)
             } else {
                 result.append(term)
             }
         }
-        return normal(result)
+        return isInOrder ? normal(result) : polynomial(result)
     }
 
     func scaled(_ polynomial: Int32, by factor: Double) -> Int32 {
@@ -94,11 +101,35 @@ extension Algebra {
             guard abs(sum) > 1e-5 * max(abs(a), abs(b)) else { return nil }
             return Summand(monomial: x.monomial, coefficient: reals.intern(sum))
         }
+        if has(.tokens, in: x.monomial) { return combineTokens(x, y) }
         let (f, g) = (contraction(in: x.monomial), contraction(in: y.monomial))
         let merged = merge(
             ScaledCovector(coefficient: a, monomial: f.rest, covector: f.covector),
             ScaledCovector(coefficient: b, monomial: g.rest, covector: g.covector))
         return term(merged, slot: f.slot)
+    }
+
+    /// The same for some tokens and for others is that for all of them.
+    private func combineTokens(_ x: Summand, _ y: Summand) -> Summand {
+        let (a, b) = (chosenTokens(x.monomial), chosenTokens(y.monomial))
+        guard x.coefficient == y.coefficient, a.set.intersection(b.set).ranges.isEmpty else {
+            let both = unknown("what is looked up twice for one token")
+            return polynomials[both][0]
+        }
+        let all = a.set.union(b.set)
+        guard all.ranges != [0..<Int32(tokens)] else {
+            return Summand(monomial: a.rest, coefficient: x.coefficient)
+        }
+        let atom = Factor(atom: self.atom(.tokens, lists.intern(all.list)), halves: 2)
+        let product = product(a.rest, monomial([atom])) ?? a.rest
+        return Summand(monomial: product, coefficient: x.coefficient)
+    }
+
+    private func chosenTokens(_ monomial: Int32) -> (set: PositionSet, rest: Int32) {
+        let factors = monomials[monomial]
+        let atom = factors.map { atoms[$0.atom][0] }.first { $0.kind == .tokens }
+        let rest = factors.filter { atoms[$0.atom][0].kind != .tokens }
+        return (atom.map { PositionSet(lists[$0.a]) } ?? PositionSet(), self.monomial(rest))
     }
 
     /// A row of a tensor times a covector; nil for nothing.

@@ -10,9 +10,11 @@ struct Atom: PoolElement {
         case named
         /// Sum over the columns of covector `b` of slot `a`'s elements times the covector's.
         case contraction
-        /// 1 in the column that is the token, else 0; only in covectors.
-        case oneHot
-        /// What channel `b` of the quantised tensor `a` was divided by.
+        /// In column c of a tensor the element of the token's row: a list of tensor and column.
+        case chosen
+        /// 1 for the tokens of set `a` (a list of ranges), else 0.
+        case tokens
+        /// What channel `b` of the quantised tensor `a` was divided by; -1 is the token's.
         case quantum
         /// Cosine (`a` = 0) or sine of frequency `b` (of the reals) times angle function `c`.
         case trigonometric
@@ -60,7 +62,7 @@ struct Atom: PoolElement {
     var isPositive: Bool {
         switch kind {
         case .exponential, .sum, .absolute, .quantum: true
-        case .weight, .named, .contraction, .oneHot, .trigonometric, .indicator, .tanh, .maximum,
+        case .weight, .named, .contraction, .chosen, .tokens, .trigonometric, .indicator, .tanh, .maximum,
             .guarded, .rest, .recent, .stored, .word, .operation, .byte, .branch, .either,
             .argument, .unknown:
             false
@@ -136,11 +138,14 @@ final class Algebra {
     /// Of tensors and of reasons.
     private(set) var names: [String] = []
     private var nameNumbers: [String: Int32] = [:]
-    /// Terms of a polynomial stand by these: equal for the contractions of one row.
+    /// Terms of a polynomial stand by these: equal for the contractions of one row, and for what
+    /// differs only in the tokens for which it is there.
     private var keys: [Int64] = []
     private var kinds: [UInt32] = []
     /// For each polynomial, what it is named as, or -1.
     private var aliases: [Int32] = []
+    /// How many there are.
+    let tokens: Int
     private var atomPolynomials: [Int32] = []
     var unknownCount: Int32 = 0
     var merges: [Merge: ScaledCovector] = [:]
@@ -152,7 +157,8 @@ final class Algebra {
     static let unit: Int32 = 0
     static let empty: Int32 = 0
 
-    init() {
+    init(tokens: Int) {
+        self.tokens = tokens
         _ = monomial([])
         _ = polynomials.intern([])
         _ = polynomials.intern(Summand(monomial: Self.unit, coefficient: 0))
@@ -217,6 +223,10 @@ final class Algebra {
     /// Of what multiplies a contraction only positive atoms, those of norms and of softmax, may go
     /// under its sum: parts of a row that differ in them add up.
     private func key(of factors: UnsafeBufferPointer<Factor>, _ id: Int32) -> Int64 {
+        if factors.contains(where: { atoms[$0.atom][0].kind == .tokens }) {
+            let rest = factors.filter { atoms[$0.atom][0].kind != .tokens }
+            return 2 << 32 | Int64(lists.intern([-2] + rest.flatMap { [$0.atom, $0.halves] }))
+        }
         var (slot, others): (Int32?, [Int32]) = (nil, [])
         for factor in factors {
             let atom = atoms[factor.atom][0]

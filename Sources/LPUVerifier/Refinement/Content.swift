@@ -19,6 +19,7 @@ final class RefinementState {
     var cached: [Int32: CachedElement] = [:]
     var addressMemory: [UInt64: AddressFunction?] = [:]
     var preimageMemory: [AddressFunction: [(offset: Int, positions: Int32)]] = [:]
+    var tokenMemory: [TokenKey: PositionSet] = [:]
     var settledMemory: [UInt64: Int32] = [:]
     var shiftMemory: [UInt64: Int32] = [:]
     private var lastUnscaled: (Int32, Double, Int32)?

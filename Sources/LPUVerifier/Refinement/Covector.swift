@@ -73,7 +73,7 @@ extension Algebra {
         let leading = reals[polynomials[first.polynomial][0].coefficient]
         var shared = Self.unit
         if last.end - first.start > 1 {
-            shared = quotientOfOneHot(polynomials[first.polynomial][0].monomial)
+            shared = polynomials[first.polynomial][0].monomial
             search: for run in all {
                 for term in polynomials[run.polynomial] {
                     shared = commonFactor(shared, term.monomial)
@@ -88,12 +88,6 @@ extension Algebra {
         }
         return ScaledCovector(
             coefficient: leading, monomial: shared, covector: covectors.intern(all))
-    }
-
-    /// The token's indicator is another one in each column: it is never shared.
-    private func quotientOfOneHot(_ id: Int32) -> Int32 {
-        guard has(.oneHot, in: id) else { return id }
-        return monomial(monomials[id].filter { atoms[$0.atom][0].kind != .oneHot })
     }
 
     /// The number of columns, each once.

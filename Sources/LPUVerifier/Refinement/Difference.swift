@@ -103,7 +103,7 @@ extension LaneAlgebra {
             if e.b != a.b { return nil }
             path.append(a.a)
             return differ(e.a, a.a, &path)
-        case .weight, .named, .contraction, .oneHot, .quantum, .trigonometric, .indicator, .maximum,
+        case .weight, .named, .contraction, .chosen, .tokens, .quantum, .trigonometric, .indicator, .maximum,
             .word, .operation, .byte, .branch, .either, .argument, .unknown:
             return nil
         }

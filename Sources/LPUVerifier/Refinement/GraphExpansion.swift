@@ -146,13 +146,9 @@ final class GraphExpansion {
     }
 
     private func gather(_ table: WeightTensor) -> [Int32] {
-        let hot = algebra.covector([
-            Run(start: 0, end: Int32(table.shape[0]), polynomial: algebra.polynomial(.oneHot))
-        ])
         let tensor = algebra.name(table.name)
-        return (0..<table.shape[1]).map { column in
-            let slot = algebra.lists.intern([tensor, 0, Int32(column)])
-            return algebra.polynomial(algebra.term(hot, slot: slot).map { [$0] } ?? [])
+        return (0..<table.shape[1]).map {
+            algebra.polynomial(.chosen, algebra.lists.intern([tensor, Int32($0)]))
         }
     }
 

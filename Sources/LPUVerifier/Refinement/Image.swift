@@ -74,6 +74,9 @@ final class Image {
         for piece in pieces { ends.append(max(ends.last ?? 0, piece.vectors.upperBound)) }
     }
 
+    /// Whose elements it holds.
+    var tensor: String { formula.layout?.tensor ?? "" }
+
     /// The pieces that hold an element of a vector in the range.
     func pieces(in range: Range<Int>) -> [Piece] {
         var (low, high) = (0, ends.count)

@@ -17,7 +17,7 @@ struct Lane: PoolElement, Hashable {
 
 /// The operations of the machine on lanes that hold expressions instead of bits.
 final class LaneAlgebra {
-    let algebra = Algebra()
+    let algebra: Algebra
     let words: Words
     /// Vectors of lanes, each once.
     let vectors = Pool<Lane>()
@@ -36,6 +36,7 @@ final class LaneAlgebra {
     init(lanes: Int, superlane: Int, tokens: Int, positions: Int) {
         self.lanes = lanes
         self.superlane = superlane
+        algebra = Algebra(tokens: tokens)
         words = Words(tokens: tokens, positions: positions)
     }
 

@@ -1,4 +1,4 @@
-/// Ascending ranges of token positions that do not touch.
+/// Ascending ranges of positions, or of tokens, that do not touch.
 struct PositionSet: Hashable {
     private(set) var ranges: [Range<Int32>] = []
 
@@ -19,6 +19,15 @@ struct PositionSet: Hashable {
         } else {
             ranges.append(range)
         }
+    }
+
+    /// - Requires: no member is in both.
+    func union(_ other: PositionSet) -> PositionSet {
+        var result = PositionSet()
+        for range in (ranges + other.ranges).sorted(by: { $0.lowerBound < $1.lowerBound }) {
+            result.append(range)
+        }
+        return result
     }
 
     func intersection(_ other: PositionSet) -> PositionSet {

@@ -70,9 +70,10 @@ extension Refinement {
     }
 
     func forEachLane(of run: TemplateRun, _ body: (OpID, Int32) -> Void) {
+        var seen: Set<Int32> = []
         for (number, op) in run.template.ops.enumerated() {
             guard case .vectors(let list)? = run.contents[op.result.index] else { continue }
-            for vector in state.algebra.lists[list] {
+            for vector in state.algebra.lists[list] where seen.insert(vector).inserted {
                 for lane in state.numbers.vectors[vector] where lane.raw > 0 {
                     body(OpID(number), lane.raw)
                 }

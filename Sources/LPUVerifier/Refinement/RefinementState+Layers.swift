@@ -31,10 +31,10 @@ extension RefinementState {
             algebra.monomials[term.monomial].allSatisfy { factor in
                 let atom = algebra.atoms[factor.atom][0]
                 return switch atom.kind {
-                case .trigonometric, .indicator, .word, .unknown: true
+                case .trigonometric, .indicator, .tokens, .word, .unknown: true
                 case .byte: atom.b < 0 || isFreeOfLayers(atom.b)
                 case .argument: true
-                case .weight, .named, .contraction, .oneHot, .quantum, .exponential, .tanh,
+                case .weight, .named, .contraction, .chosen, .quantum, .exponential, .tanh,
                     .absolute, .sum, .maximum, .guarded, .rest, .recent, .stored, .operation,
                     .branch, .either:
                     false

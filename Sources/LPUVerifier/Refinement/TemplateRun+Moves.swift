@@ -73,11 +73,18 @@ extension TemplateRun {
         let (image, start) = (state.images[number], table.vector(i))
         switch image.formula {
         case .rotary(let rotary): return angles(rotary, offsets, start)
-        case .weights(let layout, let factor, nil) where offsets.variable == .token:
-            if image.quantum == nil {
-                return tokenRows(of: image, layout, Double(factor), offsets, start)
+        case .weights(_, let factor, nil) where offsets.variable == .token:
+            let divisor = image.quantum.map { Factor(atom: algebra.atom(.quantum, $0, -1), halves: -2) }
+            return tokenRows(of: image, offsets, start) { coordinates in
+                let element = [algebra.name(image.tensor)] + coordinates.dropFirst().map(Int32.init)
+                return algebra.scaled(
+                    algebra.polynomial(.chosen, algebra.lists.intern(element)), by: Double(factor),
+                    algebra.monomial(divisor.map { [$0] } ?? []))
             }
-            return unknown("a row of quantised numbers")
+        case .scales(_, let factor, _) where offsets.variable == .token:
+            let scale = image.quantum.map { algebra.polynomial(.quantum, $0, -1) }
+            let number = algebra.scaled(scale ?? Algebra.one, by: Double(factor))
+            return tokenRows(of: image, offsets, start) { _ in number }
         case .weights, .scales, .constant, .diagonal, .table, .zero:
             return unknown("a row of this table")
         }
@@ -103,43 +110,52 @@ extension TemplateRun {
         return numbers.vectors.intern(lanes)
     }
 
-    /// The row of a table of weights that is the token's: for each lane the tokens for which it is.
+    /// The row of a table that is the token's: what `element` says of its coordinates, for the
+    /// tokens whose row is there.
     private func tokenRows(
-        of image: Image, _ layout: Layout, _ factor: Double, _ offsets: AddressFunction,
-        _ start: Int
+        of image: Image, _ offsets: AddressFunction, _ start: Int, element: ([Int]) -> Int32
     ) -> Int32 {
         var lanes = [Lane](repeating: .zero, count: numbers.lanes)
-        let tensor = algebra.name(layout.tensor)
-        let hot = algebra.polynomial(.oneHot)
         for piece in image.pieces(in: start..<start + offsets.maximum + 1) {
-            guard piece.base.count == 2, piece.vector[1].digits.allSatisfy({ $0.stride == 0 }),
-                piece.lane[0].digits.allSatisfy({ $0.stride == 0 })
+            guard piece.lane[0].digits.allSatisfy({ $0.stride == 0 }),
+                piece.vector.dropFirst().allSatisfy({ $0.digits.allSatisfy { $0.stride == 0 } })
             else { return unknown("a table that does not hold rows") }
-            var found = PositionSet()
-            for run in offsets.pieces {
-                for token in tokens(of: run, in: piece, start) {
-                    let row = piece.base[0]
-                        + piece.vector[0](
-                            start + run.value(at: token) - piece.vectors.lowerBound)
-                    guard row == token else { return unknown("the row of another token") }
-                    found.append(Int32(token)..<Int32(token + 1))
-                }
+            guard let found = foundTokens(offsets, piece, start) else {
+                return unknown("the row of another token")
             }
-            let covector = algebra.covector(
-                found.ranges.map {
-                    Run(start: $0.lowerBound, end: $0.upperBound, polynomial: hot)
-                })
+            if found.ranges.isEmpty { continue }
+            let isAll = found.ranges == [0..<Int32(numbers.words.tokens)]
+            let chosen = isAll ? Algebra.one
+                : algebra.polynomial(.tokens, algebra.lists.intern(found.list))
             for lane in piece.lanes {
-                let column = piece.base[1] + piece.lane[1](lane - piece.lanes.lowerBound)
-                let slot = algebra.lists.intern([tensor, 0, Int32(column)])
-                var scaled = covector
-                scaled.coefficient *= factor
-                let terms = algebra.term(scaled, slot: slot).map { [$0] } ?? []
+                let coordinates = piece.element(vector: piece.vectors.lowerBound, lane: lane)
                 lanes[lane] = Lane(
-                    polynomial: algebra.add(lanes[lane].raw, algebra.polynomial(terms)))
+                    polynomial: algebra.add(
+                        lanes[lane].raw, algebra.multiply(element(coordinates), chosen)))
             }
         }
         return numbers.vectors.intern(lanes.map(numbers.named))
+    }
+
+    /// The tokens whose row is in a piece of a table; nil where one finds another's.
+    private func foundTokens(
+        _ offsets: AddressFunction, _ piece: Piece, _ start: Int
+    ) -> PositionSet? {
+        let key = TokenKey(
+            offsets: offsets, vectors: piece.vectors, base: piece.base[0],
+            digits: piece.vector[0], start: start)
+        if let known = state.tokenMemory[key] { return known }
+        var found = PositionSet()
+        for run in offsets.pieces {
+            for token in tokens(of: run, in: piece, start) {
+                let vector = start + run.value(at: token)
+                let row = piece.base[0] + piece.vector[0](vector - piece.vectors.lowerBound)
+                guard row == token else { return nil }
+                found.append(Int32(token)..<Int32(token + 1))
+            }
+        }
+        state.tokenMemory[key] = found
+        return found
     }
 
     /// The tokens of a piece of the addresses whose rows a piece of the table holds.
@@ -159,4 +175,13 @@ extension TemplateRun {
         let high = min(all.upperBound, run.start + piece.vectors.upperBound - start - run.value)
         return low..<max(low, high)
     }
+}
+
+/// A part of a table, and how it is addressed.
+struct TokenKey: Hashable {
+    var offsets: AddressFunction
+    var vectors: Range<Int>
+    var base: Int
+    var digits: DigitSum
+    var start: Int
 }

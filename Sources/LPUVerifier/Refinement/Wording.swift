@@ -49,8 +49,13 @@ extension LaneAlgebra {
             let layer = atom.b == 0 ? "" : " after \(atom.b)"
             return "\(name(atom.a))\(layer)[\(atom.c)]"
         case .contraction: return describe(slot: atom.a, atom.b, depth: depth)
-        case .oneHot: return "the token"
-        case .quantum: return "scale[\(atom.b)] of \(name(list(atom.a)[0]))"
+        case .chosen:
+            let element = list(atom.a)
+            return "\(name(element[0]))[token, \(element[1])]"
+        case .tokens: return "[token in \(describe(set: atom.a))]"
+        case .quantum:
+            let channel = atom.b < 0 ? "token" : "\(atom.b)"
+            return "scale[\(channel)] of \(name(list(atom.a)[0]))"
         case .trigonometric:
             let steps = list(atom.c)
             let isPosition = steps.enumerated().allSatisfy { $0 == Int($1) }
