@@ -13,28 +13,44 @@ extension Algebra {
         if a == Self.unit { return b }
         if b == Self.unit { return a }
         let (x, y) = (monomials[a], monomials[b])
-        var factors: [Factor] = []
-        factors.reserveCapacity(x.count + y.count)
-        var (i, j) = (0, 0)
+        return withUnsafeTemporaryAllocation(of: Factor.self, capacity: x.count + y.count) {
+            let count = multiplied(x, y, into: $0)
+            let factors = UnsafeBufferPointer(rebasing: $0[..<count])
+            var sets: [Factor]?
+            for kind in [Atom.Kind.indicator, .tokens] where has(kind, in: a) && has(kind, in: b) {
+                guard let merged = withOne(kind, sets ?? Array(factors)) else { return nil }
+                sets = merged
+            }
+            return sets.map { monomial($0) } ?? monomial(factors)
+        }
+    }
+
+    /// Writes the factors of a product; returns how many.
+    private func multiplied(
+        _ x: UnsafeBufferPointer<Factor>, _ y: UnsafeBufferPointer<Factor>,
+        into factors: UnsafeMutableBufferPointer<Factor>
+    ) -> Int {
+        var (i, j, count) = (0, 0, 0)
         while i < x.count || j < y.count {
+            var factor: Factor
             if j == y.count || i < x.count && x[i].atom < y[j].atom {
-                factors.append(x[i])
+                factor = x[i]
                 i += 1
             } else if i == x.count || y[j].atom < x[i].atom {
-                factors.append(y[j])
+                factor = y[j]
                 j += 1
             } else {
-                let halves = x[i].halves + y[j].halves
-                if halves != 0 { factors.append(Factor(atom: x[i].atom, halves: halves)) }
+                factor = x[i]
+                factor.halves += y[j].halves
                 i += 1
                 j += 1
             }
+            if factor.halves != 0 {
+                factors[count] = factor
+                count += 1
+            }
         }
-        for kind in [Atom.Kind.indicator, .tokens] where has(kind, in: a) && has(kind, in: b) {
-            guard let merged = withOne(kind, factors) else { return nil }
-            factors = merged
-        }
-        return monomial(factors)
+        return count
     }
 
     /// Indicators of one kind as that of the positions or tokens that all of them have.
@@ -124,7 +140,7 @@ extension Algebra {
                     primitive.monomial, monomial([Factor(atom: root, halves: 2)])),
                 let monomial = product(squared, term.monomial)
             {
-                return polynomials.intern(
+                return self.polynomial(
                     Summand(
                         monomial: monomial,
                         coefficient: reals.intern(primitive.coefficient * coefficient)))
@@ -182,7 +198,7 @@ extension Algebra {
             factor = product(factor, monomial([root])) ?? factor
         }
         let coefficient = 1 / primitive.coefficient.squareRoot()
-        return polynomials.intern(
+        return self.polynomial(
             Summand(monomial: factor, coefficient: reals.intern(coefficient)))
     }
 
@@ -212,7 +228,7 @@ extension Algebra {
                         atom: self.atom(.exponential, self.polynomial(of: parts[0].atom)),
                         halves: Int32(2 * power))
                     factors.append(
-                        polynomials.intern(
+                        self.polynomial(
                             Summand(monomial: monomial([raised]), coefficient: 0)))
                     continue
                 }

@@ -84,6 +84,13 @@ extension Algebra {
     func scaled(_ polynomial: Int32, by factor: Double, _ monomial: Int32) -> Int32 {
         if factor == 0 { return Self.zero }
         if factor == 1, monomial == Self.unit { return polynomial }
+        if polynomials[polynomial].count == 1 {
+            var term = polynomials[polynomial][0]
+            guard let product = product(term.monomial, monomial) else { return Self.zero }
+            term.monomial = product
+            if factor != 1 { term.coefficient = reals.intern(reals[term.coefficient] * factor) }
+            return self.polynomial(term)
+        }
         let terms = polynomials[polynomial].compactMap { term -> Summand? in
             guard let product = product(term.monomial, monomial) else { return nil }
             let coefficient = factor == 1 ? term.coefficient
@@ -135,21 +142,21 @@ extension Algebra {
     /// A row of a tensor times a covector; nil for nothing.
     func term(_ scaled: ScaledCovector, slot: Int32) -> Summand? {
         guard scaled.covector != Self.empty else { return nil }
-        let factor = factor(slot: slot, scaled.covector)
-        guard let product = product(scaled.monomial, monomial([factor])) else { return nil }
+        let atom = atom(slot: slot, scaled.covector)
+        guard let product = product(scaled.monomial, monomial(of: atom)) else { return nil }
         return Summand(monomial: product, coefficient: reals.intern(scaled.coefficient))
     }
 
     /// One column taken as it is is that element.
-    private func factor(slot: Int32, _ covector: Int32) -> Factor {
+    private func atom(slot: Int32, _ covector: Int32) -> Int32 {
         let runs = covectors[covector]
         if runs.count == 1, runs[0].end == runs[0].start + 1, runs[0].polynomial == Self.one {
             let parts = lists[slot]
             var element = [parts[0]] + parts[2...]
             element.insert(runs[0].start, at: 1 + Int(parts[1]))
-            return Factor(atom: atom(.weight, lists.intern(element)), halves: 2)
+            return atom(.weight, lists.intern(element))
         }
-        return Factor(atom: atom(.contraction, slot, covector), halves: 2)
+        return atom(.contraction, slot, covector)
     }
 
     private func contraction(
@@ -168,14 +175,15 @@ extension Algebra {
     /// - Requires: terms are in the order of their keys, no two of one key.
     private func normal(_ terms: [Summand]) -> Int32 {
         if terms.contains(where: { has(.rest, in: $0.monomial) }) {
-            return polynomials.intern(withoutRests(terms))
+            let rest = withoutRests(terms)
+            return rest.count == 1 ? polynomial(rest[0]) : polynomials.intern(rest)
         }
         if terms.count == 2, has(.trigonometric, in: terms[0].monomial),
             has(.trigonometric, in: terms[1].monomial), let turned = addedAngles(terms)
         {
             return turned
         }
-        return polynomials.intern(terms)
+        return terms.count == 1 ? polynomial(terms[0]) : polynomials.intern(terms)
     }
 
     /// x and what a rounding of x left over are x.

@@ -146,7 +146,8 @@ final class Algebra {
     private var aliases: [Int32] = []
     /// How many there are.
     let tokens: Int
-    private var atomPolynomials: [Int32] = []
+    /// For each atom, itself as a monomial and as a polynomial, or -1.
+    private var singles: [(monomial: Int32, polynomial: Int32)] = []
     var unknownCount: Int32 = 0
     var merges: [Merge: ScaledCovector] = [:]
     var primitives: [Int32: Primitive] = [:]
@@ -178,14 +179,26 @@ final class Algebra {
         atoms.intern(Atom(kind: kind, a: a, b: b, c: c))
     }
 
+    /// An atom as a polynomial. One atom by itself is its own monomial and polynomial, which the
+    /// pools need not look for.
     func polynomial(of atom: Int32) -> Int32 {
-        while atomPolynomials.count <= Int(atom) { atomPolynomials.append(-1) }
-        if atomPolynomials[Int(atom)] < 0 {
-            let monomial = monomial([Factor(atom: atom, halves: 2)])
-            atomPolynomials[Int(atom)] = polynomials.intern(
-                Summand(monomial: monomial, coefficient: 0))
+        while singles.count <= Int(atom) { singles.append((-1, -1)) }
+        if singles[Int(atom)].polynomial < 0 {
+            let monomial = monomials.add(Factor(atom: atom, halves: 2))
+            noteMonomial(monomial)
+            let polynomial = polynomials.add(Summand(monomial: monomial, coefficient: 0))
+            singles[Int(atom)] = (monomial, polynomial)
         }
-        return atomPolynomials[Int(atom)]
+        return singles[Int(atom)].polynomial
+    }
+
+    /// The polynomial of a term.
+    func polynomial(_ term: Summand) -> Int32 {
+        if term.coefficient == 0 {
+            let factors = monomials[term.monomial]
+            if factors.count == 1, factors[0].halves == 2 { return polynomial(of: factors[0].atom) }
+        }
+        return polynomials.intern(term)
     }
 
     func polynomial(
@@ -205,14 +218,31 @@ final class Algebra {
     }
 
     /// - Requires: factors are in the order of their atoms, none with exponent 0.
-    func monomial(_ factors: [Factor]) -> Int32 {
-        let id = monomials.intern(factors)
-        if Int(id) == keys.count {
-            keys.append(key(of: monomials[id], id))
-            kinds.append(
-                factors.reduce(0) { $0 | 1 << UInt32(atoms[$1.atom][0].kind.rawValue) })
+    func monomial(_ factors: [Factor]) -> Int32 { factors.withUnsafeBufferPointer(monomial) }
+
+    /// An atom as a monomial.
+    func monomial(of atom: Int32) -> Int32 {
+        _ = polynomial(of: atom)
+        return singles[Int(atom)].monomial
+    }
+
+    func monomial(_ factors: UnsafeBufferPointer<Factor>) -> Int32 {
+        if factors.count == 1, factors[0].halves == 2 {
+            return monomial(of: factors[0].atom)
         }
+        let id = monomials.intern(factors)
+        noteMonomial(id)
         return id
+    }
+
+    private func noteMonomial(_ id: Int32) {
+        guard Int(id) == keys.count else { return }
+        let factors = monomials[id]
+        var kinds: UInt32 = 0
+        for factor in factors { kinds |= 1 << UInt32(atoms[factor.atom][0].kind.rawValue) }
+        self.kinds.append(kinds)
+        keys.append(Int64(id))
+        if has(.contraction, in: id) || has(.tokens, in: id) { keys[Int(id)] = key(of: factors, id) }
     }
 
     /// `true` iff an atom of this kind is a factor.
@@ -223,7 +253,7 @@ final class Algebra {
     /// Of what multiplies a contraction only positive atoms, those of norms and of softmax, may go
     /// under its sum: parts of a row that differ in them add up.
     private func key(of factors: UnsafeBufferPointer<Factor>, _ id: Int32) -> Int64 {
-        if factors.contains(where: { atoms[$0.atom][0].kind == .tokens }) {
+        if has(.tokens, in: id) {
             let rest = factors.filter { atoms[$0.atom][0].kind != .tokens }
             return 2 << 32 | Int64(lists.intern([-2] + rest.flatMap { [$0.atom, $0.halves] }))
         }

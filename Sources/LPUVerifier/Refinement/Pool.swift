@@ -18,6 +18,7 @@ final class Pool<Element: PoolElement> {
         var count = 0
         /// Open addressing: upper half of the hash, then the number plus one; 0 is a free place.
         var table: UnsafeMutableBufferPointer<UInt64>
+        var hashed = 0
         var block: UnsafeMutableBufferPointer<Element>
         var used = 0
     }
@@ -58,7 +59,16 @@ final class Pool<Element: PoolElement> {
             }
             place = (place + 1) & mask
         }
-        return append(sequence, hash: hash, at: place)
+        let id = append(sequence)
+        state.pointee.table[place] = hash & Self.upper | UInt64(id + 1)
+        state.pointee.hashed += 1
+        if 2 * state.pointee.hashed > state.pointee.table.count { grow() }
+        return id
+    }
+
+    /// A new number for a sequence that is kept from `intern` by whoever adds it.
+    func add(_ element: Element) -> Int32 {
+        withUnsafePointer(to: element) { append(UnsafeBufferPointer(start: $0, count: 1)) }
     }
 
     func intern(_ sequence: [Element]) -> Int32 { sequence.withUnsafeBufferPointer(intern) }
@@ -84,9 +94,7 @@ final class Pool<Element: PoolElement> {
         return true
     }
 
-    private func append(
-        _ sequence: UnsafeBufferPointer<Element>, hash: UInt64, at place: Int
-    ) -> Int32 {
+    private func append(_ sequence: UnsafeBufferPointer<Element>) -> Int32 {
         let id = state.pointee.count
         if id == state.pointee.sequences.count {
             let larger = UnsafeMutableBufferPointer<UnsafeBufferPointer<Element>>.allocate(
@@ -97,8 +105,6 @@ final class Pool<Element: PoolElement> {
         }
         state.pointee.sequences[id] = kept(sequence)
         state.pointee.count = id + 1
-        state.pointee.table[place] = hash & Self.upper | UInt64(id + 1)
-        if 2 * (id + 1) > state.pointee.table.count { grow() }
         return Int32(id)
     }
 
@@ -122,12 +128,12 @@ final class Pool<Element: PoolElement> {
         let mask = 4 * old.count - 1
         state.pointee.table = .allocate(capacity: 4 * old.count)
         state.pointee.table.initialize(repeating: 0)
-        old.deallocate()
-        for id in 0..<state.pointee.count {
-            let hash = Self.hash(self[Int32(id)])
+        for entry in old where entry != 0 {
+            let hash = Self.hash(self[Int32(truncatingIfNeeded: entry) - 1])
             var place = Int(truncatingIfNeeded: hash >> 20) & mask
             while state.pointee.table[place] != 0 { place = (place + 1) & mask }
-            state.pointee.table[place] = hash & Self.upper | UInt64(id + 1)
+            state.pointee.table[place] = entry
         }
+        old.deallocate()
     }
 }

@@ -155,6 +155,6 @@ extension TemplateRun {
             term.monomial = algebra.product(term.monomial, algebra.monomial([divisor]))
                 ?? term.monomial
         }
-        return algebra.polynomials.intern(term)
+        return algebra.polynomial(term)
     }
 }
