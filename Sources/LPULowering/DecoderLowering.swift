@@ -145,11 +145,11 @@ struct SharedValues {
     var sine = ValueID(0)
     /// A block of 320 tokens each: +-60000 where a cached token may or may not be seen.
     var bounds: [ValueID] = []
-    /// For each of 16 slices, the row of a token in the K cache, or the trash row.
+    /// For each bank and slice, the row of the token in the K cache, or one that nobody reads.
     var keyRows: [ValueID] = []
     /// The same in the open block of V.
     var valueRows: [ValueID] = []
-    /// For each set of heads, the first row of the token's block in the transposed V.
+    /// For each set of heads and bank, the first row of the token's block in the transposed V.
     var blockRows: [ValueID] = []
     /// int32 in every lane.
     var token = ValueID(0)
