@@ -167,13 +167,14 @@ extension DecoderLowering {
         let current = builder.matmul(
             [MatmulTerm(Use(high), ones), MatmulTerm(Use(low), ones)], name: "\(name).current")
         // A running maximum a bank, so that none waits for the last one to rest.
-        var best = (0..<bankCount).map { _ in current }
+        var best = (0..<self.blocks.banks).map { _ in current }
         var blocks: [ValueID] = []
-        for block in 0..<blockCount {
+        for block in 0..<self.blocks.count {
             let tokens = min(lanes, (plan.context - block * lanes + 15) / 16 * 16)
-            let (row, bank) = block.quotientAndRemainder(dividingBy: bankCount)
+            let (row, bank) = block.quotientAndRemainder(dividingBy: self.blocks.banks)
             let tile = Tile(
-                values.cache.keys[bank].map { Use($0, start: row * rowsPerBlock) }, count: tokens)
+                values.cache.keys[bank].map { Use($0, start: row * self.blocks.rows) },
+                count: tokens)
             chained { l in
                 let score = l.builder.matmul(terms.map { MatmulTerm(Use($0), tile) })
                 let bounded = l.builder.elementwise(
@@ -229,10 +230,10 @@ extension DecoderLowering {
     private mutating func bankSums(
         _ weights: Weights, _ tile: (Self, _ bank: Int, _ row: Int) -> Tile
     ) -> [ValueID] {
-        (0..<bankCount).map { bank in
-            let blocks = stride(from: bank, to: blockCount, by: bankCount)
+        (0..<blocks.banks).map { bank in
+            let own = stride(from: bank, to: blocks.count, by: blocks.banks)
             return builder.matmul(
-                blocks.enumerated().flatMap { row, block in
+                own.enumerated().flatMap { row, block in
                     weights.blocks[block].map { MatmulTerm(Use($0), tile(self, bank, row)) }
                 })
         }

@@ -22,13 +22,6 @@ extension DecoderLowering {
         builder.elementwise(plan.kvType == .fp8 ? .toFP8 : .toFP16, Use(value), name: name)
     }
 
-    var blockCount: Int { (plan.context + lanes - 1) / lanes }
-    /// Banks of a cache: a power of two, at most the planes of a chip.
-    var bankCount: Int { min(blockCount < 4 ? (blockCount < 2 ? 1 : 2) : 4, 4) }
-    var blocksPerBank: Int { (blockCount + bankCount - 1) / bankCount }
-    /// Rows of a block in each region of keys.
-    var rowsPerBlock: Int { lanes / chip.weightStreamsPerPlane }
-
     mutating func makeCache(_ label: String, _ set: Int, on place: Int) -> Cache {
         func regions(_ name: String, _ count: Int, rows: Int) -> [ValueID] {
             (0..<count).map {
@@ -38,20 +31,15 @@ extension DecoderLowering {
         }
         let slices = chip.weightStreamsPerPlane
         func banks(_ name: String, rows: Int) -> [[ValueID]] {
-            (0..<bankCount).map { bank in
-                regions(bankCount == 1 ? name : "\(name)\(bank).", slices, rows: rows)
+            (0..<blocks.banks).map { bank in
+                regions(bank == 0 ? name : "\(name)\(bank).", slices, rows: rows)
             }
         }
         return Cache(
-            keys: banks("keys", rows: blocksPerBank * rowsPerBlock + 1),
-            openValues: regions("openValues", slices, rows: rowsPerBlock + 1),
-            values: banks("values", rows: valueRows(set, on: place)))
-    }
-
-    /// Rows of a region of values: one block more than it holds is for those of other banks.
-    private func valueRows(_ set: Int, on place: Int) -> Int {
-        (blocksPerBank + (bankCount > 1 ? 1 : 0)) * heads[place].rows(set)
-            / chip.weightStreamsPerPlane
+            keys: banks("keys", rows: blocks.keyRows),
+            openValues: regions("openValues", slices, rows: blocks.rows + 1),
+            values: banks(
+                "values", rows: blocks.valueRows(perBlock: heads[place].rows(set) / slices)))
     }
 
     /// Appends the token's K row, and its V row to the open block, which is transposed anew: the
@@ -87,7 +75,7 @@ extension DecoderLowering {
             for (slice, region) in regions.enumerated() {
                 _ = builder.scatter(
                     into: Use(region), rows: builder[region].count - channels / slices + 1,
-                    address: shared[place].blockRows[set * bankCount + bank].at(),
+                    address: shared[place].blockRows[set * blocks.banks + bank].at(),
                     data: Use(columns, start: slice, step: slices), count: channels / slices,
                     name: "\(builder[region].name).next")
             }
@@ -113,12 +101,12 @@ extension DecoderLowering {
         }
         let slice = builder.elementwise(.and, inBlock.at(), integer: slices - 1, name: "slice")
         let row = builder.elementwise(.shiftRight, inBlock.at(), integer: 4, name: "row")
-        let bank = builder.elementwise(.and, block.at(), integer: Int32(bankCount - 1))
+        let bank = builder.elementwise(.and, block.at(), integer: Int32(blocks.banks - 1))
         let inBank = builder.elementwise(
-            .shiftRight, block.at(), integer: Int32(bankCount.trailingZeroBitCount))
+            .shiftRight, block.at(), integer: Int32(blocks.banks.trailingZeroBitCount))
         let (keyRow, region) = chained { l in
             let first = l.builder.elementwise(
-                .multiplyInt, inBank.at(), integer: Int32(l.rowsPerBlock))
+                .multiplyInt, inBank.at(), integer: Int32(l.blocks.rows))
             let keyRow = l.builder.elementwise(.addInt, first.at(), row.at(), name: "keyRow")
             let first16 = l.builder.elementwise(.multiplyInt, bank.at(), integer: slices)
             return (
@@ -126,16 +114,16 @@ extension DecoderLowering {
             )
         }
         shared[place].keyRows = candidateRows(
-            keyRow, of: region, among: bankCount * Int(slices),
-            others: blocksPerBank * rowsPerBlock, "keyRow")
+            keyRow, of: region, among: blocks.banks * Int(slices),
+            others: blocks.perBank * blocks.rows, "keyRow")
         shared[place].valueRows = candidateRows(
-            row, of: slice, among: Int(slices), others: rowsPerBlock, "valueRow")
+            row, of: slice, among: Int(slices), others: blocks.rows, "valueRow")
         for set in heads[place].sets.indices {
             let perBlock = heads[place].rows(set) / Int(slices)
             let first = builder.elementwise(
                 .multiplyInt, inBank.at(), integer: Int32(perBlock), name: "blockRow\(set).row")
             shared[place].blockRows += candidateRows(
-                first, of: bank, among: bankCount, others: blocksPerBank * perBlock,
+                first, of: bank, among: blocks.banks, others: blocks.perBank * perBlock,
                 "blockRow\(set).")
         }
     }

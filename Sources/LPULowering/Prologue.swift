@@ -110,7 +110,7 @@ extension DecoderLowering {
     /// Tokens n < position are in the cache: +60000 there, -60000 elsewhere.
     private mutating func lowerBounds(_ position: ValueID, on place: Int) {
         let real = builder.elementwise(.toFP32, position.at(), name: "position.fp32")
-        for block in 0..<blockCount {
+        for block in 0..<blocks.count {
             let indices = (0..<lanes).map { Float(block * lanes + $0).bitPattern }
             let lane = builder.image(
                 "tokens\(block)", chip: place, type: .fp32, count: 1,
