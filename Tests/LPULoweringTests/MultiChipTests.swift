@@ -28,7 +28,19 @@ import Testing
 
     @Test(arguments: splits)
     func decodesAsOneChipDoes(_ split: Split) throws {
-        let decoder = try Decoder(["num_hidden_layers": 2])
+        try expectDecoding(of: try Decoder(["num_hidden_layers": 2]), split)
+    }
+
+    /// Heads, columns and vocabulary divide: one place is timed and copied to all others.
+    @Test func placesThatAreAlikeDecodeAsOneChipDoes() throws {
+        let decoder = try Decoder([
+            "num_hidden_layers": 2, "hidden_size": 64, "vocab_size": 48, "num_attention_heads": 32,
+            "num_key_value_heads": 16, "intermediate_size": 64,
+        ])
+        try expectDecoding(of: decoder, Split(degree: 16, stages: 2, machine: "lpx256"))
+    }
+
+    private func expectDecoding(of decoder: Decoder, _ split: Split) throws {
         let machine = try #require(Machine.preset(named: split.machine))
         let plan = Plan(
             context: 40, tensorParallel: split.degree, pipelineStages: split.stages)
