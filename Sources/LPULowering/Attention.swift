@@ -166,21 +166,21 @@ extension DecoderLowering {
         let ones = Tile([Use(shared[place].ones)], count: lanes)
         let current = builder.matmul(
             [MatmulTerm(Use(high), ones), MatmulTerm(Use(low), ones)], name: "\(name).current")
-        // A running maximum a bank, so that none waits for the last one to rest.
-        var best = (0..<self.blocks.banks).map { _ in current }
+        // A running maximum a part, so that none waits for the last one to rest.
+        var best = (0..<self.blocks.parts).map { _ in current }
         var blocks: [ValueID] = []
         for block in 0..<self.blocks.count {
             let tokens = min(lanes, (plan.context - block * lanes + 15) / 16 * 16)
-            let (row, bank) = block.quotientAndRemainder(dividingBy: self.blocks.banks)
+            let (row, part) = block.quotientAndRemainder(dividingBy: self.blocks.parts)
             let tile = Tile(
-                values.cache.keys[bank].map { Use($0, start: row * self.blocks.rows) },
+                values.cache.keys[part].map { Use($0, start: row * self.blocks.rows) },
                 count: tokens)
             chained { l in
                 let score = l.builder.matmul(terms.map { MatmulTerm(Use($0), tile) })
                 let bounded = l.builder.elementwise(
                     .min, Use(score), l.shared[place].bounds[block].at(), name: "\(name).scores")
-                best[bank] = l.builder.elementwise(
-                    .max, Use(best[bank]), Use(bounded), name: "\(name).best")
+                best[part] = l.builder.elementwise(
+                    .max, Use(best[part]), Use(bounded), name: "\(name).best")
                 blocks.append(bounded)
             }
         }
@@ -200,12 +200,12 @@ extension DecoderLowering {
         let place = builder[values.key].chip
         let count = heads[place].rows(group.set)
         let rows = count / chip.weightStreamsPerPlane
-        // A sum a bank, each on a plane of its own: that of the first on all rows of ones, which
+        // A sum a part, each on a plane of its own: that of the first on all rows of ones, which
         // other sums use too, those of the others on rows of their own.
-        let totals = bankSums(weights) { l, bank, _ in
+        let totals = partSums(weights) { l, part, _ in
             let ones = l.shared[place].byteOnes ?? l.shared[place].ones
-            let start = min(bank * count, l.lanes - count)
-            return Tile([Use(ones, start: start)], count: bank == 0 ? l.lanes : count)
+            let start = min(part * count, l.lanes - count)
+            return Tile([Use(ones, start: start)], count: part == 0 ? l.lanes : count)
         }
         let share = chained { l -> ValueID in
             let total = totals.reduce(weights.current) {
@@ -217,8 +217,8 @@ extension DecoderLowering {
             return l.builder.elementwise(.mask, Use(inverse), Use(lanes), name: "\(name).share")
         }
         let own = builder.elementwise(.multiply, Use(weights.current), values.value.at())
-        let sums = bankSums(weights) { _, bank, row in
-            Tile(values.cache.values[bank].map { Use($0, start: row * rows) }, count: count)
+        let sums = partSums(weights) { _, part, row in
+            Tile(values.cache.values[part].map { Use($0, start: row * rows) }, count: count)
         }
         return chained { l in
             let all = sums.reduce(own) { l.builder.elementwise(.add, Use($0), Use($1)) }
@@ -226,16 +226,16 @@ extension DecoderLowering {
         }
     }
 
-    /// For each bank the sum over its blocks of weights times a tile that the bank and the block's
+    /// For each part the sum over its blocks of weights times a tile that the part and the block's
     /// number in it give.
-    private mutating func bankSums(
-        _ weights: Weights, _ tile: (Self, _ bank: Int, _ row: Int) -> Tile
+    private mutating func partSums(
+        _ weights: Weights, _ tile: (Self, _ part: Int, _ row: Int) -> Tile
     ) -> [ValueID] {
-        (0..<blocks.banks).map { bank in
-            let own = stride(from: bank, to: blocks.count, by: blocks.banks)
+        (0..<blocks.parts).map { part in
+            let own = stride(from: part, to: blocks.count, by: blocks.parts)
             return builder.matmul(
                 own.enumerated().flatMap { row, block in
-                    weights.blocks[block].map { MatmulTerm(Use($0), tile(self, bank, row)) }
+                    weights.blocks[block].map { MatmulTerm(Use($0), tile(self, part, row)) }
                 })
         }
     }

@@ -5,14 +5,14 @@ import LPUNumerics
 import LPUPlanning
 import LPUSupport
 
-/// The caches of a set of heads. A bank b of them holds the blocks of 320 tokens whose number is b
-/// modulo the banks, in 16 regions, one a slice that feeds a plane: so that as many planes as there
-/// are banks are fed at once.
+/// The caches of a set of heads. Part p holds the blocks of 320 tokens whose number is p modulo
+/// the parts, in 16 regions, one a slice that feeds a plane: so that as many planes as there
+/// are parts are fed at once.
 struct Cache {
-    /// By bank and slice.
+    /// By part and slice.
     var keys: [[ValueID]]
     var openValues: [ValueID]
-    /// By bank and slice: all blocks, transposed.
+    /// By part and slice: all blocks, transposed.
     var values: [[ValueID]]
 }
 
@@ -30,15 +30,15 @@ extension DecoderLowering {
             }
         }
         let slices = chip.weightStreamsPerPlane
-        func banks(_ name: String, rows: Int) -> [[ValueID]] {
-            (0..<blocks.banks).map { bank in
-                regions(bank == 0 ? name : "\(name)\(bank).", slices, rows: rows)
+        func parts(_ name: String, rows: Int) -> [[ValueID]] {
+            (0..<blocks.parts).map { part in
+                regions(part == 0 ? name : "\(name)\(part).", slices, rows: rows)
             }
         }
         return Cache(
-            keys: banks("keys", rows: blocks.keyRows),
+            keys: parts("keys", rows: blocks.keyRows),
             openValues: regions("openValues", slices, rows: blocks.rows + 1),
-            values: banks(
+            values: parts(
                 "values", rows: blocks.valueRows(perBlock: heads[place].rows(set) / slices)))
     }
 
@@ -50,11 +50,11 @@ extension DecoderLowering {
     ) {
         let place = builder[key].chip
         let slices = chip.weightStreamsPerPlane
-        for (bank, regions) in cache.keys.enumerated() {
+        for (part, regions) in cache.keys.enumerated() {
             for (slice, region) in regions.enumerated() {
                 _ = builder.scatter(
                     into: Use(region), rows: builder[region].count,
-                    address: shared[place].keyRows[bank * slices + slice].at(), data: key.at(),
+                    address: shared[place].keyRows[part * slices + slice].at(), data: key.at(),
                     count: 1, name: "\(builder[region].name).next")
             }
         }
@@ -71,11 +71,11 @@ extension DecoderLowering {
                 [MatmulTerm(Use(l.shared[place].identity), tile)], count: channels)
             return l.cached(sums, "\(label).columns")
         }
-        for (bank, regions) in cache.values.enumerated() {
+        for (part, regions) in cache.values.enumerated() {
             for (slice, region) in regions.enumerated() {
                 _ = builder.scatter(
                     into: Use(region), rows: builder[region].count - channels / slices + 1,
-                    address: shared[place].blockRows[set * blocks.banks + bank].at(),
+                    address: shared[place].blockRows[set * blocks.parts + part].at(),
                     data: Use(columns, start: slice, step: slices), count: channels / slices,
                     name: "\(builder[region].name).next")
             }
@@ -101,29 +101,29 @@ extension DecoderLowering {
         }
         let slice = builder.elementwise(.and, inBlock.at(), integer: slices - 1, name: "slice")
         let row = builder.elementwise(.shiftRight, inBlock.at(), integer: 4, name: "row")
-        let bank = builder.elementwise(.and, block.at(), integer: Int32(blocks.banks - 1))
-        let inBank = builder.elementwise(
-            .shiftRight, block.at(), integer: Int32(blocks.banks.trailingZeroBitCount))
+        let part = builder.elementwise(.and, block.at(), integer: Int32(blocks.parts - 1))
+        let inPart = builder.elementwise(
+            .shiftRight, block.at(), integer: Int32(blocks.parts.trailingZeroBitCount))
         let (keyRow, region) = chained { l in
             let first = l.builder.elementwise(
-                .multiplyInt, inBank.at(), integer: Int32(l.blocks.rows))
+                .multiplyInt, inPart.at(), integer: Int32(l.blocks.rows))
             let keyRow = l.builder.elementwise(.addInt, first.at(), row.at(), name: "keyRow")
-            let first16 = l.builder.elementwise(.multiplyInt, bank.at(), integer: slices)
+            let first16 = l.builder.elementwise(.multiplyInt, part.at(), integer: slices)
             return (
                 keyRow, l.builder.elementwise(.addInt, first16.at(), slice.at(), name: "region")
             )
         }
         shared[place].keyRows = candidateRows(
-            keyRow, of: region, among: blocks.banks * Int(slices),
-            others: blocks.perBank * blocks.rows, "keyRow")
+            keyRow, of: region, among: blocks.parts * Int(slices),
+            others: blocks.perPart * blocks.rows, "keyRow")
         shared[place].valueRows = candidateRows(
             row, of: slice, among: Int(slices), others: blocks.rows, "valueRow")
         for set in heads[place].sets.indices {
             let perBlock = heads[place].rows(set) / Int(slices)
             let first = builder.elementwise(
-                .multiplyInt, inBank.at(), integer: Int32(perBlock), name: "blockRow\(set).row")
+                .multiplyInt, inPart.at(), integer: Int32(perBlock), name: "blockRow\(set).row")
             shared[place].blockRows += candidateRows(
-                first, of: bank, among: blocks.banks, others: blocks.perBank * perBlock,
+                first, of: part, among: blocks.parts, others: blocks.perPart * perBlock,
                 "blockRow\(set).")
         }
     }

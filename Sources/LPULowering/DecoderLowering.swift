@@ -70,9 +70,10 @@ private func checkSupport(
             "context is \(plan.context), the model has "
                 + "\(model.maximumPositions) positions (max_position_embeddings)")
     }
-    let blocks = CacheBlocks(context: max(plan.context, 1), on: chip)
-    let heads = (chip.lanes + chip.weightStreamsPerPlane - 1) / chip.weightStreamsPerPlane
-    let rows = max(blocks.keyRows, blocks.valueRows(perBlock: heads))
+    try errors.throwOnError()
+    let blocks = CacheBlocks(context: plan.context, on: chip)
+    let widest = (chip.lanes + chip.weightStreamsPerPlane - 1) / chip.weightStreamsPerPlane
+    let rows = max(blocks.keyRows, blocks.valueRows(perBlock: widest))
     if rows > chip.rowsPerBank {
         refuse(
             "plan.context",
@@ -149,11 +150,11 @@ struct SharedValues {
     var sine = ValueID(0)
     /// A block of 320 tokens each: +-60000 where a cached token may or may not be seen.
     var bounds: [ValueID] = []
-    /// For each bank and slice, the row of the token in the K cache, or one that nobody reads.
+    /// For each part of the K cache and slice, the row of the token, or one that nobody reads.
     var keyRows: [ValueID] = []
     /// The same in the open block of V.
     var valueRows: [ValueID] = []
-    /// For each set of heads and bank, the first row of the token's block in the transposed V.
+    /// For each set of heads and part of its transposed V, the first row of the token's block.
     var blockRows: [ValueID] = []
     /// int32 in every lane.
     var token = ValueID(0)

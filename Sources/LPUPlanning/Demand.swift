@@ -176,7 +176,7 @@ private struct DemandRows {
         let isSplit = plan.context > chip.rowsPerBank
         addConstants(2 * (isSplit ? (plan.context + 255) / 256 + 256 : plan.context), .fp32)
         addConstants(blocks.count, .fp32)
-        let addresses = (blocks.banks + 1) * slices + share.sets.count * blocks.banks
+        let addresses = (blocks.parts + 1) * slices + share.sets.count * blocks.parts
         addConstants((isSplit ? 2 : 1) + addresses, .int32)
         addText(40 * (addresses + blocks.count))
         return taken()
@@ -203,7 +203,7 @@ private struct DemandRows {
         let slices = chip.weightStreamsPerPlane
         for set in share.sets.indices {
             let values = blocks.valueRows(perBlock: share.cacheRows(set) / slices)
-            let perSlice = blocks.banks * (blocks.keyRows + values) + blocks.rows + 1
+            let perSlice = blocks.parts * (blocks.keyRows + values) + blocks.rows + 1
             sum.cache += slices * perSlice * plan.kvType.byteCount * lanes
         }
         // Each head goes over the keys and values of its set; a column of V is written a token.

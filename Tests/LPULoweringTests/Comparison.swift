@@ -76,35 +76,35 @@ struct ReferenceRun {
         }
     }
 
-    /// What a region of the first layer's cache is, by its name: `layer.keys` bank 1, slice 2 is
-    /// `layer.keys1.2`, and bank 0 `layer.keys2`.
+    /// What a region of the first layer's cache is, by its name: `layer.keys` part 1, slice 2 is
+    /// `layer.keys1.2`, and part 0 `layer.keys2`.
     private func region(
-        _ name: String, among banks: Int
-    ) -> (kind: String, bank: Int, slice: Int)? {
+        _ name: String, among parts: Int
+    ) -> (kind: String, part: Int, slice: Int)? {
         for kind in ["keys", "openValues", "values"] {
-            for bank in 0..<banks {
-                for slice in 0..<16 where name == regionName(kind, bank, slice) {
-                    return (kind, bank, slice)
+            for part in 0..<parts {
+                for slice in 0..<16 where name == regionName(kind, part, slice) {
+                    return (kind, part, slice)
                 }
             }
         }
         return nil
     }
 
-    private func regionName(_ kind: String, _ bank: Int, _ slice: Int) -> String {
-        "layer.\(kind)" + (bank == 0 ? "" : "\(bank).") + "\(slice)"
+    private func regionName(_ kind: String, _ part: Int, _ slice: Int) -> String {
+        "layer.\(kind)" + (part == 0 ? "" : "\(part).") + "\(slice)"
     }
 
     private func prefilled(_ value: Value, upTo end: Int, _ blocks: CacheBlocks) -> [UInt8]? {
         let (lanes, perBlock) = (320, (values[0].count + 15) / 16)
         var rows = [[Double]](
             repeating: Array(repeating: 0, count: lanes), count: value.count)
-        guard let region = region(value.name, among: blocks.banks) else { return nil }
+        guard let region = region(value.name, among: blocks.parts) else { return nil }
         switch region.kind {
         case "keys":
-            for n in 0..<end where n % 16 == region.slice && n / lanes % blocks.banks == region.bank
+            for n in 0..<end where n % 16 == region.slice && n / lanes % blocks.parts == region.part
             {
-                let row = n / lanes / blocks.banks * blocks.rows + n % lanes / 16
+                let row = n / lanes / blocks.parts * blocks.rows + n % lanes / 16
                 rows[row].replaceSubrange(0..<keys[n].count, with: keyLanes(n))
             }
         case "openValues":
@@ -112,9 +112,9 @@ struct ReferenceRun {
                 rows[n % lanes / 16].replaceSubrange(0..<values[n].count, with: values[n])
             }
         case _:
-            for n in 0..<end where n / lanes % blocks.banks == region.bank {
+            for n in 0..<end where n / lanes % blocks.parts == region.part {
                 for c in stride(from: region.slice, to: values[n].count, by: 16) {
-                    rows[n / lanes / blocks.banks * perBlock + c / 16][n % lanes] = values[n][c]
+                    rows[n / lanes / blocks.parts * perBlock + c / 16][n % lanes] = values[n][c]
                 }
             }
         }
@@ -129,12 +129,12 @@ struct ReferenceRun {
         _ run: DecoderRun, _ position: Int, _ blocks: CacheBlocks
     ) -> Double {
         let (block, lane) = position.quotientAndRemainder(dividingBy: 320)
-        let (row, bank) = block.quotientAndRemainder(dividingBy: blocks.banks)
-        let key = run.vectors(regionName("keys", bank, position % 16))[
+        let (row, part) = block.quotientAndRemainder(dividingBy: blocks.parts)
+        let key = run.vectors(regionName("keys", part, position % 16))[
             row * blocks.rows + lane / 16]
         let perBlock = (values[0].count + 15) / 16
         let value = values[position].indices.map { c in
-            run.vectors(regionName("values", bank, c % 16))[row * perBlock + c / 16][lane]
+            run.vectors(regionName("values", part, c % 16))[row * perBlock + c / 16][lane]
         }
         return max(ulps(key, keyLanes(position)), ulps(value, values[position]))
     }
