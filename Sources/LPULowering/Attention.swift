@@ -166,28 +166,30 @@ extension DecoderLowering {
         let ones = Tile([Use(shared[place].ones)], count: lanes)
         let current = builder.matmul(
             [MatmulTerm(Use(high), ones), MatmulTerm(Use(low), ones)], name: "\(name).current")
-        // Two running maxima, so that neither waits for the last one to rest.
-        var best = [current, current]
+        // A running maximum a part, so that none waits for the last one to rest.
+        var best = (0..<self.blocks.parts).map { _ in current }
         var blocks: [ValueID] = []
-        for block in 0..<blockCount {
+        for block in 0..<self.blocks.count {
             let tokens = min(lanes, (plan.context - block * lanes + 15) / 16 * 16)
-            let rows = lanes / chip.weightStreamsPerPlane
+            let (row, part) = block.quotientAndRemainder(dividingBy: self.blocks.parts)
             let tile = Tile(
-                values.cache.keys.map { Use($0, start: block * rows) }, count: tokens)
+                values.cache.keys[part].map { Use($0, start: row * self.blocks.rows) },
+                count: tokens)
             chained { l in
                 let score = l.builder.matmul(terms.map { MatmulTerm(Use($0), tile) })
                 let bounded = l.builder.elementwise(
                     .min, Use(score), l.shared[place].bounds[block].at(), name: "\(name).scores")
-                best[block % 2] = l.builder.elementwise(
-                    .max, Use(best[block % 2]), Use(bounded), name: "\(name).best")
+                best[part] = l.builder.elementwise(
+                    .max, Use(best[part]), Use(bounded), name: "\(name).best")
                 blocks.append(bounded)
             }
         }
-        if blockCount > 1 {
-            best[0] = builder.elementwise(
-                .max, Use(best[0]), Use(best[1]), name: "\(name).best")
+        let all = chained { l in
+            best.dropFirst().reduce(best[0]) {
+                l.builder.elementwise(.max, Use($0), Use($1), name: "\(name).best")
+            }
         }
-        return Scores(current: current, blocks: blocks, best: best[0])
+        return Scores(current: current, blocks: blocks, best: all)
     }
 
     /// (sum of p v) / (sum of p) in the lanes of each head.
@@ -196,39 +198,45 @@ extension DecoderLowering {
         _ name: String
     ) -> ValueID {
         let place = builder[values.key].chip
-        let ones = Tile([Use(shared[place].byteOnes ?? shared[place].ones)], count: lanes)
+        let count = heads[place].rows(group.set)
+        let rows = count / chip.weightStreamsPerPlane
+        // A sum a part, each on a plane of its own: that of the first on all rows of ones, which
+        // other sums use too, those of the others on rows of their own.
+        let totals = partSums(weights) { l, part, _ in
+            let ones = l.shared[place].byteOnes ?? l.shared[place].ones
+            let start = min(part * count, l.lanes - count)
+            return Tile([Use(ones, start: start)], count: part == 0 ? l.lanes : count)
+        }
         let share = chained { l -> ValueID in
-            let cached = l.builder.matmul(
-                weights.blocks.joined().map { MatmulTerm(Use($0), ones) })
-            let total = l.builder.elementwise(.add, Use(cached), Use(weights.current))
+            let total = totals.reduce(weights.current) {
+                l.builder.elementwise(.add, Use($0), Use($1))
+            }
             let root = l.builder.elementwise(.rsqrt, Use(total))
             let inverse = l.builder.elementwise(.multiply, Use(root), Use(root))
             guard let lanes = constants.headLanes else { return inverse }
             return l.builder.elementwise(.mask, Use(inverse), Use(lanes), name: "\(name).share")
         }
         let own = builder.elementwise(.multiply, Use(weights.current), values.value.at())
-        let count = heads[place].rows(group.set)
-        let rows = count / chip.weightStreamsPerPlane
-        func sum(_ blocks: StrideTo<Int>, _ l: inout Self) -> ValueID {
-            l.builder.matmul(
-                blocks.flatMap { block in
-                    let tile = Tile(
-                        values.cache.values.map { Use($0, start: block * rows) }, count: count)
-                    return weights.blocks[block].map { MatmulTerm(Use($0), tile) }
-                })
-        }
-        // Two sums, on two planes.
-        var rest = own
-        if blockCount > 1 {
-            rest = chained { l in
-                let odd = sum(stride(from: 1, to: l.blockCount, by: 2), &l)
-                return l.builder.elementwise(.add, Use(odd), Use(own))
-            }
+        let sums = partSums(weights) { _, part, row in
+            Tile(values.cache.values[part].map { Use($0, start: row * rows) }, count: count)
         }
         return chained { l in
-            let even = sum(stride(from: 0, to: l.blockCount, by: 2), &l)
-            let all = l.builder.elementwise(.add, Use(even), Use(rest))
+            let all = sums.reduce(own) { l.builder.elementwise(.add, Use($0), Use($1)) }
             return l.builder.elementwise(.multiply, Use(all), Use(share), name: "\(name).output")
+        }
+    }
+
+    /// For each part the sum over its blocks of weights times a tile that the part and the block's
+    /// number in it give.
+    private mutating func partSums(
+        _ weights: Weights, _ tile: (Self, _ part: Int, _ row: Int) -> Tile
+    ) -> [ValueID] {
+        (0..<blocks.parts).map { part in
+            let own = stride(from: part, to: blocks.count, by: blocks.parts)
+            return builder.matmul(
+                own.enumerated().flatMap { row, block in
+                    weights.blocks[block].map { MatmulTerm(Use($0), tile(self, part, row)) }
+                })
         }
     }
 

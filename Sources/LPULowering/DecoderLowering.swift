@@ -70,13 +70,15 @@ private func checkSupport(
             "context is \(plan.context), the model has "
                 + "\(model.maximumPositions) positions (max_position_embeddings)")
     }
-    let blockRows = chip.lanes / chip.weightStreamsPerPlane
-    let mostTokens = (chip.rowsPerBank - 1) / blockRows * chip.lanes
-    if plan.context > mostTokens {
+    try errors.throwOnError()
+    let blocks = CacheBlocks(context: plan.context, on: chip)
+    let widest = (chip.lanes + chip.weightStreamsPerPlane - 1) / chip.weightStreamsPerPlane
+    let rows = max(blocks.keyRows, blocks.valueRows(perBlock: widest))
+    if rows > chip.rowsPerBank {
         refuse(
             "plan.context",
-            "context is \(plan.context), the keys of \(mostTokens) tokens fit the "
-                + "\(chip.rowsPerBank) rows of a bank of each slice: lower it")
+            "context is \(plan.context), which takes \(rows) rows in a bank of each slice that "
+                + "feeds a plane; there are \(chip.rowsPerBank): lower it")
     }
     try errors.throwOnError()
 }
@@ -93,6 +95,8 @@ struct DecoderLowering {
     let places: Range<Int>
     var shared: [SharedValues]
 
+    /// How the cache's token positions are dealt out to tiles.
+    let blocks: CacheBlocks
     /// How the hidden vector is dealt out to lanes.
     let hidden: Tiling
     /// Each chip's heads.
@@ -103,6 +107,7 @@ struct DecoderLowering {
         self.plan = plan
         self.chip = chip
         lanes = chip.lanes
+        blocks = CacheBlocks(context: plan.context, on: chip)
         hidden = Tiling(0..<model.hiddenSize, lanes: chip.lanes)
         places = 0..<plan.tensorParallel
         shared = places.map { _ in SharedValues() }
@@ -145,11 +150,11 @@ struct SharedValues {
     var sine = ValueID(0)
     /// A block of 320 tokens each: +-60000 where a cached token may or may not be seen.
     var bounds: [ValueID] = []
-    /// For each of 16 slices, the row of a token in the K cache, or the trash row.
+    /// For each part of the K cache and slice, the row of the token, or one that nobody reads.
     var keyRows: [ValueID] = []
     /// The same in the open block of V.
     var valueRows: [ValueID] = []
-    /// For each set of heads, the first row of the token's block in the transposed V.
+    /// For each set of heads and part of its transposed V, the first row of the token's block.
     var blockRows: [ValueID] = []
     /// int32 in every lane.
     var token = ValueID(0)

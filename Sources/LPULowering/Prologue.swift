@@ -107,12 +107,10 @@ extension DecoderLowering {
             .diagonal(bits: 8, offset: 1, period: chip.lanesPerSuperlane))
     }
 
-    var blockCount: Int { (plan.context + lanes - 1) / lanes }
-
     /// Tokens n < position are in the cache: +60000 there, -60000 elsewhere.
     private mutating func lowerBounds(_ position: ValueID, on place: Int) {
         let real = builder.elementwise(.toFP32, position.at(), name: "position.fp32")
-        for block in 0..<blockCount {
+        for block in 0..<blocks.count {
             let indices = (0..<lanes).map { Float(block * lanes + $0).bitPattern }
             let lane = builder.image(
                 "tokens\(block)", chip: place, type: .fp32, count: 1,
@@ -125,51 +123,5 @@ extension DecoderLowering {
             }
             shared[place].bounds.append(bound)
         }
-    }
-
-    /// Token n is row n / 16 of slice n mod 16: the row in that slice, the trash row in the others.
-    private mutating func lowerCacheRows(_ position: ValueID, on place: Int) {
-        let slices = chip.weightStreamsPerPlane
-        let block = chained { l in
-            // position / 320 = (position / 64) / 5, exact for positions below 2^20.
-            let sixty = l.builder.elementwise(.shiftRight, position.at(), integer: 6)
-            let product = l.builder.elementwise(.multiplyInt, sixty.at(), integer: 52_429)
-            return l.builder.elementwise(
-                .shiftRight, product.at(), integer: 18, name: "block")
-        }
-        shared[place].keyRows = (0..<slices).map {
-            candidateRow(position, slice: $0, trash: blockCount * lanes / slices, "keyRow\($0)")
-        }
-        let inBlock = chained { l in
-            let first = l.builder.elementwise(.multiplyInt, block.at(), integer: Int32(l.lanes))
-            return l.builder.elementwise(
-                .subtractInt, position.at(), first.at(), name: "inBlock")
-        }
-        shared[place].valueRows = (0..<slices).map {
-            candidateRow(inBlock, slice: $0, trash: lanes / slices, "valueRow\($0)")
-        }
-        for set in heads[place].sets.indices {
-            let perBlock = Int32(heads[place].rows(set) / slices)
-            let rows = builder.elementwise(
-                .multiplyInt, block.at(), integer: perBlock, name: "blockRow\(set).row")
-            shared[place].blockRows.append(address(rows, "blockRow\(set)"))
-        }
-    }
-
-    private mutating func candidateRow(
-        _ token: ValueID, slice: Int, trash: Int, _ name: String
-    ) -> ValueID {
-        let slices = Int32(chip.weightStreamsPerPlane)
-        let row = builder.elementwise(.shiftRight, token.at(), integer: 4, name: "\(name).row")
-        let distance = chained { l in
-            l.builder.elementwise(.subtractInt, row.at(), integer: Int32(trash))
-        }
-        let chosen = chained { l in
-            let rest = l.builder.elementwise(.and, token.at(), integer: slices - 1)
-            let isMine = l.builder.elementwise(.equalInt, rest.at(), integer: Int32(slice))
-            let masked = l.builder.elementwise(.mask, distance.at(), isMine.at())
-            return l.builder.elementwise(.addInt, masked.at(), integer: Int32(trash))
-        }
-        return address(chosen, name)
     }
 }

@@ -134,7 +134,7 @@ private struct DemandRows {
     }
 
     private var lanes: Int { chip.lanes }
-    private var blocks: Int { (plan.context + lanes - 1) / lanes }
+    private var blocks: CacheBlocks { CacheBlocks(context: plan.context, on: chip) }
 
     private mutating func taken() -> Demand {
         defer { sum = Demand() }
@@ -175,9 +175,10 @@ private struct DemandRows {
         }
         let isSplit = plan.context > chip.rowsPerBank
         addConstants(2 * (isSplit ? (plan.context + 255) / 256 + 256 : plan.context), .fp32)
-        addConstants(blocks, .fp32)
-        addConstants((isSplit ? 2 : 1) + 2 * slices + share.sets.count, .int32)
-        addText(40 * (2 * slices + blocks))
+        addConstants(blocks.count, .fp32)
+        let addresses = (blocks.parts + 1) * slices + share.sets.count * blocks.parts
+        addConstants((isSplit ? 2 : 1) + addresses, .int32)
+        addText(40 * (addresses + blocks.count))
         return taken()
     }
 
@@ -200,19 +201,23 @@ private struct DemandRows {
 
     private mutating func addCache() {
         let slices = chip.weightStreamsPerPlane
-        let rows = lanes / slices
         for set in share.sets.indices {
-            let perSlice = blocks * rows + 1 + rows + 1 + blocks * share.cacheRows(set) / slices
+            let values = blocks.valueRows(perBlock: share.cacheRows(set) / slices)
+            let perSlice = blocks.parts * (blocks.keyRows + values) + blocks.rows + 1
             sum.cache += slices * perSlice * plan.kvType.byteCount * lanes
         }
         // Each head goes over the keys and values of its set; a column of V is written a token.
-        addText(share.queryHeads * blocks * 2 * (slices * plan.kvType.byteCount + 4))
+        addText(share.queryHeads * blocks.count * 2 * (slices * plan.kvType.byteCount + 4))
         addText(share.sets.indices.reduce(0) { $0 + 8 * share.cacheRows($1) })
     }
 
-    /// Keys take a row a token and weight slice, values no more: heads of a set share the lanes.
+    /// Rows of the longest region, which one bank of a slice holds.
     var longestRegion: Int {
-        share.sets.isEmpty ? 0 : blocks * lanes / chip.weightStreamsPerPlane + 1
+        share.sets.indices.map {
+            max(
+                blocks.keyRows,
+                blocks.valueRows(perBlock: share.cacheRows($0) / chip.weightStreamsPerPlane))
+        }.max() ?? 0
     }
 
     /// Of fp8 weights: one an output channel, and once more with the lanes of each pair swapped

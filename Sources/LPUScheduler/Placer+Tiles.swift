@@ -73,12 +73,12 @@ extension Placer {
     ) throws(Infeasibility) -> TilePlace {
         let value = tile.sources[0].value
         let start = Int(tile.sources[0].start)
+        let width = chip.weightStreamsPerPlane
+        let rows = (tile.count + width - 1) / width
         let known = tilePlaces[value.index].first {
-            $0.start == start && $0.hemisphere == plane.hemisphere
+            $0.start == start && $0.rows >= rows && $0.hemisphere == plane.hemisphere
         }
         if let known { return known }
-        let width = chip.weightStreamsPerPlane
-        let rows = (tile.count + chip.weightStreamsPerPlane - 1) / chip.weightStreamsPerPlane
         let slot = slot(of: value)
         let sets = weightSets(type: type, plane: plane.plane)
         var candidates = choice.order(sets).map { set in
@@ -197,9 +197,10 @@ extension Placer {
     /// Slices, one a byte plane, that feed the weight stream of the home.
     private func feeding(_ planes: Int, _ home: BlockHome) -> [[QueueID]] {
         let width = chip.weightStreamsPerPlane
+        let half = planes == 1 ? home.half : 0
         return weightSets(type: .fp16, plane: 0).map { set in
             (0..<planes).map {
-                slice(home.side, set[$0 % 2 * width + (home.stripe + $0 / 2) % width])
+                slice(home.side, set[($0 + half) % 2 * width + (home.stripe + $0 / 2) % width])
             }
         }
     }
@@ -244,6 +245,8 @@ extension Placer {
 struct BlockHome {
     var side: Hemisphere
     var stripe: Int
+    /// Which half of the side's slices single bytes rest in, so that two planes are fed at once.
+    var half = 0
 }
 
 extension ProgramTemplate {
@@ -265,9 +268,10 @@ extension ProgramTemplate {
                 let roots = term.tile.sources.map { root($0.value).index }
                 guard homes[roots[0]] == nil else { continue }
                 let side: Hemisphere = turn % 2 == 0 ? .west : .east
+                let half = turn / 2 % 2
                 turn += 1
                 for (s, region) in roots.enumerated() {
-                    homes[region] = BlockHome(side: side, stripe: s)
+                    homes[region] = BlockHome(side: side, stripe: s, half: half)
                 }
             }
         }

@@ -2,6 +2,7 @@ import LPUDataflow
 import LPUMachine
 import LPUModel
 import LPUNumerics
+import LPUPlanning
 import LPUReference
 
 @testable import LPULowering
@@ -44,8 +45,13 @@ struct ReferenceRun {
 
     /// Decodes from position `start` on, with the cache of all before in place.
     /// - Requires: one layer, unless `start` is 0.
-    func compare(_ program: Program, from start: Int = 0) throws -> Comparison {
-        var run = try decoder.run(program) { start == 0 ? nil : prefilled($0, upTo: start) }
+    func compare(
+        _ program: Program, context: Int, from start: Int = 0
+    ) throws -> Comparison {
+        let blocks = CacheBlocks(context: context, on: Machine.groqchip1.chip)
+        var run = try decoder.run(program) {
+            start == 0 ? nil : prefilled($0, upTo: start, blocks)
+        }
         var comparison = Comparison()
         for position in start..<tokens.count {
             let (logits, egress) = try run.step(tokens[position], at: position)
@@ -53,7 +59,7 @@ struct ReferenceRun {
             comparison.deviation = max(
                 comparison.deviation, LPULoweringTests.deviation(logits, from: expected))
             if token(egress) != argmax(logits) { comparison.wrongTokens += 1 }
-            comparison.cacheUlps = max(comparison.cacheUlps, cacheUlps(run, position))
+            comparison.cacheUlps = max(comparison.cacheUlps, cacheUlps(run, position, blocks))
         }
         return comparison
     }
@@ -70,29 +76,47 @@ struct ReferenceRun {
         }
     }
 
-    private func prefilled(_ value: Value, upTo end: Int) -> [UInt8]? {
-        guard let slice = Int(value.name.drop { !$0.isNumber })
-        else { return nil }
-        let (lanes, block) = (320, end / 320)
-        var rows = [[Double]](
-            repeating: Array(repeating: 0, count: lanes), count: value.count)
-        if value.name == "layer.keys\(slice)" {
-            for n in stride(from: slice, to: end, by: 16) {
-                rows[n / 16].replaceSubrange(0..<keys[n].count, with: keyLanes(n))
-            }
-        } else if value.name == "layer.openValues\(slice)" {
-            for n in stride(from: block * 320 + slice, to: end, by: 16) {
-                rows[(n - block * 320) / 16].replaceSubrange(0..<values[n].count, with: values[n])
-            }
-        } else if value.name == "layer.values\(slice)" {
-            let perBlock = (values[0].count + 15) / 16
-            for n in 0..<end {
-                for c in stride(from: slice, to: values[n].count, by: 16) {
-                    rows[n / 320 * perBlock + c / 16][n % 320] = values[n][c]
+    /// What a region of the first layer's cache is, by its name: `layer.keys` part 1, slice 2 is
+    /// `layer.keys1.2`, and part 0 `layer.keys2`.
+    private func region(
+        _ name: String, among parts: Int
+    ) -> (kind: String, part: Int, slice: Int)? {
+        for kind in ["keys", "openValues", "values"] {
+            for part in 0..<parts {
+                for slice in 0..<16 where name == regionName(kind, part, slice) {
+                    return (kind, part, slice)
                 }
             }
-        } else {
-            return nil
+        }
+        return nil
+    }
+
+    private func regionName(_ kind: String, _ part: Int, _ slice: Int) -> String {
+        "layer.\(kind)" + (part == 0 ? "" : "\(part).") + "\(slice)"
+    }
+
+    private func prefilled(_ value: Value, upTo end: Int, _ blocks: CacheBlocks) -> [UInt8]? {
+        let (lanes, perBlock) = (320, (values[0].count + 15) / 16)
+        var rows = [[Double]](
+            repeating: Array(repeating: 0, count: lanes), count: value.count)
+        guard let region = region(value.name, among: blocks.parts) else { return nil }
+        switch region.kind {
+        case "keys":
+            for n in 0..<end where n % 16 == region.slice && n / lanes % blocks.parts == region.part
+            {
+                let row = n / lanes / blocks.parts * blocks.rows + n % lanes / 16
+                rows[row].replaceSubrange(0..<keys[n].count, with: keyLanes(n))
+            }
+        case "openValues":
+            for n in end / lanes * lanes..<end where n % 16 == region.slice {
+                rows[n % lanes / 16].replaceSubrange(0..<values[n].count, with: values[n])
+            }
+        case _:
+            for n in 0..<end where n / lanes % blocks.parts == region.part {
+                for c in stride(from: region.slice, to: values[n].count, by: 16) {
+                    rows[n / lanes / blocks.parts * perBlock + c / 16][n % lanes] = values[n][c]
+                }
+            }
         }
         return rows.flatMap { row in
             let words = row.map { FP16.encode(Float($0)) }
@@ -101,13 +125,16 @@ struct ReferenceRun {
     }
 
     /// How far the rows that a step appended in layer 0 are from the reference's.
-    private func cacheUlps(_ run: DecoderRun, _ position: Int) -> Double {
-        let slice = position % 16
-        let key = run.vectors("layer.keys\(slice)")[position / 16]
+    private func cacheUlps(
+        _ run: DecoderRun, _ position: Int, _ blocks: CacheBlocks
+    ) -> Double {
+        let (block, lane) = position.quotientAndRemainder(dividingBy: 320)
+        let (row, part) = block.quotientAndRemainder(dividingBy: blocks.parts)
+        let key = run.vectors(regionName("keys", part, position % 16))[
+            row * blocks.rows + lane / 16]
         let perBlock = (values[0].count + 15) / 16
         let value = values[position].indices.map { c in
-            run.vectors("layer.values\(c % 16)")[position / 320 * perBlock + c / 16][
-                position % 320]
+            run.vectors(regionName("values", part, c % 16))[row * perBlock + c / 16][lane]
         }
         return max(ulps(key, keyLanes(position)), ulps(value, values[position]))
     }

@@ -131,7 +131,7 @@ extension ProgramTemplate {
             $0 + fault.plant(in: &program.templates[$1])
         }
         #expect(places > 0)
-        let comparison = try run.compare(program)
+        let comparison = try run.compare(program, context: 32)
         #expect(!comparison.isClose, "\(comparison)")
         // All but a uniform turn, which only the cache shows, change the logits.
         if fault != .rotaryOffByOne { #expect(comparison.deviation > 0.02) }
@@ -141,7 +141,7 @@ extension ProgramTemplate {
         for fault in [PlantedFault.noEpsilon, .noMaximum] {
             let decoder = try decoder(fault)
             let run = ReferenceRun(decoder, tokens: [3, 17, 9, 21])
-            let comparison = try run.compare(try decoder.program(context: 32))
+            let comparison = try run.compare(try decoder.program(context: 32), context: 32)
             #expect(comparison.isClose, "\(comparison)")
         }
     }

@@ -19,9 +19,9 @@ import Testing
         let program = try decoder.program(context: 650)
         let all = tokens(643, of: 40)
         let edge = ReferenceRun(decoder, tokens: Array(all.prefix(322)))
-        expectClose(try edge.compare(program, from: 318), "positions 318 to 321")
+        expectClose(try edge.compare(program, context: 650, from: 318), "positions 318 to 321")
         let far = ReferenceRun(decoder, tokens: all)
-        expectClose(try far.compare(program, from: 639), "positions 639 to 642")
+        expectClose(try far.compare(program, context: 650, from: 639), "positions 639 to 642")
     }
 
     /// Angles are added, since a bank holds no row for every position.
@@ -29,7 +29,7 @@ import Testing
         let decoder = try Decoder()
         let program = try decoder.program(context: 310, on: .groqchip1(rowsPerBank: 300))
         let run = ReferenceRun(decoder, tokens: tokens(258, of: 40))
-        expectClose(try run.compare(program, from: 255), "positions 255 to 257")
+        expectClose(try run.compare(program, context: 310, from: 255), "positions 255 to 257")
     }
 
     /// The first and the last token of each part of the table.
@@ -37,7 +37,7 @@ import Testing
         let decoder = try Decoder(["vocab_size": 700])
         let program = try decoder.program(context: 16, on: .groqchip1(rowsPerBank: 300))
         let run = ReferenceRun(decoder, tokens: [0, 43, 44, 351, 352, 699])
-        expectClose(try run.compare(program), "split embedding")
+        expectClose(try run.compare(program, context: 16), "split embedding")
     }
 
     @Test(arguments: [
@@ -69,7 +69,7 @@ import Testing
                 #expect(deviation(logits, from: run.logits[position]) < 0.01)
             }
         } else {
-            expectClose(try run.compare(try decoder.program(context: 17)), name)
+            expectClose(try run.compare(try decoder.program(context: 17), context: 17), name)
         }
     }
 }

@@ -30,7 +30,7 @@ import Testing
                 "tie_word_embeddings": true,
             ]),
         Family(name: "llama, split embedding", keys: ["vocab_size": 700], rowsPerBank: 400),
-        Family(name: "llama, all fp8", keys: [:], context: 330, types: [.fp8, .fp8]),
+        Family(name: "llama, all fp8", keys: [:], context: 1300, types: [.fp8, .fp8]),
         Family(
             name: "qwen3, fp8 weights",
             keys: ["architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3"],
