@@ -4,11 +4,11 @@ public import LPUModel
 public import LPUSchedule
 
 extension Verifier {
-    /// Judges laws 1-14 and, if the program's text is the one that the schedule is for, law 16: that
-    /// the program computes `graph` at every token position below `context`.
+    /// Judges laws 1-14 and law 16: that the program computes `graph` at every token position below
+    /// `context`.
     /// - Requires: the machine has no problems of its own, the program is legal, `context` positive.
     /// - Complexity: that of `verify(machine:schedule:program:)`, and for law 16 O(lanes of all
-    ///   vectors of one layer and of the head), whatever the weights.
+    ///   vectors of one layer and of the head), however large the matrices.
     public func verify(
         machine: Machine, schedule: Schedule, program: Program, graph: ModelGraph, context: Int
     ) -> Verdict {

@@ -16,8 +16,8 @@ extension Algebra {
         var angle: Int32
     }
 
-    /// cos a cos b - sin a sin b = cos(a + b), sin a cos b + cos a sin b = sin(a + b); nil where the
-    /// terms are neither.
+    /// cos a cos b - sin a sin b = cos(a + b), sin a cos b + cos a sin b = sin(a + b); nil where
+    /// the terms are neither.
     func addedAngles(_ terms: [Summand]) -> Int32? {
         guard let x = twoAngles(terms[0]), let y = twoAngles(terms[1]) else { return nil }
         let all = [x.0, x.1, y.0, y.1]

@@ -2,7 +2,7 @@ import LPUModel
 import LPUSupport
 
 /// The tensors of a block of the graph, element by element, in the algebra that the program is
-/// written in. Sums over a tensor's columns stay contractions, so that a matrix is never written out.
+/// written in. Sums over a tensor's columns stay contractions: a matrix is never written out.
 final class GraphExpansion {
     /// What a tensor's elements are.
     enum Elements {

@@ -122,7 +122,7 @@ final class Pool<Element: PoolElement> {
         return UnsafeBufferPointer(place)
     }
 
-    /// The place is made of bits 20 on, of which an entry keeps bits 32 on: numbers are hashed anew.
+    /// An entry keeps bits 32 on of its hash, its place needs bits 20 on: it is hashed anew.
     private func grow() {
         let old = state.pointee.table
         let mask = 4 * old.count - 1

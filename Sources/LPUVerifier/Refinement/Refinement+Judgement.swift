@@ -98,7 +98,7 @@ extension Refinement {
         return violation(origin.run, origin.op, "\(near.name): \(difference.message)")
     }
 
-    /// The element of a cache that a number is most likely meant to be: of the same rows of weights.
+    /// The element of a cache that a number is most likely meant to be: of the same weights.
     private func nearest(_ polynomial: Int32) -> (written: Int32, name: String)? {
         let keys = Set(state.algebra.polynomials[polynomial].map { state.algebra.key($0) })
         var best: (written: Int32, name: String, common: Int)?

@@ -6,7 +6,7 @@ import LPUSupport
 /// Law 16: the program computes what the graph says.
 ///
 /// The program is run once on expressions instead of bytes: every lane of every vector holds an
-/// expression of the graph's weights, the token, its position and what earlier steps stored, derived
+/// expression of the graph's weights, the token, its position and what earlier steps stored, taken
 /// from the ops and from the formulas of the images alone. The graph is written out in the same
 /// algebra, and the token that leaves must be the graph's. Layers that are given equal operands,
 /// counted from their own number, are run once.
