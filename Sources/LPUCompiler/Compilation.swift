@@ -28,11 +28,14 @@ public struct Compilation: Sendable {
         self.schedule = schedule
     }
 
-    /// Judges the schedule against the program, laws 1-14; see `Verifier`.
+    /// Judges the schedule against the program, laws 1-14, and the program against the model's
+    /// graph, law 16; see `Verifier`.
     /// - Throws: what is illegal in the program.
     public mutating func verify(with verifier: Verifier = Verifier()) throws(DiagnosticSet) {
         try program.validate()
-        verdict = verifier.verify(machine: machine, schedule: schedule, program: program)
+        verdict = verifier.verify(
+            machine: machine, schedule: schedule, program: program, graph: ModelGraph(model),
+            context: plan.context)
     }
 
     /// The rows that hold weights, tables and empty caches before the first step.

@@ -16,11 +16,30 @@ public struct Certificate: Hashable, Sendable {
         }
     }
 
+    /// How much of a model graph was found in the program, element by element.
+    public struct GraphCoverage: Hashable, Sendable {
+        /// Operations of all layers, and elements of what they make.
+        public var operations: Int
+        public var elements: Int
+        /// Ops of the program, all instances.
+        public var ops: Int
+        /// Token positions for which it holds, from 0 on.
+        public var positions: Int
+        public init(operations: Int, elements: Int, ops: Int, positions: Int) {
+            self.operations = operations
+            self.elements = elements
+            self.ops = ops
+            self.positions = positions
+        }
+    }
+
     /// The machine's name and the program's digest, as the schedule names them.
     public var machine: String
     public var program: String
     /// One a law that was checked, in the contract's order.
     public var scopes: [Scope]
+    /// What law 16 covers; nil where it was not checked.
+    public var coverage: GraphCoverage?
 
     public init(machine: String, program: String, scopes: [Scope]) {
         self.machine = machine
@@ -44,8 +63,14 @@ extension Certificate: CustomStringConvertible {
     /// A line a law, then what was not checked, then the statement of scope.
     public var description: String {
         var lines = ["certificate: program \(program) on '\(machine)'"]
-        lines += scopes.map {
-            "  \($0.law.rawValue): \($0.chips) chips, \($0.bursts) bursts, \($0.issues) issues"
+        lines += scopes.map { scope in
+            if scope.law == .refinement, let coverage {
+                return "  \(scope.law.rawValue): \(coverage.operations) operations and "
+                    + "\(coverage.elements) elements of the graph, \(coverage.ops) ops on "
+                    + "\(scope.chips) chips, token positions 0..<\(coverage.positions)"
+            }
+            return "  \(scope.law.rawValue): \(scope.chips) chips, \(scope.bursts) bursts, "
+                + "\(scope.issues) issues"
         }
         if !unchecked.isEmpty {
             lines.append("  not checked: \(unchecked.map(\.rawValue).joined(separator: ", "))")

@@ -35,6 +35,11 @@ public struct Verifier: Sendable {
     /// - Complexity: as above, and O(issues + chips * cycles in use); equal placements count once,
     ///   and their values and rows that change each time, unless `exhaustive`.
     public func verify(machine: Machine, schedule: Schedule, program: Program) -> Verdict {
+        Verdict(schedule: schedule, reports: reports(machine, schedule, program))
+    }
+
+    /// The reports of laws 1-14, in the contract's order.
+    func reports(_ machine: Machine, _ schedule: Schedule, _ program: Program) -> [LawReport] {
         var reports = structuralReports(machine, schedule)
         let digest = program.digest
         let bursts = reports.map(\.scope.bursts).max() ?? 0
@@ -51,7 +56,7 @@ public struct Verifier: Sendable {
             for violation in run.violations where violation.law == law { report.add(violation) }
             reports.append(report)
         }
-        return Verdict(schedule: schedule, reports: Self.sorted(reports))
+        return Self.sorted(reports)
     }
 
     /// In the contract's order.

@@ -67,11 +67,12 @@ struct Verify: ParsableCommand {
 
     private func verdict(of verifier: Verifier) throws(DiagnosticSet) -> Verdict {
         guard let dataflow, let name = machine else {
-            let compilation = try readCompilation(input).compilation
-            try compilation.program.validate()
-            return verifier.verify(
-                machine: compilation.machine, schedule: compilation.schedule,
-                program: compilation.program)
+            var compilation = try readCompilation(input).compilation
+            try compilation.verify(with: verifier)
+            guard let verdict = compilation.verdict else {
+                preconditionFailure("a compilation that was verified has a verdict")
+            }
+            return verdict
         }
         let machine = try lpuc.machine(named: name)
         let program = try Program(

@@ -1,0 +1,211 @@
+/// A covector times a coefficient and a monomial.
+struct ScaledCovector {
+    var coefficient: Double
+    var monomial: Int32
+    var covector: Int32
+}
+
+/// A sum of two covectors, `g` times `ratio`, each times a monomial; the key of a memory.
+struct Merge: Hashable {
+    var f: Int32
+    var g: Int32
+    var ratio: Int32
+    var fMonomial: Int32
+    var gMonomial: Int32
+}
+
+extension Algebra {
+    func add(_ a: Int32, _ b: Int32) -> Int32 {
+        if a == Self.zero { return b }
+        if b == Self.zero { return a }
+        let (x, y) = (polynomials[a], polynomials[b])
+        var terms: [Summand] = []
+        terms.reserveCapacity(x.count + y.count)
+        var (i, j) = (0, 0)
+        var isInOrder = true
+        while i < x.count, j < y.count {
+            let (kx, ky) = (key(x[i]), key(y[j]))
+            if kx < ky {
+                terms.append(x[i])
+                i += 1
+            } else if ky < kx {
+                terms.append(y[j])
+                j += 1
+            } else {
+                if let term = combine(x[i], y[j]) {
+                    isInOrder = isInOrder && key(term) == kx
+                    terms.append(term)
+                }
+                i += 1
+                j += 1
+            }
+        }
+        terms += x[i...]
+        terms += y[j...]
+        return isInOrder ? normal(terms) : polynomial(terms)
+    }
+
+    func subtract(_ a: Int32, _ b: Int32) -> Int32 { add(a, scaled(b, by: -1)) }
+
+    func sum(_ parts: [Int32]) -> Int32 {
+        var parts = parts
+        while parts.count > 1 {
+            parts = stride(from: 0, to: parts.count, by: 2).map {
+                $0 + 1 < parts.count ? add(parts[$0], parts[$0 + 1]) : parts[$0]
+            }
+        }
+        return parts.first ?? Self.zero
+    }
+
+    /// The polynomial of terms in any order.
+    func polynomial(_ terms: [Summand]) -> Int32 {
+        guard terms.count > 1 else { return normal(terms) }
+        let sorted = terms.sorted { (key($0), $0.monomial) < (key($1), $1.monomial) }
+        var result: [Summand] = []
+        var isInOrder = true
+        for term in sorted {
+            if let last = result.last, key(last) == key(term) {
+                result.removeLast()
+                guard let both = combine(last, term) else { continue }
+                isInOrder = isInOrder && key(both) == key(term)
+                result.append(both)
+            } else {
+                result.append(term)
+            }
+        }
+        return isInOrder ? normal(result) : polynomial(result)
+    }
+
+    func scaled(_ polynomial: Int32, by factor: Double) -> Int32 {
+        scaled(polynomial, by: factor, Self.unit)
+    }
+
+    /// The polynomial times a coefficient and a monomial.
+    func scaled(_ polynomial: Int32, by factor: Double, _ monomial: Int32) -> Int32 {
+        if factor == 0 { return Self.zero }
+        if factor == 1, monomial == Self.unit { return polynomial }
+        if polynomials[polynomial].count == 1 {
+            var term = polynomials[polynomial][0]
+            guard let product = product(term.monomial, monomial) else { return Self.zero }
+            term.monomial = product
+            if factor != 1 { term.coefficient = reals.intern(reals[term.coefficient] * factor) }
+            return self.polynomial(term)
+        }
+        let terms = polynomials[polynomial].compactMap { term -> Summand? in
+            guard let product = product(term.monomial, monomial) else { return nil }
+            let coefficient =
+                factor == 1
+                ? term.coefficient
+                : reals.intern(reals[term.coefficient] * factor)
+            return Summand(monomial: product, coefficient: coefficient)
+        }
+        return monomial == Self.unit ? normal(terms) : self.polynomial(terms)
+    }
+
+    /// Two terms with one key; nil where they cancel.
+    private func combine(_ x: Summand, _ y: Summand) -> Summand? {
+        let (a, b) = (reals[x.coefficient], reals[y.coefficient])
+        if x.monomial == y.monomial {
+            let sum = a + b
+            guard abs(sum) > 1e-5 * max(abs(a), abs(b)) else { return nil }
+            return Summand(monomial: x.monomial, coefficient: reals.intern(sum))
+        }
+        if has(.tokens, in: x.monomial) { return combineTokens(x, y) }
+        let (f, g) = (contraction(in: x.monomial), contraction(in: y.monomial))
+        let merged = merge(
+            ScaledCovector(coefficient: a, monomial: f.rest, covector: f.covector),
+            ScaledCovector(coefficient: b, monomial: g.rest, covector: g.covector))
+        return term(merged, slot: f.slot)
+    }
+
+    /// The same for some tokens and for others is that for all of them.
+    private func combineTokens(_ x: Summand, _ y: Summand) -> Summand {
+        let (a, b) = (chosenTokens(x.monomial), chosenTokens(y.monomial))
+        guard x.coefficient == y.coefficient, a.set.intersection(b.set).ranges.isEmpty else {
+            let both = unknown("what is looked up twice for one token")
+            return polynomials[both][0]
+        }
+        let all = a.set.union(b.set)
+        guard all.ranges != [0..<Int32(tokens)] else {
+            return Summand(monomial: a.rest, coefficient: x.coefficient)
+        }
+        let atom = Factor(atom: self.atom(.tokens, lists.intern(all.list)), halves: 2)
+        let product = product(a.rest, monomial([atom])) ?? a.rest
+        return Summand(monomial: product, coefficient: x.coefficient)
+    }
+
+    private func chosenTokens(_ monomial: Int32) -> (set: PositionSet, rest: Int32) {
+        let factors = monomials[monomial]
+        let atom = factors.map { atoms[$0.atom][0] }.first { $0.kind == .tokens }
+        let rest = factors.filter { atoms[$0.atom][0].kind != .tokens }
+        return (atom.map { PositionSet(lists[$0.a]) } ?? PositionSet(), self.monomial(rest))
+    }
+
+    /// A row of a tensor times a covector; nil for nothing.
+    func term(_ scaled: ScaledCovector, slot: Int32) -> Summand? {
+        guard scaled.covector != Self.empty else { return nil }
+        let atom = atom(slot: slot, scaled.covector)
+        guard let product = product(scaled.monomial, monomial(of: atom)) else { return nil }
+        return Summand(monomial: product, coefficient: reals.intern(scaled.coefficient))
+    }
+
+    /// One column taken as it is is that element.
+    private func atom(slot: Int32, _ covector: Int32) -> Int32 {
+        let runs = covectors[covector]
+        if runs.count == 1, runs[0].end == runs[0].start + 1, runs[0].polynomial == Self.one {
+            let parts = lists[slot]
+            var element = [parts[0]] + parts[2...]
+            element.insert(runs[0].start, at: 1 + Int(parts[1]))
+            return atom(.weight, lists.intern(element))
+        }
+        return atom(.contraction, slot, covector)
+    }
+
+    private func contraction(
+        in monomial: Int32
+    ) -> (slot: Int32, covector: Int32, rest: Int32) {
+        var rest = Array(monomials[monomial])
+        for (i, factor) in rest.enumerated() {
+            let atom = atoms[factor.atom][0]
+            guard atom.kind == .contraction else { continue }
+            rest.remove(at: i)
+            return (atom.a, atom.b, self.monomial(rest))
+        }
+        preconditionFailure("terms of one key and two monomials are contractions")
+    }
+
+    /// - Requires: terms are in the order of their keys, no two of one key.
+    private func normal(_ terms: [Summand]) -> Int32 {
+        if terms.contains(where: { has(.rest, in: $0.monomial) }) {
+            let rest = withoutRests(terms)
+            return rest.count == 1 ? polynomial(rest[0]) : polynomials.intern(rest)
+        }
+        if terms.count == 2, has(.trigonometric, in: terms[0].monomial),
+            has(.trigonometric, in: terms[1].monomial), let turned = addedAngles(terms)
+        {
+            return turned
+        }
+        return terms.count == 1 ? polynomial(terms[0]) : polynomials.intern(terms)
+    }
+
+    /// x and what a rounding of x left over are x.
+    private func withoutRests(_ terms: [Summand]) -> [Summand] {
+        terms.filter { term in
+            guard has(.rest, in: term.monomial) else { return true }
+            var factors = Array(monomials[term.monomial])
+            guard
+                let i = factors.firstIndex(where: {
+                    $0.halves == 2 && atoms[$0.atom][0].kind == .rest
+                })
+            else { return true }
+            let whole = atoms[factors[i].atom][0].a
+            factors.remove(at: i)
+            let (cofactor, scale) = (monomial(factors), reals[term.coefficient])
+            return !polynomials[whole].allSatisfy { part in
+                guard let product = product(part.monomial, cofactor) else { return false }
+                let coefficient = reals.intern(reals[part.coefficient] * scale)
+                return terms.contains { $0.monomial == product && $0.coefficient == coefficient }
+            }
+        }
+    }
+}

@@ -1,0 +1,314 @@
+import Foundation
+
+/// A number that a lane may hold and that the algebra does not take apart further.
+struct Atom: PoolElement {
+    enum Kind: Int32, CaseIterable {
+        /// Element `a` (a list: tensor, coordinates) of a weight tensor.
+        case weight
+        /// Element c of a tensor of the graph that is named instead of written out: `a` of the
+        /// names, in the layer `b` counted from the one that is looked at.
+        case named
+        /// Sum over the columns of covector `b` of slot `a`'s elements times the covector's.
+        case contraction
+        /// In column c of a tensor the element of the token's row: a list of tensor and column.
+        case chosen
+        /// 1 for the tokens of set `a` (a list of ranges), else 0.
+        case tokens
+        /// What channel `b` of the quantised tensor `a` was divided by; -1 is the token's.
+        case quantum
+        /// Cosine (`a` = 0) or sine of frequency `b` (of the reals) times angle function `c`.
+        case trigonometric
+        /// 1 at the positions of set `a` (a list of ranges), else 0.
+        case indicator
+        case exponential, tanh, absolute
+        /// A sum that stands under a root, its greatest common factors taken out.
+        case sum
+        /// The greatest of list `a`.
+        case maximum
+        /// Polynomial `a` at the positions of set `b`, at the others minus infinity.
+        case guarded
+        /// What a rounding of polynomial `a` left over: exactly, a number that is next to nothing.
+        case rest
+        /// Polynomial `a` as it was at the last of the positions `b` (a list) up to this one.
+        case recent
+        /// Polynomial `a` as it was at position `b`.
+        case stored
+        /// Word `a` of `Words`, as a number.
+        case word
+        /// Operation `a` on the lanes b and c, in a way that nothing here understands.
+        case operation
+        /// Byte `a` of lane b.
+        case byte
+        /// Lane a where all conditions of list `b` hold, else 0.
+        case branch
+        /// Bits of the lanes of list `a` together.
+        case either
+        /// The index of the greatest of list `a` (numbers and indices in turn), which is `b`; the
+        /// lowest of equal ones.
+        case argument
+        /// Something that could not be followed: reason `a`, number b.
+        case unknown
+    }
+    var kind: Kind
+    var a: Int32 = 0
+    var b: Int32 = 0
+    var c: Int32 = 0
+
+    var word: UInt64 {
+        (a.word | b.word << 32) &* 0xd6e8_feb8_6659_fd93 ^ (c.word << 8 | kind.rawValue.word)
+    }
+
+    /// Never negative: a factor of a sum that may leave its root.
+    var isPositive: Bool {
+        switch kind {
+        case .exponential, .sum, .absolute, .quantum: true
+        case .weight, .named, .contraction, .chosen, .tokens, .trigonometric, .indicator, .tanh,
+            .maximum,
+            .guarded, .rest, .recent, .stored, .word, .operation, .byte, .branch, .either,
+            .argument, .unknown:
+            false
+        }
+    }
+}
+
+/// A power of an atom; `halves` is twice the exponent.
+struct Factor: PoolElement {
+    var atom: Int32
+    var halves: Int32
+    var word: UInt64 { atom.word | halves.word << 32 }
+}
+
+/// A coefficient (a number of `Reals`) times a monomial.
+struct Summand: PoolElement {
+    var monomial: Int32
+    var coefficient: Int32
+    var word: UInt64 { monomial.word | coefficient.word << 32 }
+}
+
+/// The same polynomial in a range of columns.
+struct Run: PoolElement {
+    var start: Int32
+    var end: Int32
+    var polynomial: Int32
+    var word: UInt64 { (start.word | end.word << 32) &* 0xd6e8_feb8_6659_fd93 ^ polynomial.word }
+}
+
+/// Real numbers by number, those as one that differ by less than fp32 roundings: 2 parts in 10^6.
+struct Reals {
+    private(set) var values: [Double] = [1]
+    private var near: [UInt64: [Int32]] = [Double(1).bitPattern >> 32: [0]]
+
+    subscript(id: Int32) -> Double { values[Int(id)] }
+
+    mutating func intern(_ value: Double) -> Int32 {
+        value < 0 ? exactly(-values[Int(magnitude(-value))]) : magnitude(value)
+    }
+
+    private mutating func exactly(_ value: Double) -> Int32 {
+        let cell = value.bitPattern >> 32
+        for id in near[cell] ?? [] where values[Int(id)] == value { return id }
+        values.append(value)
+        near[cell, default: []].append(Int32(values.count - 1))
+        return Int32(values.count - 1)
+    }
+
+    private mutating func magnitude(_ value: Double) -> Int32 {
+        let cell = value.bitPattern >> 32
+        for neighbour in [cell, cell &- 1, cell &+ 1] {
+            for id in near[neighbour] ?? []
+            where abs(values[Int(id)] - value) <= 2e-6 * value { return id }
+        }
+        return exactly(value)
+    }
+}
+
+/// Expressions over the elements of tensors in a normal form: equal numbers of one kind.
+///
+/// A polynomial is a sum of monomials, each with a coefficient; a monomial a product of powers of
+/// atoms. Roundings do not exist: a cast to a narrower float changes nothing. A contraction is an
+/// atom, a row of a tensor times a *covector*, which gives every column its factor; contractions
+/// of one row add up to one, whatever parts the columns were cut into. Polynomials, monomials,
+/// covectors and atoms have numbers, and two are equal iff their numbers are.
+final class Algebra {
+    let atoms = Pool<Atom>()
+    let monomials = Pool<Factor>()
+    let polynomials = Pool<Summand>()
+    let covectors = Pool<Run>()
+    let lists = Pool<Int32>()
+    var reals = Reals()
+    /// Of tensors and of reasons.
+    private(set) var names: [String] = []
+    private var nameNumbers: [String: Int32] = [:]
+    /// Terms of a polynomial stand by these: equal for the contractions of one row, and for what
+    /// differs only in the tokens for which it is there.
+    private var keys: [Int64] = []
+    private var kinds: [UInt32] = []
+    /// For each polynomial, what it is named as, or -1.
+    private var aliases: [Int32] = []
+    /// How many there are.
+    let tokens: Int
+    /// For each atom, itself as a monomial and as a polynomial, or -1.
+    private var singles: [(monomial: Int32, polynomial: Int32)] = []
+    var unknownCount: Int32 = 0
+    var merges: [Merge: ScaledCovector] = [:]
+    var primitives: [Int32: Primitive] = [:]
+
+    /// 0 and 1 as polynomials; 1 as monomial; the covector of no column.
+    static let zero: Int32 = 0
+    static let one: Int32 = 1
+    static let unit: Int32 = 0
+    static let empty: Int32 = 0
+
+    init(tokens: Int) {
+        self.tokens = tokens
+        _ = monomial([])
+        _ = polynomials.intern([])
+        _ = polynomials.intern(Summand(monomial: Self.unit, coefficient: 0))
+        _ = covectors.intern([])
+    }
+
+    func name(_ text: String) -> Int32 {
+        if let number = nameNumbers[text] { return number }
+        names.append(text)
+        nameNumbers[text] = Int32(names.count - 1)
+        return Int32(names.count - 1)
+    }
+
+    // MARK: Making
+
+    func atom(_ kind: Atom.Kind, _ a: Int32 = 0, _ b: Int32 = 0, _ c: Int32 = 0) -> Int32 {
+        atoms.intern(Atom(kind: kind, a: a, b: b, c: c))
+    }
+
+    /// An atom as a polynomial. One atom by itself is its own monomial and polynomial, which the
+    /// pools need not look for.
+    func polynomial(of atom: Int32) -> Int32 {
+        while singles.count <= Int(atom) { singles.append((-1, -1)) }
+        if singles[Int(atom)].polynomial < 0 {
+            let monomial = monomials.add(Factor(atom: atom, halves: 2))
+            noteMonomial(monomial)
+            let polynomial = polynomials.add(Summand(monomial: monomial, coefficient: 0))
+            singles[Int(atom)] = (monomial, polynomial)
+        }
+        return singles[Int(atom)].polynomial
+    }
+
+    /// The polynomial of a term.
+    func polynomial(_ term: Summand) -> Int32 {
+        if term.coefficient == 0 {
+            let factors = monomials[term.monomial]
+            if factors.count == 1, factors[0].halves == 2 { return polynomial(of: factors[0].atom) }
+        }
+        return polynomials.intern(term)
+    }
+
+    func polynomial(
+        _ kind: Atom.Kind, _ a: Int32 = 0, _ b: Int32 = 0, _ c: Int32 = 0
+    ) -> Int32 {
+        polynomial(of: atom(kind, a, b, c))
+    }
+
+    func unknown(_ reason: String) -> Int32 {
+        unknownCount += 1
+        return polynomial(.unknown, name(reason), unknownCount)
+    }
+
+    func constant(_ value: Double) -> Int32 {
+        guard value != 0 else { return Self.zero }
+        return polynomials.intern(Summand(monomial: Self.unit, coefficient: reals.intern(value)))
+    }
+
+    /// - Requires: factors are in the order of their atoms, none with exponent 0.
+    func monomial(_ factors: [Factor]) -> Int32 { factors.withUnsafeBufferPointer(monomial) }
+
+    /// An atom as a monomial.
+    func monomial(of atom: Int32) -> Int32 {
+        _ = polynomial(of: atom)
+        return singles[Int(atom)].monomial
+    }
+
+    func monomial(_ factors: UnsafeBufferPointer<Factor>) -> Int32 {
+        if factors.count == 1, factors[0].halves == 2 {
+            return monomial(of: factors[0].atom)
+        }
+        let id = monomials.intern(factors)
+        noteMonomial(id)
+        return id
+    }
+
+    private func noteMonomial(_ id: Int32) {
+        guard Int(id) == keys.count else { return }
+        let factors = monomials[id]
+        var kinds: UInt32 = 0
+        for factor in factors { kinds |= 1 << UInt32(atoms[factor.atom][0].kind.rawValue) }
+        self.kinds.append(kinds)
+        keys.append(Int64(id))
+        if has(.contraction, in: id) || has(.tokens, in: id) {
+            keys[Int(id)] = key(of: factors, id)
+        }
+    }
+
+    /// `true` iff an atom of this kind is a factor.
+    func has(_ kind: Atom.Kind, in monomial: Int32) -> Bool {
+        kinds[Int(monomial)] & 1 << UInt32(kind.rawValue) != 0
+    }
+
+    /// Of what multiplies a contraction only positive atoms, those of norms and of softmax, may go
+    /// under its sum: parts of a row that differ in them add up.
+    private func key(of factors: UnsafeBufferPointer<Factor>, _ id: Int32) -> Int64 {
+        if has(.tokens, in: id) {
+            let rest = factors.filter { atoms[$0.atom][0].kind != .tokens }
+            return 2 << 32 | Int64(lists.intern([-2] + rest.flatMap { [$0.atom, $0.halves] }))
+        }
+        var (slot, others): (Int32?, [Int32]) = (nil, [])
+        for factor in factors {
+            let atom = atoms[factor.atom][0]
+            if atom.kind == .contraction {
+                if slot != nil || factor.halves != 2 { return Int64(id) }
+                slot = atom.a
+            } else if !atom.isPositive {
+                others += [factor.atom, factor.halves]
+            }
+        }
+        guard let slot else { return Int64(id) }
+        return 1 << 32 | Int64(others.isEmpty ? slot : lists.intern([-1, slot] + others))
+    }
+
+    func key(_ term: Summand) -> Int64 { keys[Int(term.monomial)] }
+
+    // MARK: Looking
+
+    /// The only atom of a polynomial that is one.
+    func onlyAtom(_ polynomial: Int32) -> Atom? {
+        let terms = polynomials[polynomial]
+        guard terms.count == 1, terms[0].coefficient == 0 else { return nil }
+        let factors = monomials[terms[0].monomial]
+        guard factors.count == 1, factors[0].halves == 2 else { return nil }
+        return atoms[factors[0].atom][0]
+    }
+
+    func constantValue(_ polynomial: Int32) -> Double? {
+        let terms = polynomials[polynomial]
+        if terms.isEmpty { return 0 }
+        guard terms.count == 1, terms[0].monomial == Self.unit else { return nil }
+        return reals[terms[0].coefficient]
+    }
+
+    // MARK: Names
+
+    /// From now on `polynomial` is named as `name`, a polynomial too.
+    func alias(_ polynomial: Int32, as name: Int32) {
+        while aliases.count <= Int(polynomial) { aliases.append(-1) }
+        aliases[Int(polynomial)] = name
+    }
+
+    func clearAliases() { aliases.removeAll(keepingCapacity: true) }
+
+    /// The name, or the polynomial itself.
+    func named(_ polynomial: Int32) -> Int32 {
+        guard Int(polynomial) < aliases.count, aliases[Int(polynomial)] >= 0 else {
+            return polynomial
+        }
+        return aliases[Int(polynomial)]
+    }
+}

@@ -1,0 +1,116 @@
+import LPUDataflow
+import LPUModel
+import LPUSchedule
+import LPUSupport
+
+/// Law 16: the program computes what the graph says.
+///
+/// The program is run once on expressions instead of bytes: every lane of every vector holds an
+/// expression of the graph's weights, the token, its position and what earlier steps stored, taken
+/// from the ops and from the formulas of the images alone. The graph is written out in the same
+/// algebra, and the token that leaves must be the graph's. Layers that are given equal operands,
+/// counted from their own number, are run once.
+struct Refinement {
+    let graph: ModelGraph
+    let program: Program
+    let state: RefinementState
+    /// The blocks of the graph, written out.
+    let embedding: GraphExpansion
+    let layers: [GraphExpansion]
+    let head: GraphExpansion
+    private(set) var runs: [PlacedRun] = []
+    private var memory: [RunKey: TemplateRun] = [:]
+    private var activeShape = 0
+
+    /// A template's run in the place of an instance.
+    struct PlacedRun {
+        var run: TemplateRun
+        /// The layer from which the run's layers are counted.
+        var base: Int
+    }
+
+    private struct RunKey: Hashable {
+        var template: Int
+        var shape: Int
+        var arguments: [Content]
+    }
+
+    /// - Requires: the program is legal.
+    init(_ program: Program, _ graph: ModelGraph, context: Int) {
+        self.program = program
+        self.graph = graph
+        let numbers = LaneAlgebra(
+            lanes: program.lanes, superlane: program.lanesPerSuperlane,
+            tokens: graph.configuration.vocabularySize, positions: context)
+        let state = RefinementState(numbers)
+        self.state = state
+        let stream = state.algebra.name("residual stream")
+        func residual(_ layer: Int) -> (Int) -> Int32 {
+            { state.algebra.polynomial(.named, stream, Int32(layer), Int32($0)) }
+        }
+        embedding = GraphExpansion(
+            graph.embedding, state, input: residual(0), output: residual(0))
+        layers = graph.layerShapes.map {
+            GraphExpansion($0, state, input: residual(0), output: residual(1))
+        }
+        let last = residual(graph.layers.count)
+        head = GraphExpansion(graph.head, state, input: last, output: last)
+        activate(0)
+        for i in program.instances.indices { place(i) }
+    }
+
+    /// What the lanes hold is called by the names of one shape of layers.
+    private func activate(_ shape: Int) {
+        state.numbers.forgetNames()
+        state.algebra.clearAliases()
+        for block in [embedding, layers[shape]] {
+            for tensor in block.named {
+                for (written, name) in zip(tensor.written, tensor.names) {
+                    state.algebra.alias(written, as: name)
+                }
+            }
+        }
+    }
+
+    private mutating func place(_ i: Int) {
+        let instance = program.instances[i]
+        let template = program.templates[instance.template]
+        let base = template.namesLayer ? instance.layer ?? 0 : 0
+        let shape = graph.layers.indices.contains(base) ? graph.layers[base] : 0
+        let arguments = instance.arguments.map { argument in
+            let source = runs[argument.instance]
+            return state.shifted(source.run.content(argument.value), by: source.base - base)
+        }
+        let key = RunKey(template: instance.template, shape: shape, arguments: arguments)
+        if let run = memory[key] {
+            runs.append(PlacedRun(run: run, base: base))
+            return
+        }
+        if shape != activeShape {
+            activate(shape)
+            activeShape = shape
+        }
+        let run = TemplateRun(template, arguments: arguments, state)
+        memory[key] = run
+        runs.append(PlacedRun(run: run, base: base))
+    }
+
+    /// The graph's next token.
+    var nextToken: Int32? {
+        guard let output = graph.head.output,
+            case .token(let token)? = head.elements[output.index]
+        else { return nil }
+        return token
+    }
+}
+
+extension ProgramTemplate {
+    /// `true` iff a tensor's name depends on the instance's layer.
+    var namesLayer: Bool {
+        values.contains { value in
+            if let meaning = value.meaning, meaning.tensor.contains("$layer") { return true }
+            guard case .image(let formula) = value.origin else { return false }
+            return formula.layout?.tensor.contains("$layer") ?? false
+        }
+    }
+}

@@ -1,0 +1,191 @@
+import LPUDataflow
+import LPUNumerics
+import LPUSupport
+
+/// Ops that move lanes and look rows up.
+extension TemplateRun {
+    func move(_ kind: OpKind, _ i: Int) -> Int32 {
+        let (lanes, superlane) = (numbers.lanes, numbers.superlane)
+        switch kind {
+        case .distribute(let map, let use):
+            return numbers.map(vector(use, i)) {
+                let from = Int(map[$0 % superlane])
+                return from < 0 ? -1 : $0 - $0 % superlane + from
+            }
+        case .permute(let map, let use): return numbers.map(vector(use, i)) { Int(map[$0]) }
+        case .shift(let by, let use):
+            return numbers.map(vector(use, i)) {
+                (0..<lanes).contains($0 - by) ? $0 - by : -1
+            }
+        case .rotate(let by, let use):
+            return numbers.map(vector(use, i)) {
+                let lane = $0 % superlane
+                return $0 - lane + (lane - by + superlane) % superlane
+            }
+        case .select(let low, let high, let boundary):
+            let (a, b) = (numbers.vectors[vector(low, i)], numbers.vectors[vector(high, i)])
+            return numbers.vectors.intern((0..<lanes).map { $0 < boundary ? a[$0] : b[$0] })
+        case .transfer(let use): return vector(use, i)
+        case .pack(let uses):
+            let bytes = uses.map { numbers.vectors[vector($0, i)] }
+            return numbers.vectors.intern(
+                (0..<lanes).map { lane in
+                    uses.count == 1 ? bytes[0][lane] : numbers.pack(bytes.map { $0[lane] })
+                })
+        case .byte(let plane, let use):
+            guard template.values[use.value.index].type.byteCount == 4 else {
+                return unknown("a byte of a narrow number")
+            }
+            return numbers.vectors.intern(
+                numbers.vectors[vector(use, i)].map { numbers.byte(plane, of: $0) })
+        case .matmul, .elementwise, .transpose, .gather, .scatter, .ingress, .egress:
+            preconditionFailure("it does more than move lanes")
+        }
+    }
+
+    func transpose(_ use: Use, _ inputs: Int, _ count: Int) -> [Int32] {
+        let superlane = numbers.superlane
+        let rows = (0..<inputs).map { numbers.vectors[vector(use, $0)] }
+        return (0..<count).map { j in
+            numbers.vectors.intern(
+                (0..<numbers.lanes).map { lane in
+                    let i = lane % superlane
+                    return i < inputs ? rows[i][lane - i + j] : .zero
+                })
+        }
+    }
+
+    // MARK: Look-ups
+
+    func look(
+        up table: Use, _ rows: Int, _ address: Use, _ i: Int, _ op: OpID
+    ) -> Int32 {
+        guard let offsets = state.addresses(ofSuperlanesOf: vector(address, i)) else {
+            return unknown("a row that neither the token nor the position names")
+        }
+        if offsets.maximum >= rows {
+            problems.append(
+                (op, "row \(offsets.maximum) is looked up in a window of \(rows)"))
+        }
+        guard case .image(let number) = content(table.value) else {
+            return unknown("a row of what is no table")
+        }
+        let (image, start) = (state.images[number], table.vector(i))
+        switch image.formula {
+        case .rotary(let rotary): return angles(rotary, offsets, start)
+        case .weights(_, let factor, nil) where offsets.variable == .token:
+            let divisor = image.quantum.map {
+                Factor(atom: algebra.atom(.quantum, $0, -1), halves: -2)
+            }
+            return tokenRows(of: image, offsets, start) { coordinates in
+                let element = [algebra.name(image.tensor)] + coordinates.dropFirst().map(Int32.init)
+                return algebra.scaled(
+                    algebra.polynomial(.chosen, algebra.lists.intern(element)), by: Double(factor),
+                    algebra.monomial(divisor.map { [$0] } ?? []))
+            }
+        case .scales(_, let factor, _) where offsets.variable == .token:
+            let scale = image.quantum.map { algebra.polynomial(.quantum, $0, -1) }
+            let number = algebra.scaled(scale ?? Algebra.one, by: Double(factor))
+            return tokenRows(of: image, offsets, start) { _ in number }
+        case .weights, .scales, .constant, .diagonal, .table, .zero:
+            return unknown("a row of this table")
+        }
+    }
+
+    /// The row of a table of cosines or sines: for each lane its frequency times an angle function.
+    private func angles(_ rotary: Rotary, _ offsets: AddressFunction, _ start: Int) -> Int32 {
+        let positions = offsets.variable == .position ? offsets.values : []
+        guard !positions.isEmpty else { return unknown("angles of the token") }
+        let angle = algebra.lists.intern(
+            positions.map { Int32(($0 + start) * rotary.positionStep) })
+        var lanes = [Lane](repeating: .zero, count: numbers.lanes)
+        let pairs = rotary.inverseFrequencies.count
+        for (pair, bits) in rotary.inverseFrequencies.enumerated() {
+            let atom = algebra.angle(isSine: rotary.isSine, Double(bitPattern: bits), angle)
+            for head in 0..<rotary.heads {
+                let lane = 2 * (head * pairs + pair)
+                lanes[lane] = Lane(
+                    polynomial: rotary.isSine ? algebra.scaled(atom, by: -1) : atom)
+                lanes[lane + 1] = Lane(polynomial: atom)
+            }
+        }
+        return numbers.vectors.intern(lanes)
+    }
+
+    /// The row of a table that is the token's: what `element` says of its coordinates, for the
+    /// tokens whose row is there.
+    private func tokenRows(
+        of image: Image, _ offsets: AddressFunction, _ start: Int, element: ([Int]) -> Int32
+    ) -> Int32 {
+        var lanes = [Lane](repeating: .zero, count: numbers.lanes)
+        for piece in image.pieces(in: start..<start + offsets.maximum + 1) {
+            guard piece.lane[0].digits.allSatisfy({ $0.stride == 0 }),
+                piece.vector.dropFirst().allSatisfy({ $0.digits.allSatisfy { $0.stride == 0 } })
+            else { return unknown("a table that does not hold rows") }
+            guard let found = foundTokens(offsets, piece, start) else {
+                return unknown("the row of another token")
+            }
+            if found.ranges.isEmpty { continue }
+            let isAll = found.ranges == [0..<Int32(numbers.words.tokens)]
+            let chosen =
+                isAll
+                ? Algebra.one
+                : algebra.polynomial(.tokens, algebra.lists.intern(found.list))
+            for lane in piece.lanes {
+                let coordinates = piece.element(vector: piece.vectors.lowerBound, lane: lane)
+                lanes[lane] = Lane(
+                    polynomial: algebra.add(
+                        lanes[lane].raw, algebra.multiply(element(coordinates), chosen)))
+            }
+        }
+        return numbers.vectors.intern(lanes.map(numbers.named))
+    }
+
+    /// The tokens whose row is in a piece of a table; nil where one finds another's.
+    private func foundTokens(
+        _ offsets: AddressFunction, _ piece: Piece, _ start: Int
+    ) -> PositionSet? {
+        let key = TokenKey(
+            offsets: offsets, vectors: piece.vectors, base: piece.base[0],
+            digits: piece.vector[0], start: start)
+        if let known = state.tokenMemory[key] { return known }
+        var found = PositionSet()
+        for run in offsets.pieces {
+            for token in tokens(of: run, in: piece, start) {
+                let vector = start + run.value(at: token)
+                let row = piece.base[0] + piece.vector[0](vector - piece.vectors.lowerBound)
+                guard row == token else { return nil }
+                found.append(Int32(token)..<Int32(token + 1))
+            }
+        }
+        state.tokenMemory[key] = found
+        return found
+    }
+
+    /// The tokens of a piece of the addresses whose rows a piece of the table holds.
+    private func tokens(
+        of run: AddressFunction.Piece, in piece: Piece, _ start: Int
+    ) -> Range<Int> {
+        func isIn(_ token: Int) -> Bool { piece.vectors.contains(start + run.value(at: token)) }
+        let all = run.start..<run.start + run.count
+        if run.step == 0 { return isIn(run.start) ? all : all.lowerBound..<all.lowerBound }
+        guard run.step == 1 else {
+            // Rows that go down: token by token.
+            let inside = all.filter(isIn)
+            let first = inside.first ?? all.lowerBound
+            return first..<(inside.last ?? first - 1) + 1
+        }
+        let low = max(all.lowerBound, run.start + piece.vectors.lowerBound - start - run.value)
+        let high = min(all.upperBound, run.start + piece.vectors.upperBound - start - run.value)
+        return low..<max(low, high)
+    }
+}
+
+/// A part of a table, and how it is addressed.
+struct TokenKey: Hashable {
+    var offsets: AddressFunction
+    var vectors: Range<Int>
+    var base: Int
+    var digits: DigitSum
+    var start: Int
+}

@@ -1,0 +1,140 @@
+import LPUDataflow
+import LPULowering
+import LPUMachine
+import LPUModel
+import LPUNumerics
+import LPUPlanning
+import LPUSchedule
+import LPUSupport
+import LPUVerifier
+import Testing
+
+/// Law 16 accepts what the lowering makes, and finds what is planted in it.
+@Suite struct RefinementTests {
+    struct Case: Sendable, CustomStringConvertible {
+        var name: String
+        var keys: @Sendable () -> [String: Any]
+        var machine = "groqchip1"
+        var degree = 1
+        var stages = 1
+        var context = 40
+        var weights = ElementType.fp16
+        var cache = ElementType.fp16
+        var description: String {
+            "\(name) on \(degree) x \(stages), context \(context), "
+                + "\(weights.rawValue) weights, \(cache.rawValue) cache"
+        }
+    }
+
+    static let qwen: @Sendable () -> [String: Any] = {
+        ["architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "head_dim": 8]
+    }
+    static let accepted = [
+        Case(name: "llama", keys: { [:] }),
+        Case(name: "two layers", keys: { ["num_hidden_layers": 2] }, context: 700),
+        Case(name: "long context", keys: { [:] }, context: 5000),
+        Case(name: "wide", keys: { ["hidden_size": 328, "intermediate_size": 700] }),
+        Case(name: "qwen3", keys: qwen),
+        Case(name: "biases", keys: { ["attention_bias": true, "mlp_bias": true] }),
+        Case(name: "tied", keys: { ["tie_word_embeddings": true, "vocab_size": 700] }),
+        Case(
+            name: "many heads",
+            keys: {
+                [
+                    "num_attention_heads": 48, "num_key_value_heads": 24, "head_dim": 16,
+                    "hidden_size": 96,
+                ]
+            }),
+        Case(name: "llama", keys: { ["num_hidden_layers": 2] }, machine: "node8", degree: 2),
+        Case(name: "qwen3", keys: qwen, machine: "node8", degree: 3),
+        Case(
+            name: "biases", keys: { ["attention_bias": true, "mlp_bias": true] }, machine: "node8",
+            degree: 8),
+        Case(
+            name: "stages", keys: { ["num_hidden_layers": 3] }, machine: "node8", degree: 2,
+            stages: 3),
+        Case(name: "fp8", keys: { ["hidden_size": 328] }, weights: .fp8),
+        Case(name: "fp8 cache", keys: { [:] }, context: 700, cache: .fp8),
+        Case(
+            name: "fp8 qwen3", keys: qwen, machine: "node8", degree: 4, weights: .fp8, cache: .fp8),
+        Case(
+            name: "fp8 biases", keys: { ["attention_bias": true, "mlp_bias": true] }, weights: .fp8,
+            cache: .fp8),
+    ]
+
+    private func lowered(_ test: Case) throws -> (graph: ModelGraph, program: Program) {
+        let decoder = try Decoder(test.keys())
+        let machine = try #require(Machine.preset(named: test.machine))
+        let plan = Plan(
+            context: test.context, weightType: test.weights, kvType: test.cache,
+            tensorParallel: test.degree, pipelineStages: test.stages)
+        return (
+            ModelGraph(decoder.configuration),
+            try lower(decoder.configuration, plan: plan, for: machine)
+        )
+    }
+
+    @Test(arguments: accepted)
+    func accepts(_ test: Case) throws {
+        let (graph, program) = try lowered(test)
+        let found = Verifier().refinement(program, graph, context: test.context)
+        #expect(found.isEmpty, "\(test): \(found.prefix(3))")
+    }
+
+    /// A program that is right for fewer positions is not right for more.
+    @Test func refusesPositionsBeyondTheCache() throws {
+        let (graph, program) = try lowered(Self.accepted[0])
+        #expect(!Verifier().refinement(program, graph, context: 41).isEmpty)
+        #expect(Verifier().refinement(program, graph, context: 39).isEmpty)
+    }
+
+    /// Another model's graph: each number of the configuration is looked at.
+    @Test func refusesAnotherGraph() throws {
+        let (graph, program) = try lowered(Self.accepted[0])
+        var others: [ModelConfiguration] = []
+        func other(_ change: (inout ModelConfiguration) -> Void) {
+            var configuration = graph.configuration
+            change(&configuration)
+            others.append(configuration)
+        }
+        other { $0.normEpsilon *= 1.01 }
+        other { $0.layerCount += 1 }
+        other { $0.vocabularySize -= 1 }
+        other { $0.rotary.theta *= 1.000001 }
+        other { $0.intermediateSize -= 1 }
+        other { $0.hasAttentionBias = true }
+        other { $0.hasQueryKeyNorm = true }
+        other { $0.tiesEmbeddings = true }
+        for configuration in others {
+            let found = Verifier().refinement(program, ModelGraph(configuration), context: 40)
+            #expect(!found.isEmpty, "\(configuration)")
+        }
+    }
+
+    @Test(arguments: RefinementFault.allCases)
+    func finds(_ fault: RefinementFault) throws {
+        var (graph, program) = try lowered(fault.place)
+        #expect(Verifier().refinement(program, graph, context: fault.place.context).isEmpty)
+        #expect(fault.plant(in: &program) > 0, "\(fault) finds no place")
+        try program.validate()
+        let found = Verifier().refinement(program, graph, context: fault.place.context)
+        #expect(!found.isEmpty, "\(fault)")
+        #expect(
+            found.contains { violation in
+                fault.culprits.contains { violation.message.contains($0) }
+            }, "\(fault): \(found.prefix(3).map(\.message))")
+    }
+
+    /// The faults that the comparison of numbers finds, this law finds without a number.
+    @Test(arguments: PlantedFault.allCases)
+    func findsWithoutNumbers(_ fault: PlantedFault) throws {
+        let decoder = try Decoder(["hidden_size": 328])
+        var program = try decoder.program(context: 32)
+        let graph = ModelGraph(decoder.configuration)
+        let places = program.templates.indices.reduce(0) {
+            $0 + fault.plant(in: &program.templates[$1])
+        }
+        #expect(places > 0)
+        #expect(!Verifier().refinement(program, graph, context: 32).isEmpty)
+    }
+}
