@@ -174,15 +174,24 @@ extension DecoderLowering {
         return x
     }
 
-    /// Every chip hands its replica of the residual to the chip of its place in the next stage.
+    /// The replicas of the residual are equal: of each tile one chip hands its own to the chip of
+    /// its place in the next stage, and that one to the others there.
     private mutating func lowerHandOver(
         _ x: [[Made]], _ program: inout ProgramBuilder
     ) -> (template: Int, results: [[ValueID]]) {
         open("handOver", chips: 2 * places.count)
         let near = x.enumerated().map { place, tiles in tiles.map { parameter($0, chip: place) } }
-        let far = near.enumerated().map { place, tiles in
-            tiles.map {
-                builder.transfer($0.at(), to: places.count + place, count: 1, name: "handed")
+        let handed = (0..<hidden.count).map { tile in
+            let place = tile % places.count
+            return builder.transfer(
+                near[place][tile].at(), to: places.count + place, count: 1, name: "handed")
+        }
+        let far = places.map { place in
+            handed.enumerated().map { tile, first in
+                tile % places.count == place
+                    ? first
+                    : builder.transfer(
+                        first.at(), to: places.count + place, count: 1, name: "shared")
             }
         }
         return (close(&program), far)
