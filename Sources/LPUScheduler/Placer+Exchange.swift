@@ -48,6 +48,22 @@ extension Placer {
         }
     }
 
+    /// The exchanges that nothing parts from the transfer of bundle `b` and that are not placed yet,
+    /// in the order in which their parts are made: a link sends them in that order.
+    func exchanges(from b: Int) -> [Int] {
+        var found: [(ready: Int, exchange: Int)] = []
+        for bundle in bundles[b...] {
+            let op = template.ops[bundle.ops[0]]
+            guard case .transfer = op.kind, let e = exchangeOf[op.result.index] else { break }
+            let part = copies[vectorBase[exchanges[e].part.index]]
+            let isFirst = exchanges[e].transfers[0] == bundle.ops[0]
+            guard isFirst, !isExchanged[e], let own = part.first else { continue }
+            isExchanged[e] = true
+            found.append((own.ready, e))
+        }
+        return found.sorted { ($0.ready, $0.exchange) < ($1.ready, $1.exchange) }.map(\.exchange)
+    }
+
     /// Sends the part to all chips of the orbit and takes theirs in.
     func placeExchange(_ e: Int) throws(Infeasibility) {
         let exchange = exchanges[e]

@@ -52,6 +52,7 @@ final class Placer {
     /// Parts that all chips of an orbit send each other, and where their slots rest.
     let exchanges: [Exchange]
     var exchangeHomes: [BlockPlace] = []
+    var isExchanged: [Bool]
     /// The chips that each representative stands for, itself first.
     let orbitChips: [[ChipID]]
     /// Of each value that is a part, or arrives by an exchange's transfer, the exchange.
@@ -115,6 +116,7 @@ final class Placer {
         tileUseOf = Array(repeating: [], count: template.ops.count)
         tileHomes = planes.map { $0.map { _ in nil } }
         self.exchanges = exchanges
+        isExchanged = exchanges.map { _ in false }
         self.orbitChips = orbitChips
         exchangeOf = template.values.map { _ in nil }
         for (e, exchange) in exchanges.enumerated() {
@@ -189,9 +191,9 @@ final class Placer {
                     try placeScatter(bundle, iteration: i)
                 }
             case .transfer:
-                if let e = exchangeOf[op.result.index] {
-                    // All of its transfers are placed together, as the first one is reached.
-                    if exchanges[e].transfers[0] == bundle.ops[0] { try placeExchange(e) }
+                if exchangeOf[op.result.index] != nil {
+                    // They are placed together, as the first of their transfers is reached.
+                    for e in exchanges(from: b) { try placeExchange(e) }
                 } else {
                     try placeTransfer(bundle, iteration: i)
                 }

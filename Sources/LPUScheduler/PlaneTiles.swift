@@ -26,6 +26,8 @@ struct TileUse {
 /// What a plane holds while the schedule grows.
 struct PlaneState {
     var lastInstall = -1
+    /// The cycle of each tile's first load.
+    var loads: [Int] = []
     /// The last cycle that a matmul takes.
     var lastMatmul = -1
     /// Of the installed tile.
@@ -198,15 +200,32 @@ extension Placer {
         let (tile, op) = (tileUses[use].tile, tileUses[use].op)
         let rows = try weightRows(tile, type: type, on: plane, place: place)
         let lastInstall = held(plane, type).map { planes[place][$0].lastInstall }.max() ?? -1
-        let start = max(0, lastInstall - chip.loadBeforeInstall, rows.ready)
+        let start = apart(
+            max(0, lastInstall - chip.loadBeforeInstall, rows.ready), rows.columns, plane, place)
         let at = try firstCycle(from: start, on: place, op: op) { cycle throws(Infeasibility) in
             load(rows, plane, type, place: place, at: cycle, op: op)
         }
         tileUses[use].loaded = at + rows.columns
+        for p in held(plane, type) { planes[place][p].loads.append(at) }
         for source in tile.sources {
             let region = root(source.value).index
             lastRead[region] = max(lastRead[region], at + rows.columns)
         }
+    }
+
+    /// The first cycle from `start` on that is half a tile from the loads of the side's other
+    /// planes: loads take all streams of a plane, and what else goes to the edge passes between
+    /// two of them, twice as often if the planes take turns.
+    private func apart(_ start: Int, _ columns: Int, _ plane: PlaneChoice, _ place: Int) -> Int {
+        let half = (columns + chip.loadBeforeInstall) / 2
+        let others = (0..<chip.planesPerHemisphere).filter { $0 != plane.plane }.map {
+            planes[place][planeIndex(PlaneChoice(hemisphere: plane.hemisphere, plane: $0))]
+        }
+        return (start..<start + 2 * half).first { cycle in
+            others.allSatisfy { state in
+                state.loads.suffix(4).allSatisfy { abs($0 - cycle) >= half }
+            }
+        } ?? start
     }
 
     /// Column c arrives at the edge in `cycle + c` on all weight streams of the plane.
