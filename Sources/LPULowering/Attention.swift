@@ -12,19 +12,22 @@ private struct SetValues {
     var cache: Cache
 }
 
-/// Scores of a group's heads: of the token itself, and a block of cached tokens each.
+/// Scores of a group's heads with the cached tokens.
 private struct Scores {
-    /// In every lane.
-    var current: ValueID
+    /// The group's queries in the cache's type, and before that.
+    var query: ValueID
+    /// A block of cached tokens each.
     var blocks: [ValueID]
-    /// Their greatest in each lane.
-    var best: ValueID
+    /// Their greatest, in every lane.
+    var maximum: ValueID
 }
 
 /// exp(score - maximum), of the token itself in every lane and of the cached ones in terms.
 private struct Weights {
     var current: ValueID
     var blocks: [[ValueID]]
+    /// A part each: the sum of its blocks' in each lane.
+    var sums: [ValueID]
 }
 
 extension DecoderLowering {
@@ -46,13 +49,23 @@ extension DecoderLowering {
         let heads = heads[place]
         guard !heads.sets.isEmpty else { return [] }
         let input = attentionInput(x, on: place)
-        let (queries, sets) = lowerProjections(input)
+        let turns = turns(input)
+        let caches = heads.sets.indices.map { makeCache(label($0, heads), $0, on: place) }
+        let queries = lowerQueries(input, turns.query)
+        let groups = headGroups(on: place)
+        let cachedScores = groups.enumerated().map { number, group in
+            scores(
+                queries[group.set], caches[group.set], group, shared[place].groups[number],
+                "layer.group\(number)")
+        }
+        // The planes are idle while the maximum of the scores is found.
+        let sets = lowerKeysAndValues(input, turns.key, caches)
         var mixed: [[ValueID]] = []
         var columns: [IndexMap] = []
         var outputs: [[HeadGroup.Head: Use]] = heads.sets.map { _ in [:] }
-        for (number, group) in headGroups(on: place).enumerated() {
+        for (number, group) in groups.enumerated() {
             let output = attend(
-                queries[group.set], sets[group.set], group, shared[place].groups[number],
+                cachedScores[number], sets[group.set], group, shared[place].groups[number],
                 "layer.group\(number)")
             for (i, head) in group.heads.enumerated() {
                 outputs[group.set][head] = output.at(i)
@@ -79,72 +92,120 @@ extension DecoderLowering {
         heads.sets.count == 1 ? "layer" : "layer.set\(set)"
     }
 
-    /// For each set its query vectors, keys and values.
-    private mutating func lowerProjections(
-        _ input: AttentionInput
-    ) -> (queries: [[ValueID]], sets: [SetValues]) {
-        let heads = heads[input.place]
-        let keyFactor = plan.kvType == .fp8 ? Scale.keys(dimension: heads.dimension) : 1
-        let queryFactor = 1 / (Float(heads.dimension).squareRoot() * keyFactor)
-        let keyTurn = turn(input, "k", "layer.k", factor: keyFactor)
+    /// How queries and keys are turned.
+    private mutating func turns(_ input: AttentionInput) -> (query: Turn, key: Turn) {
+        let factors = factors(heads[input.place])
+        let key = turn(input, "k", "layer.k", factor: factors.key)
         // Without norms of their own, keys and queries are turned alike.
-        let queryTurn =
-            model.hasQueryKeyNorm ? turn(input, "q", "layer.q", factor: queryFactor) : keyTurn
-        var queries: [[ValueID]] = []
-        var sets: [SetValues] = []
-        for set in heads.sets.indices {
+        return (
+            model.hasQueryKeyNorm ? turn(input, "q", "layer.q", factor: factors.query) : key, key
+        )
+    }
+
+    /// What queries and keys are times: 1/sqrt(dimension) together.
+    private func factors(_ heads: HeadLayout) -> (query: Float, key: Float) {
+        let root = Float(heads.dimension).squareRoot()
+        let key = plan.kvType == .fp8 ? Scale.keys(dimension: heads.dimension) : 1
+        return (1 / (root * key), key)
+    }
+
+    /// For each set its query vectors.
+    private mutating func lowerQueries(_ input: AttentionInput, _ turn: Turn) -> [[ValueID]] {
+        let heads = heads[input.place]
+        let factor = factors(heads).query
+        let count = heads.sets.indices.map { heads.queryVectors($0) }.reduce(0, +)
+        return heads.sets.indices.map { set in
+            (0..<heads.queryVectors(set)).map { j in
+                let queries = heads.sets[set].map { j < $0.queries.count ? $0.queries[j] : nil }
+                return projectRotated(
+                    input, "q", "\(label(set, heads)).q\(j)", queries, turn, factor: factor,
+                    parts: planes / count)
+            }
+        }
+    }
+
+    /// For each set its keys and values.
+    private mutating func lowerKeysAndValues(
+        _ input: AttentionInput, _ turn: Turn, _ caches: [Cache]
+    ) -> [SetValues] {
+        let heads = heads[input.place]
+        let factor = factors(heads).key
+        let parts = planes / (2 * heads.sets.count)
+        return heads.sets.indices.map { set in
             let label = label(set, heads)
             let keyHeads = heads.sets[set].map { Optional($0.head) }
             let key = cached(
-                projectRotated(input, "k", "\(label).k", keyHeads, keyTurn, factor: keyFactor),
+                projectRotated(
+                    input, "k", "\(label).k", keyHeads, turn, factor: factor, parts: parts),
                 "\(label).newKey")
-            queries.append(
-                (0..<heads.queryVectors(set)).map { j in
-                    let queries = heads.sets[set].map {
-                        j < $0.queries.count ? $0.queries[j] : nil
-                    }
-                    return projectRotated(
-                        input, "q", "\(label).q\(j)", queries, queryTurn, factor: queryFactor)
-                })
             let value = cached(
-                project(input, "v", "\(label).v", plainRows(keyHeads)), "\(label).newValue")
-            let cache = makeCache(label, set, on: input.place)
-            sets.append(SetValues(key: key, value: value, cache: cache))
+                project(input, "v", "\(label).v", plainRows(keyHeads), parts: parts),
+                "\(label).newValue")
+            return SetValues(key: key, value: value, cache: caches[set])
         }
-        return (queries, sets)
     }
 
     // MARK: Attention
 
     /// The outputs of a group's heads, each in the lanes of its KV head.
     private mutating func attend(
-        _ queries: [ValueID], _ values: SetValues, _ group: HeadGroup,
+        _ scores: Scores, _ values: SetValues, _ group: HeadGroup,
         _ constants: GroupConstants, _ name: String
     ) -> ValueID {
-        let scores = scores(queries, values, group, constants, name)
-        let maximum = maximumOverLanes(scores.best, group, constants.packing, "\(name).maximum")
-        let weights = Weights(
-            current: chained { l in
-                let rest = l.builder.elementwise(.subtract, Use(scores.current), Use(maximum))
-                return l.builder.elementwise(.exp, Use(rest), name: "\(name).pCurrent")
-            },
-            blocks: scores.blocks.map { score in
-                chained { l in
-                    let rest = l.builder.elementwise(.subtract, Use(score), Use(maximum))
-                    let weight = l.builder.elementwise(.exp, Use(rest))
-                    return l.terms(of: Use(weight), l.plan.kvType, "\(name).p")
-                }
-            })
-        return weighted(weights, values, group, constants, name)
+        let current = currentScore(scores.query, values.key, name)
+        let maximum = chained { l -> ValueID in
+            let greatest = l.builder.elementwise(
+                .max, Use(scores.maximum), Use(current), name: "\(name).greatest")
+            guard l.plan.kvType == .fp8 else { return greatest }
+            return l.builder.elementwise(
+                .subtract, Use(greatest), Scale.probabilityLogarithm, name: "\(name).greatest")
+        }
+        var sums: [ValueID?] = Array(repeating: nil, count: blocks.parts)
+        var terms: [[ValueID]] = []
+        for (block, score) in scores.blocks.enumerated() {
+            let part = block % blocks.parts
+            chained { l in
+                let rest = l.builder.elementwise(.subtract, Use(score), Use(maximum))
+                let weight = l.builder.elementwise(.exp, Use(rest))
+                terms.append(l.terms(of: Use(weight), l.plan.kvType, "\(name).p"))
+                sums[part] =
+                    sums[part].map {
+                        l.builder.elementwise(.add, Use($0), Use(weight), name: "\(name).pSum")
+                    } ?? weight
+            }
+        }
+        let weight = chained { l -> ValueID in
+            let rest = l.builder.elementwise(.subtract, Use(current), Use(maximum))
+            return l.builder.elementwise(.exp, Use(rest), name: "\(name).pCurrent")
+        }
+        return weighted(
+            Weights(current: weight, blocks: terms, sums: sums.compactMap { $0 }), values, group,
+            constants, name)
+    }
+
+    /// The token's score with itself, in every lane.
+    private mutating func currentScore(
+        _ query: ValueID, _ key: ValueID, _ name: String
+    ) -> ValueID {
+        // The products in two fp16 terms: large scores must not lose their last bits.
+        let (high, low) = chained { l -> (ValueID, ValueID) in
+            let product = l.builder.elementwise(.multiply, Use(query), key.at())
+            let high = l.builder.elementwise(.toFP16, Use(product))
+            let rest = l.builder.elementwise(.subtract, Use(product), Use(high))
+            return (high, l.builder.elementwise(.toFP16, Use(rest)))
+        }
+        let ones = Tile([Use(shared[builder[key].chip].ones)], count: lanes)
+        return builder.matmul(
+            [MatmulTerm(Use(high), ones), MatmulTerm(Use(low), ones)], name: "\(name).current")
     }
 
     /// Scores, block by block, so that all heads pass each tile of keys while it is installed; at
     /// most -60000 where there is no token.
     private mutating func scores(
-        _ queries: [ValueID], _ values: SetValues, _ group: HeadGroup,
-        _ constants: GroupConstants, _ name: String
+        _ queries: [ValueID], _ cache: Cache, _ group: HeadGroup, _ constants: GroupConstants,
+        _ name: String
     ) -> Scores {
-        let place = builder[values.key].chip
+        let place = builder[queries[0]].chip
         let query = chained { l -> ValueID in
             var all = l.builder.elementwise(
                 .mask, queries[0].at(), Use(constants.selectors[0]), name: "\(name).query")
@@ -156,40 +217,34 @@ extension DecoderLowering {
             return all
         }
         let terms = chained { l in l.terms(of: Use(query), l.plan.kvType, "\(name).query") }
-        // The products in two fp16 terms: large scores must not lose their last bits.
-        let (high, low) = chained { l -> (ValueID, ValueID) in
-            let product = l.builder.elementwise(.multiply, Use(query), values.key.at())
-            let high = l.builder.elementwise(.toFP16, Use(product))
-            let rest = l.builder.elementwise(.subtract, Use(product), Use(high))
-            return (high, l.builder.elementwise(.toFP16, Use(rest)))
-        }
-        let ones = Tile([Use(shared[place].ones)], count: lanes)
-        let current = builder.matmul(
-            [MatmulTerm(Use(high), ones), MatmulTerm(Use(low), ones)], name: "\(name).current")
         // A running maximum a part, so that none waits for the last one to rest.
-        var best = (0..<self.blocks.parts).map { _ in current }
+        var best: [ValueID?] = Array(repeating: nil, count: self.blocks.parts)
         var blocks: [ValueID] = []
         for block in 0..<self.blocks.count {
             let tokens = min(lanes, (plan.context - block * lanes + 15) / 16 * 16)
             let (row, part) = block.quotientAndRemainder(dividingBy: self.blocks.parts)
             let tile = Tile(
-                values.cache.keys[part].map { Use($0, start: row * self.blocks.rows) },
-                count: tokens)
+                cache.keys[part].map { Use($0, start: row * self.blocks.rows) }, count: tokens)
             chained { l in
                 let score = l.builder.matmul(terms.map { MatmulTerm(Use($0), tile) })
                 let bounded = l.builder.elementwise(
                     .min, Use(score), l.shared[place].bounds[block].at(), name: "\(name).scores")
-                best[part] = l.builder.elementwise(
-                    .max, Use(best[part]), Use(bounded), name: "\(name).best")
+                best[part] =
+                    best[part].map {
+                        l.builder.elementwise(.max, Use($0), Use(bounded), name: "\(name).best")
+                    } ?? bounded
                 blocks.append(bounded)
             }
         }
+        let parts = best.compactMap { $0 }
         let all = chained { l in
-            best.dropFirst().reduce(best[0]) {
+            parts.dropFirst().reduce(parts[0]) {
                 l.builder.elementwise(.max, Use($0), Use($1), name: "\(name).best")
             }
         }
-        return Scores(current: current, blocks: blocks, best: all)
+        return Scores(
+            query: query, blocks: blocks,
+            maximum: maximumOverLanes(all, group, constants.packing, "\(name).maximum"))
     }
 
     /// (sum of p v) / (sum of p) in the lanes of each head.
@@ -200,29 +255,53 @@ extension DecoderLowering {
         let place = builder[values.key].chip
         let count = heads[place].rows(group.set)
         let rows = count / chip.weightStreamsPerPlane
-        // A sum a part, each on a plane of its own: that of the first on all rows of ones, which
-        // other sums use too, those of the others on rows of their own.
-        let totals = partSums(weights) { l, part, _ in
-            let ones = l.shared[place].byteOnes ?? l.shared[place].ones
-            let start = min(part * count, l.lanes - count)
-            return Tile([Use(ones, start: start)], count: part == 0 ? l.lanes : count)
-        }
-        let share = chained { l -> ValueID in
-            let total = totals.reduce(weights.current) {
-                l.builder.elementwise(.add, Use($0), Use($1))
-            }
-            let root = l.builder.elementwise(.rsqrt, Use(total))
-            let inverse = l.builder.elementwise(.multiply, Use(root), Use(root))
-            guard let lanes = constants.headLanes else { return inverse }
-            return l.builder.elementwise(.mask, Use(inverse), Use(lanes), name: "\(name).share")
-        }
         let own = builder.elementwise(.multiply, Use(weights.current), values.value.at())
         let sums = partSums(weights) { _, part, row in
             Tile(values.cache.values[part].map { Use($0, start: row * rows) }, count: count)
         }
+        let share = share(weights, on: place, name)
         return chained { l in
             let all = sums.reduce(own) { l.builder.elementwise(.add, Use($0), Use($1)) }
-            return l.builder.elementwise(.multiply, Use(all), Use(share), name: "\(name).output")
+            guard let lanes = constants.headLanes else {
+                return l.builder.elementwise(
+                    .multiply, Use(all), Use(share), name: "\(name).output")
+            }
+            let output = l.builder.elementwise(.multiply, Use(all), Use(share))
+            return l.builder.elementwise(
+                .mask, Use(output), Use(lanes), name: "\(name).output")
+        }
+    }
+
+    /// 1 / (sum of p), in every lane.
+    ///
+    /// The sums of a lane over its blocks become two fp16 terms times a power of two by which the
+    /// first does not overflow; the second is 2^11 times what the first dropped.
+    private mutating func share(_ weights: Weights, on place: Int, _ name: String) -> ValueID {
+        let greatest = plan.kvType == .fp8 ? Scale.greatestProbability : 1
+        var shift: Float = 1
+        while Float(blocks.count) * greatest * shift > 0x1p15 { shift /= 2 }
+        let (high, low) = chained { l -> (ValueID, ValueID) in
+            let sum = weights.sums.dropFirst().reduce(weights.sums[0]) {
+                l.builder.elementwise(.add, Use($0), Use($1), name: "\(name).pSum")
+            }
+            let small = l.builder.elementwise(.multiply, Use(sum), shift)
+            let high = l.builder.elementwise(.toFP16, Use(small))
+            let rest = l.builder.elementwise(.subtract, Use(small), Use(high))
+            let scaled = l.builder.elementwise(.multiply, Use(rest), 0x1p11)
+            return (high, l.builder.elementwise(.toFP16, Use(scaled)))
+        }
+        let ones = Tile([Use(shared[place].ones)], count: lanes)
+        let most = chained { l -> ValueID in
+            let sum = l.builder.matmul([MatmulTerm(Use(high), ones)])
+            let scaled = l.builder.elementwise(.multiply, Use(sum), 1 / shift)
+            return l.builder.elementwise(.add, Use(scaled), Use(weights.current))
+        }
+        return chained { l in
+            let sum = l.builder.matmul([MatmulTerm(Use(low), ones)])
+            let scaled = l.builder.elementwise(.multiply, Use(sum), 0x1p-11 / shift)
+            let total = l.builder.elementwise(.add, Use(scaled), Use(most))
+            let root = l.builder.elementwise(.rsqrt, Use(total))
+            return l.builder.elementwise(.multiply, Use(root), Use(root), name: "\(name).share")
         }
     }
 

@@ -9,17 +9,32 @@ import LPUSupport
 extension DecoderLowering {
     /// This chip's part of a row-parallel layer: added to the residual at once where the chip is
     /// alone, else rounded to the wire's fp16.
+    ///
+    /// Of a few outputs a plane the contraction tiles that are there `early` are summed up first:
+    /// the planes are busy with them until the others are made.
     mutating func partialSums(
-        _ input: LinearInput, _ weights: LinearWeights, residual: [ValueID], _ name: String
+        _ input: LinearInput, _ weights: LinearWeights, residual: [ValueID], early: Int = 0,
+        _ name: String
     ) -> [ValueID] {
-        (0..<hidden.count).map { n in
+        let late = early..<input.terms.count
+        let begun = (0..<(early > 0 ? min(2 * planes, hidden.count) : 0)).map { n in
+            sum(input, weights, n, 0..<early)
+        }
+        return (0..<hidden.count).map { n in
             chained { l in
-                let sum = l.product(input, weights, n)
+                var all: ValueID
+                if n < begun.count {
+                    let rest = l.sum(input, weights, n, late)
+                    all = l.builder.elementwise(.add, rest.at(), begun[n].at())
+                } else {
+                    all = l.sum(input, weights, n)
+                }
+                all = l.scaled(all, input, weights, n)
                 if l.places.count == 1 {
                     return l.builder.elementwise(
-                        .add, sum.at(), residual[n].at(), name: "\(name).\(n)")
+                        .add, all.at(), residual[n].at(), name: "\(name).\(n)")
                 }
-                return l.builder.elementwise(.toFP16, sum.at(), name: "\(name).part\(n)")
+                return l.builder.elementwise(.toFP16, all.at(), name: "\(name).part\(n)")
             }
         }
     }

@@ -16,7 +16,7 @@ public func lower(
     _ model: ModelConfiguration, plan: Plan, for machine: Machine
 ) throws(DiagnosticSet) -> Program {
     try checkSupport(model, plan, machine)
-    var lowering = DecoderLowering(model: model, plan: plan, chip: machine.chip)
+    var lowering = DecoderLowering(model: model, plan: plan, machine: machine)
     return lowering.lowerStep(on: stageChips(plan, machine))
 }
 
@@ -87,6 +87,7 @@ private func checkSupport(
 struct DecoderLowering {
     let model: ModelConfiguration
     let plan: Plan
+    let topology: Topology
     let chip: Chip
     let lanes: Int
     var builder: TemplateBuilder
@@ -102,9 +103,11 @@ struct DecoderLowering {
     /// Each chip's heads.
     let heads: [HeadLayout]
 
-    init(model: ModelConfiguration, plan: Plan, chip: Chip) {
+    init(model: ModelConfiguration, plan: Plan, machine: Machine) {
         self.model = model
         self.plan = plan
+        topology = machine.topology
+        let chip = machine.chip
         self.chip = chip
         lanes = chip.lanes
         blocks = CacheBlocks(context: plan.context, on: chip)
@@ -142,8 +145,6 @@ struct DecoderLowering {
 struct SharedValues {
     /// 320 fp16 rows of ones: contracting with it sums over lanes into every lane.
     var ones = ValueID(0)
-    /// The same in the cache's type, where that is fp8.
-    var byteOnes: ValueID?
     /// Identity rows in the cache's type, for transposing.
     var identity = ValueID(0)
     var cosine = ValueID(0)

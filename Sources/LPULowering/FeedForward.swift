@@ -6,6 +6,9 @@ import LPUPlanning
 import LPUSupport
 
 extension DecoderLowering {
+    /// Inner tiles that are made last, those that the planes sum up at once: gate and up of each.
+    private var lateTiles: Int { max(1, planes / 2) }
+
     /// x + down(silu(gate(norm x)) * up(norm x)).
     mutating func lowerFeedForward(_ x: [[ValueID]]) -> [[ValueID]] {
         let residual = biasedResidual(
@@ -60,6 +63,7 @@ extension DecoderLowering {
             columns: rows, inputFactor: Scale.hidden, on: place)
         guard own.count > 0 else { return [] }
         return partialSums(
-            LinearInput(terms: inner), down, residual: residual, "\(name).output")
+            LinearInput(terms: inner), down, residual: residual, early: own.count - lateTiles,
+            "\(name).output")
     }
 }

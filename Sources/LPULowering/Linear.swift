@@ -96,21 +96,50 @@ extension DecoderLowering {
                 columnScale: norm))
     }
 
+    /// Planes that tiles of the weights' type take: two together in fp16.
+    var planes: Int { 2 * chip.planesPerHemisphere / plan.weightType.byteCount }
+
     /// The sum over all contraction tiles in their order, in each the terms in theirs; not scaled.
-    mutating func sum(_ input: LinearInput, _ weights: LinearWeights, _ n: Int) -> ValueID {
-        let terms = input.terms.enumerated().flatMap { k, terms in
-            terms.map { MatmulTerm($0.at(), weights.tile(n, k)) }
+    /// In `parts` that different planes sum up where so many contraction tiles are there.
+    mutating func sum(
+        _ input: LinearInput, _ weights: LinearWeights, _ n: Int, parts: Int = 1
+    ) -> ValueID {
+        let count = input.terms.count
+        let parts = max(1, min(parts, count))
+        let sums = (0..<parts).map { part in
+            sum(input, weights, n, part * count / parts..<(part + 1) * count / parts)
         }
-        return builder.matmul(terms, count: 1)
+        return sums.dropFirst().reduce(sums[0]) {
+            builder.elementwise(.add, $0.at(), $1.at())
+        }
+    }
+
+    /// The sum over some contraction tiles.
+    mutating func sum(
+        _ input: LinearInput, _ weights: LinearWeights, _ n: Int, _ tiles: Range<Int>
+    ) -> ValueID {
+        builder.matmul(
+            tiles.flatMap { k in
+                input.terms[k].map { MatmulTerm($0.at(), weights.tile(n, k)) }
+            }, count: 1)
+    }
+
+    /// `sum` in the lanes of output tile `n`: scaled, where there is something to scale it by.
+    mutating func scaled(
+        _ sum: ValueID, _ input: LinearInput, _ weights: LinearWeights, _ n: Int,
+        name: String? = nil
+    ) -> ValueID {
+        guard let scale = weights.scales?.at(n) ?? input.scale?.at() else { return sum }
+        return builder.elementwise(.multiply, sum.at(), scale, name: name)
     }
 
     /// Output tile `n`.
     mutating func product(
-        _ input: LinearInput, _ weights: LinearWeights, _ n: Int, name: String? = nil
+        _ input: LinearInput, _ weights: LinearWeights, _ n: Int, parts: Int = 1,
+        name: String? = nil
     ) -> ValueID {
-        let sum = sum(input, weights, n)
-        guard let scale = weights.scales?.at(n) ?? input.scale?.at() else { return sum }
-        return builder.elementwise(.multiply, sum.at(), scale, name: name)
+        let sum = sum(input, weights, n, parts: parts)
+        return scaled(sum, input, weights, n, name: name)
     }
 
     /// The value in a type of the MXM: one fp16 term, or two fp8 ones.

@@ -54,10 +54,10 @@ extension DecoderLowering {
             })
     }
 
-    /// A projection with its bias.
+    /// A projection with its bias, summed up by as many planes as it has parts.
     mutating func project(
         _ input: AttentionInput, _ which: String, _ label: String, _ rows: IndexMap,
-        factor: Float = 1
+        factor: Float = 1, parts: Int
     ) -> ValueID {
         let weights = weights(input, which, label, rows, factor: factor)
         let bias =
@@ -66,7 +66,8 @@ extension DecoderLowering {
                 "\(label).bias", tensor: "\(input.prefix)\(which)_proj.bias", rows: [rows],
                 factor: factor, on: input.place) : nil
         return chained { l in
-            let product = l.product(input.normed, weights, 0, name: "\(label).scaled")
+            let product = l.product(
+                input.normed, weights, 0, parts: parts, name: "\(label).scaled")
             return l.biased(product, bias, 0)
         }
     }
@@ -119,12 +120,12 @@ extension DecoderLowering {
     /// A projection of heads, normed one by one where the model does so, turned.
     mutating func projectRotated(
         _ input: AttentionInput, _ which: String, _ label: String, _ heads: [Int?], _ turn: Turn,
-        factor: Float
+        factor: Float, parts: Int
     ) -> ValueID {
         let rows = rotatedRows(heads)
         guard model.hasQueryKeyNorm else {
             if model.hasAttentionBias {
-                let value = project(input, which, label, rows, factor: factor)
+                let value = project(input, which, label, rows, factor: factor, parts: parts)
                 return chained { l in l.rotated(value, turn, label) }
             }
             let weights = weights(input, which, label, rows, factor: factor)
@@ -137,11 +138,11 @@ extension DecoderLowering {
                 return scaled(turn, cosine: scales, sine: swapped)
             }
             return chained { l in
-                l.rotated(l.sum(input.normed, weights, 0), own ?? turn, label)
+                l.rotated(l.sum(input.normed, weights, 0, parts: parts), own ?? turn, label)
             }
         }
         // A factor would vanish in the norm: the norm's weight has it.
-        let value = project(input, which, label, rows)
+        let value = project(input, which, label, rows, parts: parts)
         let scale = inverseRoot(
             meanOf: [value], over: shared[input.place].headOnes ?? shared[input.place].ones,
             size: model.headDimension, "\(label).normScale")

@@ -24,11 +24,6 @@ extension DecoderLowering {
             "ones", chip: place, type: .fp16, count: lanes,
             .constant(bits: one, vectors: 0..<lanes, lanes: 0..<lanes))
         let cacheOne: UInt32 = plan.kvType == .fp8 ? 0x38 : one
-        if plan.kvType == .fp8 {
-            shared[place].byteOnes = builder.image(
-                "byteOnes", chip: place, type: .fp8, count: lanes,
-                .constant(bits: cacheOne, vectors: 0..<lanes, lanes: 0..<lanes))
-        }
         let rows = heads[place].sets.indices.map { heads[place].rows($0) }.max() ?? 0
         shared[place].identity = builder.image(
             "identity", chip: place, type: plan.kvType, count: max(rows, 1),

@@ -9,8 +9,7 @@ import LPUSupport
 extension DecoderLowering {
     // MARK: Maximum
 
-    /// The maximum over all lanes of each head's vector, in every lane; for an fp8 cache as much
-    /// less as makes the greatest weight large.
+    /// The maximum over all lanes of each head's vector, in every lane.
     ///
     /// The heads of a group share vectors as early as they can: first each is reduced to w lanes of
     /// every superlane, where the group has 16 / w, then all of them at once, and over superlanes.
@@ -97,9 +96,7 @@ extension DecoderLowering {
             for part in parts.dropFirst() {
                 best = l.builder.elementwise(.max, best.at(), part.at(), name: name)
             }
-            guard l.plan.kvType == .fp8 else { return best }
-            return l.builder.elementwise(
-                .subtract, best.at(), Scale.probabilityLogarithm, name: name)
+            return best
         }
     }
 

@@ -18,6 +18,7 @@ enum Scale {
 
     /// exp(score - maximum), at most 1, is times 256: the exponent has its logarithm added.
     static let probabilityLogarithm: Float = 5.545_177_5
+    static let greatestProbability: Float = 256
 
     /// Keys in an fp8 cache; queries are times its inverse, so that 1/sqrt(dimension), which they
     /// are times too, leaves their magnitude as it is.

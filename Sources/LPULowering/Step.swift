@@ -158,7 +158,8 @@ extension DecoderLowering {
         var x = embedded
         for (stage, chips) in stages.enumerated() {
             if stage > 0 {
-                let lowered = handOver ?? lowerHandOver(x, &program)
+                let lowered =
+                    handOver ?? lowerHandOver(x, from: stages[stage - 1], to: chips, &program)
                 handOver = lowered
                 let i = program.place(
                     lowered.template, on: stages[stage - 1] + chips, x.flatMap { $0 })
@@ -174,27 +175,45 @@ extension DecoderLowering {
         return x
     }
 
-    /// The replicas of the residual are equal: of each tile one chip hands its own to the chip of
-    /// its place in the next stage, and that one to the others there.
+    /// Every chip gets the residual from the chip of its place in the stage before. The replicas
+    /// there are equal: where that is faster, of each tile one chip hands its own over, and the one
+    /// that gets it passes it on to the others.
     private mutating func lowerHandOver(
-        _ x: [[Made]], _ program: inout ProgramBuilder
+        _ x: [[Made]], from sources: [ChipID], to targets: [ChipID],
+        _ program: inout ProgramBuilder
     ) -> (template: Int, results: [[ValueID]]) {
         open("handOver", chips: 2 * places.count)
         let near = x.enumerated().map { place, tiles in tiles.map { parameter($0, chip: place) } }
-        let handed = (0..<hidden.count).map { tile in
-            let place = tile % places.count
-            return builder.transfer(
+        let isShared = sharesAreFaster(from: sources, to: targets)
+        func hand(_ tile: Int, _ place: Int) -> ValueID {
+            builder.transfer(
                 near[place][tile].at(), to: places.count + place, count: 1, name: "handed")
         }
+        let shares = (0..<(isShared ? hidden.count : 0)).map { hand($0, $0 % places.count) }
         let far = places.map { place in
-            handed.enumerated().map { tile, first in
-                tile % places.count == place
-                    ? first
+            (0..<hidden.count).map { tile in
+                guard isShared else { return hand(tile, place) }
+                return tile % places.count == place
+                    ? shares[tile]
                     : builder.transfer(
-                        first.at(), to: places.count + place, count: 1, name: "shared")
+                        shares[tile].at(), to: places.count + place, count: 1, name: "shared")
             }
         }
         return (close(&program), far)
+    }
+
+    private func sharesAreFaster(from sources: [ChipID], to targets: [ChipID]) -> Bool {
+        guard places.count > 1,
+            let down = topology.link(from: sources[0], to: targets[0]).flatMap(topology.axis),
+            let across = topology.link(from: targets[0], to: targets[1]).flatMap(topology.axis)
+        else { return false }
+        func cycles(_ axis: LPUMachine.Axis, tiles: Int) -> Int {
+            tiles * ElementType.fp32.byteCount * axis.interval.numerator
+                / axis.interval.denominator
+        }
+        let share = (hidden.count + places.count - 1) / places.count
+        return cycles(down, tiles: share) + cycles(across, tiles: share) + across.latency
+            < cycles(down, tiles: hidden.count)
     }
 
     // MARK: Head
@@ -225,7 +244,6 @@ extension SharedValues {
     fileprivate func mapped(_ name: (ValueID) -> ValueID) -> SharedValues {
         var result = SharedValues()
         result.ones = name(ones)
-        result.byteOnes = byteOnes.map(name)
         result.identity = name(identity)
         result.cosine = name(cosine)
         result.sine = name(sine)

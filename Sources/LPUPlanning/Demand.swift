@@ -167,7 +167,6 @@ private struct DemandRows {
         let slices = chip.weightStreamsPerPlane
         let widest = share.sets.indices.map(share.cacheRows).max() ?? 0
         addConstants(lanes, .fp16)
-        if plan.kvType == .fp8 { addConstants(lanes, .fp8) }
         addConstants(max(widest, 1), plan.kvType)
         if model.hasQueryKeyNorm { addConstants(lanes, .fp16) }
         for group in share.headGroups(of: chip.lanesPerSuperlane) {

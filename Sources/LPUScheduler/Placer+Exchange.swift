@@ -48,7 +48,7 @@ extension Placer {
         }
     }
 
-    /// The exchanges that nothing parts from the transfer of bundle `b` and that are not placed yet,
+    /// The exchanges not placed yet that nothing parts from the transfer of bundle `b`,
     /// in the order in which their parts are made: a link sends them in that order.
     func exchanges(from b: Int) -> [Int] {
         var found: [(ready: Int, exchange: Int)] = []

@@ -203,12 +203,10 @@ enum RefinementFault: String, CaseIterable {
                 layout.pieces[0].vectors = 1..<layout.pieces[0].vectors.upperBound - 1
             }
         case .softmaxOfOneBlock:
-            return template.change { kind, _ in
-                guard case .matmul(let terms) = kind, terms.count == 2,
-                    name(terms[0].tile.sources[0]) == "ones",
-                    name(terms[0].activation).hasSuffix("p")
+            return template.change { kind, result in
+                guard result.name.hasSuffix(".pSum"), case .elementwise(.add, let sum, _) = kind
                 else { return }
-                kind = .matmul([terms[0]])
+                kind = .elementwise(.add, sum, .immediate(0))
             }
         case .rotaryFrequency:
             return template.changeFormulas { _, formula in
@@ -266,7 +264,7 @@ extension RefinementFault {
         case .lowTermElsewhere:
             return template.change { kind, _ in
                 guard case .matmul(var terms) = kind, terms.count == 4,
-                    name(terms[0].tile.sources[0]) == "layer.v"
+                    name(terms[0].tile.sources[0]) == "layer.gate"
                 else { return }
                 (terms[1].tile, terms[3].tile) = (terms[3].tile, terms[1].tile)
                 kind = .matmul(terms)
