@@ -26,7 +26,7 @@ private struct Scores {
 private struct Weights {
     var current: ValueID
     var blocks: [[ValueID]]
-    /// A part each: the sum of its blocks' in each lane.
+    /// In each lane the sums of all blocks, a few blocks each.
     var sums: [ValueID]
 }
 
@@ -160,18 +160,18 @@ extension DecoderLowering {
             return l.builder.elementwise(
                 .subtract, Use(greatest), Scale.probabilityLogarithm, name: "\(name).greatest")
         }
-        var sums: [ValueID?] = Array(repeating: nil, count: blocks.parts)
         var terms: [[ValueID]] = []
-        for (block, score) in scores.blocks.enumerated() {
-            let part = block % blocks.parts
-            chained { l in
-                let rest = l.builder.elementwise(.subtract, Use(score), Use(maximum))
-                let weight = l.builder.elementwise(.exp, Use(rest))
-                terms.append(l.terms(of: Use(weight), l.plan.kvType, "\(name).p"))
-                sums[part] =
-                    sums[part].map {
-                        l.builder.elementwise(.add, Use($0), Use(weight), name: "\(name).pSum")
-                    } ?? weight
+        // Sums of two that leave the VXM together: a longer sum would wait for each to rest.
+        let sums = stride(from: 0, to: scores.blocks.count, by: 2).map { first in
+            chained { l -> ValueID in
+                let weights = scores.blocks[first..<min(first + 2, scores.blocks.count)].map {
+                    let rest = l.builder.elementwise(.subtract, Use($0), Use(maximum))
+                    return l.builder.elementwise(.exp, Use(rest))
+                }
+                terms += weights.map { l.terms(of: Use($0), l.plan.kvType, "\(name).p") }
+                return weights.dropFirst().reduce(weights[0]) {
+                    l.builder.elementwise(.add, Use($0), Use($1), name: "\(name).pSum")
+                }
             }
         }
         let weight = chained { l -> ValueID in
@@ -179,7 +179,7 @@ extension DecoderLowering {
             return l.builder.elementwise(.exp, Use(rest), name: "\(name).pCurrent")
         }
         return weighted(
-            Weights(current: weight, blocks: terms, sums: sums.compactMap { $0 }), values, group,
+            Weights(current: weight, blocks: terms, sums: sums), values, group,
             constants, name)
     }
 
@@ -280,10 +280,9 @@ extension DecoderLowering {
         let greatest = plan.kvType == .fp8 ? Scale.greatestProbability : 1
         var shift: Float = 1
         while Float(blocks.count) * greatest * shift > 0x1p15 { shift /= 2 }
+        let parts = sumsInTurn(weights.sums, atMost: 16, "\(name).pSum")
         let (high, low) = chained { l -> (ValueID, ValueID) in
-            let sum = weights.sums.dropFirst().reduce(weights.sums[0]) {
-                l.builder.elementwise(.add, Use($0), Use($1), name: "\(name).pSum")
-            }
+            let sum = l.sumInTurn(parts, "\(name).pSum")
             let small = l.builder.elementwise(.multiply, Use(sum), shift)
             let high = l.builder.elementwise(.toFP16, Use(small))
             let rest = l.builder.elementwise(.subtract, Use(small), Use(high))

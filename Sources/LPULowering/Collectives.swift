@@ -11,7 +11,8 @@ extension DecoderLowering {
     /// alone, else rounded to the wire's fp16.
     ///
     /// Of a few outputs a plane the contraction tiles that are there `early` are summed up first:
-    /// the planes are busy with them until the others are made.
+    /// the planes are busy with them until the others are made. The outputs that are left when all
+    /// planes have had as many are summed up by several planes each.
     mutating func partialSums(
         _ input: LinearInput, _ weights: LinearWeights, residual: [ValueID], early: Int = 0,
         _ name: String
@@ -20,10 +21,14 @@ extension DecoderLowering {
         let begun = (0..<(early > 0 ? min(2 * planes, hidden.count) : 0)).map { n in
             sum(input, weights, n, 0..<early)
         }
+        let leftOver = hidden.count % planes
+        let first = max(begun.count, hidden.count - leftOver)
         return (0..<hidden.count).map { n in
             chained { l in
                 var all: ValueID
-                if n < begun.count {
+                if n >= first {
+                    all = l.sum(input, weights, n, parts: l.planes / leftOver)
+                } else if n < begun.count {
                     let rest = l.sum(input, weights, n, late)
                     all = l.builder.elementwise(.add, rest.at(), begun[n].at())
                 } else {

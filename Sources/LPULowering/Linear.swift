@@ -142,6 +142,26 @@ extension DecoderLowering {
         return scaled(sum, input, weights, n, name: name)
     }
 
+    /// The sum of all, one after another.
+    mutating func sumInTurn(_ values: [ValueID], _ name: String) -> ValueID {
+        values.dropFirst().reduce(values[0]) {
+            builder.elementwise(.add, Use($0), Use($1), name: name)
+        }
+    }
+
+    /// Sums of so many each, until no more than that are left.
+    mutating func sumsInTurn(
+        _ values: [ValueID], atMost count: Int, _ name: String
+    ) -> [ValueID] {
+        guard values.count > count else { return values }
+        let sums = stride(from: 0, to: values.count, by: count).map { first in
+            chained { l in
+                l.sumInTurn(Array(values[first..<min(first + count, values.count)]), name)
+            }
+        }
+        return sumsInTurn(sums, atMost: count, name)
+    }
+
     /// The value in a type of the MXM: one fp16 term, or two fp8 ones.
     mutating func terms(of value: Use, _ type: ElementType, _ name: String) -> [ValueID] {
         guard type == .fp8 else {

@@ -38,12 +38,18 @@ extension DecoderLowering {
     mutating func inverseRoot(
         meanOf x: [ValueID], over ones: ValueID, size: Int, times factor: Float = 1, _ name: String
     ) -> ValueID {
-        let (high, low) = chained { l -> (ValueID, ValueID) in
-            var sum = l.builder.elementwise(.multiply, x[0].at(), x[0].at())
-            for part in x.dropFirst() {
-                let square = l.builder.elementwise(.multiply, part.at(), part.at())
-                sum = l.builder.elementwise(.add, sum.at(), square.at())
+        // Parts side by side: an addition waits for the one before.
+        let count = min(4, x.count)
+        let parts = (0..<count).map { part in
+            chained { l -> ValueID in
+                let squares = stride(from: part, to: x.count, by: count).map {
+                    l.builder.elementwise(.multiply, x[$0].at(), x[$0].at())
+                }
+                return l.sumInTurn(squares, "\(name).squares")
             }
+        }
+        let (high, low) = chained { l -> (ValueID, ValueID) in
+            let sum = l.sumInTurn(parts, "\(name).squares")
             let small = l.builder.elementwise(.multiply, sum.at(), 0x1p-14)
             let high = l.builder.elementwise(.toFP16, small.at())
             let rest = l.builder.elementwise(.subtract, small.at(), high.at())
