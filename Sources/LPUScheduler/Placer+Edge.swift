@@ -16,10 +16,12 @@ extension Placer {
             canMultiply(plane, type: type, place: bundle.chip, at: cycle)
         else { return false }
         let edge = plane.hemisphere.sign * chip.edge
-        guard
+        let path = activationPath(
+            op, term: terms.count - 1, on: plane, type, place: bundle.chip)
+        guard cycle >= path.start,
             let stream = atEdge(
                 use, k, bundle, &attempt, register: edge, cycle: cycle,
-                direction: plane.hemisphere.outward, groups: activationGroups(of: plane, type))
+                direction: plane.hemisphere.outward, groups: path.groups)
         else { return false }
         multiply(plane, activation: stream, type: type, place: bundle.chip, at: cycle, op: op)
         attempt.emissions[k] = [

@@ -50,12 +50,27 @@ extension Placer {
             && !state.matmuls.contains { abs($0 - cycle) < cadence }
     }
 
-    /// Streams for an activation: byte planes take one of their own, between two of their tiles, so
-    /// that the tiles of the side's other planes pass without a gap.
-    func activationGroups(of plane: PlaneChoice, _ type: ElementType) -> [Int] {
-        guard type != .fp16 else { return allGroups }
+    /// Streams for the activation of term `k`, and the first cycle for it as far as loads go.
+    ///
+    /// Byte planes take a stream of their own, between two of their tiles, so that the tiles of the
+    /// side's other plane pass without a gap. Of two terms a tile the first passes between two
+    /// tiles of that other plane, half a tile before: so a gap of one cycle is enough for both.
+    func activationPath(
+        _ op: Int, term k: Int, on plane: PlaneChoice, _ type: ElementType, place: Int
+    ) -> (groups: [Int], start: Int) {
+        guard type != .fp16 else { return (allGroups, 0) }
         let own = chip.weightStreamsPerPlane / chip.streamsPerGroup
-        return Array(plane.plane * own..<(plane.plane + 1) * own)
+        let uses = tileUseOf[op]
+        guard takesTurns(uses[k]), k + 1 < uses.count, uses[k + 1] == uses[k],
+            let load = planes[place][planeIndex(plane)].loads.last
+        else {
+            return (Array(plane.plane * own..<(plane.plane + 1) * own), 0)
+        }
+        let other = 1 - plane.plane
+        return (
+            Array(other * own..<(other + 1) * own),
+            load.cycle + turn(of: plane, columns: columns(uses[k]))
+        )
     }
 
     /// Issues the matmul; its accumulate follows when the emission's stream is known.
@@ -104,7 +119,9 @@ extension Placer {
         try ensureImage(use.value, use.vector(i))
         let edge = plane.hemisphere.sign * chip.edge
         let row = rowOf[op] + i
+        let path = activationPath(op, term: k, on: plane, type, place: place)
         let start = max(
+            path.start,
             planes[place][planeIndex(plane)].lastInstall,
             rowReady(row, of: plane, place: place),
             earliestArrival(use.value, use.vector(i), type: type, at: edge))
@@ -113,7 +130,7 @@ extension Placer {
                 let stream = deliver(
                     use.value, use.vector(i), type: type, to: edge, at: cycle,
                     direction: plane.hemisphere.outward,
-                    groups: activationGroups(of: plane, type), op: op)
+                    groups: path.groups, op: op)
             else { return false }
             multiply(plane, activation: stream, type: type, place: place, at: cycle, op: op)
             accumulate(

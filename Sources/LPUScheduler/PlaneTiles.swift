@@ -18,6 +18,8 @@ struct TileUse {
     var place: Int
     /// The first op that wants it.
     var op: Int
+    /// Matmuls that take it.
+    var matmuls = 0
     /// The cycle after its last load; nil while it is not loaded.
     var loaded: Int?
     var isInstalled = false
@@ -27,7 +29,9 @@ struct TileUse {
 struct PlaneState {
     var lastInstall = -1
     /// The cycle of each tile's first load.
-    var loads: [Int] = []
+    var loads: [(cycle: Int, use: Int)] = []
+    /// The cycle after the last load and one in which an activation may pass.
+    var nextLoad = 0
     /// The last cycle that a matmul takes.
     var lastMatmul = -1
     /// Of the installed tile.
@@ -70,6 +74,7 @@ extension Placer {
                 tileUseOf[op] = terms.map {
                     note($0.tile, type: type, plane, place: bundle.chip, op: op, &work)
                 }
+                for use in tileUseOf[op] { tileUses[use].matmuls += bundle.count }
                 for p in held(plane, type) {
                     work[bundle.chip][p] += terms.count * bundle.count
                 }
@@ -199,34 +204,59 @@ extension Placer {
         let (plane, type, place) = (tileUses[use].plane, tileUses[use].type, tileUses[use].place)
         let (tile, op) = (tileUses[use].tile, tileUses[use].op)
         let rows = try weightRows(tile, type: type, on: plane, place: place)
-        let lastInstall = held(plane, type).map { planes[place][$0].lastInstall }.max() ?? -1
-        let start = apart(
-            max(0, lastInstall - chip.loadBeforeInstall, rows.ready), rows.columns, plane, place)
+        let states = held(plane, type).map { planes[place][$0] }
+        let free = states.map { max($0.lastInstall - chip.loadBeforeInstall, $0.nextLoad) }
+        let start = inTurn(use, from: max(rows.ready, free.max() ?? 0))
         let at = try firstCycle(from: start, on: place, op: op) { cycle throws(Infeasibility) in
             load(rows, plane, type, place: place, at: cycle, op: op)
         }
         tileUses[use].loaded = at + rows.columns
-        for p in held(plane, type) { planes[place][p].loads.append(at) }
+        for p in held(plane, type) {
+            planes[place][p].loads.append((at, use))
+            planes[place][p].nextLoad = at + rows.columns + 1
+        }
         for source in tile.sources {
             let region = root(source.value).index
             lastRead[region] = max(lastRead[region], at + rows.columns)
         }
     }
 
-    /// The first cycle from `start` on that is half a tile from the loads of the side's other
-    /// planes: loads take all streams of a plane, and what else goes to the edge passes between
-    /// two of them, twice as often if the planes take turns.
-    private func apart(_ start: Int, _ columns: Int, _ plane: PlaneChoice, _ place: Int) -> Int {
-        let half = (columns + chip.loadBeforeInstall) / 2
-        let others = (0..<chip.planesPerHemisphere).filter { $0 != plane.plane }.map {
-            planes[place][planeIndex(PlaneChoice(hemisphere: plane.hemisphere, plane: $0))]
+    /// `true` iff the tile's two activations pass one between tiles of its own plane and one between
+    /// tiles of the side's other plane.
+    func takesTurns(_ use: Int) -> Bool {
+        tileUses[use].matmuls == 2 && tileUses[use].type != .fp16 && chip.planesPerHemisphere == 2
+    }
+
+    func columns(_ use: Int) -> Int {
+        (tileUses[use].tile.count + chip.weightStreamsPerPlane - 1) / chip.weightStreamsPerPlane
+    }
+
+    /// The first cycle from `start` on at which the tile's loads leave a cycle free for what passes
+    /// between two tiles of the side's other plane, and that plane's for what passes here.
+    ///
+    /// Loads take all streams of a plane: what else goes to the edge passes between two tiles.
+    private func inTurn(_ use: Int, from start: Int) -> Int {
+        let (plane, place) = (tileUses[use].plane, tileUses[use].place)
+        let other = PlaneChoice(hemisphere: plane.hemisphere, plane: 1 - plane.plane)
+        guard chip.planesPerHemisphere == 2,
+            let last = planes[place][planeIndex(other)].loads.last
+        else { return start }
+        let pitch = columns(use) + 1
+        if takesTurns(use), takesTurns(last.use), columns(last.use) == columns(use) {
+            guard abs(start - last.cycle) < 2 * pitch else { return start }
+            let phase = last.cycle + turn(of: other, columns: pitch - 1) + 1
+            let late = (start - phase) % pitch
+            return late == 0 ? start : start + (late > 0 ? pitch : 0) - late
         }
-        return (start..<start + 2 * half).first { cycle in
-            others.allSatisfy { state in
-                state.loads.suffix(4).allSatisfy { abs($0 - cycle) >= half }
-            }
+        let near = planes[place][planeIndex(other)].loads.suffix(4)
+        return (start..<start + pitch).first { cycle in
+            near.allSatisfy { abs($0.cycle - cycle) >= pitch / 2 }
         } ?? start
     }
+
+    /// How long after its tile's first load an activation of the plane passes between two tiles of
+    /// the side's other plane.
+    func turn(of plane: PlaneChoice, columns: Int) -> Int { (columns - plane.plane) / 2 }
 
     /// Column c arrives at the edge in `cycle + c` on all weight streams of the plane.
     private func load(
