@@ -221,8 +221,8 @@ extension Placer {
         }
     }
 
-    /// `true` iff the tile's two activations pass one between tiles of its own plane and one between
-    /// tiles of the side's other plane.
+    /// `true` iff one of the tile's two activations passes between tiles of its own plane, and one
+    /// between tiles of the side's other plane.
     func takesTurns(_ use: Int) -> Bool {
         tileUses[use].matmuls == 2 && tileUses[use].type != .fp16 && chip.planesPerHemisphere == 2
     }

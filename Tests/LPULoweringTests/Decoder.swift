@@ -100,7 +100,7 @@ struct DecoderRun {
     private(set) var interpreter: Interpreter
     let vocabulary: Int
 
-    /// Feeds a token and gives its logits, and what left at the port.
+    /// Feeds a token and gives what left at the port, and its logits where one chip makes them all.
     mutating func step(
         _ token: Int, at position: Int
     ) throws -> (logits: [Double], egress: [UInt8]) {
@@ -108,7 +108,7 @@ struct DecoderRun {
             ingress: Self.ingress(token, at: position, lanes: interpreter.program.lanes))
         let tiling = Tiling(0..<vocabulary, lanes: interpreter.program.lanes)
         let logits = tiling.ranges.flatMap {
-            vectors("logits.\($0.lowerBound)")[0].prefix($0.count)
+            vectors("logits.\($0.lowerBound)").first?.prefix($0.count) ?? []
         }
         return (logits, egress)
     }
