@@ -39,6 +39,7 @@ extension Report {
             ),
             ("step", "\(grouped(step.cycles)) cycles, \(microseconds) us a token"),
             ("bound", boundText),
+            ("efficiency", efficiencyText),
             ("rate", "\(grouped(step.tokensPerSecond)) tokens/s for one user, batch 1"),
             (
                 "schedule",
@@ -64,6 +65,13 @@ extension Report {
             + "\(grouped(bound.stream)), both \(grouped(bound.combined))); the step takes \(times) "
             + "times as long; estimate \(grouped(bound.estimate)), of it "
             + causes.joined(separator: ", ")
+    }
+
+    private var efficiencyText: String {
+        let tenths = efficiency.streamThousandths
+        return "a layer's weights fill \(tenths / 10).\(tenths % 10) % of the weight streams while "
+            + "they pass; ops one after another would take "
+            + "\(grouped(efficiency.trivialCycles)) cycles"
     }
 
     /// The fullest chip stands for all.

@@ -78,6 +78,7 @@ public struct Report: Hashable, Sendable, Codable {
     public var machine: Target
     public var step: Step
     public var bound: Limit
+    public var efficiency: Efficiency
     public var sram: [SRAMUse]
     public var verdict: Verdict
     /// What no figure holds.
@@ -102,6 +103,7 @@ extension Report {
             instructions: claims.burstCount, issues: claims.issueCount,
             strategy: strategy.description)
         bound = Limit(compilation)
+        efficiency = Efficiency(compilation)
         sram = SRAMUse.perChip(compilation.schedule, on: compilation.machine)
         verdict = Verdict(
             accepted: true, holds: certificate.scopes.map(\.law.rawValue),
