@@ -40,6 +40,7 @@ extension Report {
             ("step", "\(grouped(step.cycles)) cycles, \(microseconds) us a token"),
             ("bound", boundText),
             ("rate", "\(grouped(step.tokensPerSecond)) tokens/s for one user, batch 1"),
+            ("interval", intervalText),
             (
                 "schedule",
                 "\(grouped(step.instructions)) instructions, \(grouped(step.issues)) issues "
@@ -51,9 +52,20 @@ extension Report {
                 verdict.accepted
                     ? "accepted: \(verdict.holds.count) laws hold for every issue on every chip"
                     : "not accepted"
-            ),
-            ("", "not looked at: " + verdict.unchecked.joined(separator: ", ")),
+            )
         ]
+            + (verdict.unchecked.isEmpty
+                ? []
+                : [("", "not looked at: " + verdict.unchecked.joined(separator: ", "))])
+    }
+
+    private var intervalText: String {
+        "\(grouped(interval.cycles)) cycles from step to step with \(interval.users) "
+            + "user\(interval.users == 1 ? "" : "s") in flight (ResMII "
+            + "\(grouped(interval.resourceMinimum)), RecMII "
+            + "\(grouped(interval.recurrenceMinimum))): "
+            + "\(grouped(interval.tokensPerSecond)) tokens/s, "
+            + "\(grouped(interval.tokensPerSecondPerUser)) for each user"
     }
 
     private var boundText: String {

@@ -181,20 +181,37 @@ private struct Assembly {
             placements: placements,
             claims: Claims(length: CycleCount(0), burstCount: 0, issueCount: 0))
         result.claims = result.recomputedClaims(on: machine)
+        let length = result.claims.length.count
+        result.interval = CycleCount(
+            StepSpans(result, on: machine).smallestInterval(
+                from: (length + program.users - 1) / program.users))
         return result
     }
 
-    /// Each instance when its chips are free: what it takes was made on them.
+    /// Each instance when its chips are free, what it takes was made on them, or as much later as
+    /// nothing waits for: what it makes then rests shortly.
     private func starts(_ lengths: [[Int]]) -> [Int] {
-        var free = Array(repeating: 0, count: machine.chipCount)
-        return program.instances.map { instance in
-            let start = instance.chips.map { free[$0.index] }.max() ?? 0
+        func forEachLength(_ instance: Instance, _ body: (_ chip: Int, _ length: Int) -> Void) {
             let size = size(instance.template)
             for (q, chip) in instance.chips.enumerated() {
-                free[chip.index] = start + lengths[instance.template][q / size]
+                body(chip.index, lengths[instance.template][q / size])
             }
-            return start
         }
+        var free = Array(repeating: 0, count: machine.chipCount)
+        for instance in program.instances {
+            let start = instance.chips.map { free[$0.index] }.max() ?? 0
+            forEachLength(instance) { free[$0] = start + $1 }
+        }
+        var next = Array(repeating: free.max() ?? 0, count: machine.chipCount)
+        var starts: [Int] = []
+        for instance in program.instances.reversed() {
+            var start = Int.max
+            forEachLength(instance) { start = min(start, next[$0] - $1) }
+            for chip in instance.chips { next[chip.index] = start }
+            starts.append(start)
+        }
+        let first = starts.min() ?? 0
+        return starts.reversed().map { $0 - first }
     }
 
     /// For each template and timed value, the last cycle, from the start of the instance that
