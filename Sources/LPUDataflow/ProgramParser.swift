@@ -56,8 +56,8 @@ private struct ProgramParser {
                 _ = try line.word("a line", id: syntax)
                 throw line.error(
                     syntax,
-                    "'\(first)' opens no line: program, lanes, users, template, v<n>, piece, means, "
-                        + "i<n>")
+                    "'\(first)' opens no line: program, lanes, users, template, v<n>, piece, "
+                        + "means, i<n>")
             }
             try line.end(id: syntax)
         } catch {

@@ -44,7 +44,8 @@ private struct ProgramBuilder {
 }
 
 /// A decode step as templates: ingress, a prologue a stage, the embedding, a layer as often as the
-/// model has one, bytes that go forward and hand-overs between the stages, and a head whose token leaves where it entered.
+/// model has one, bytes that go forward and hand-overs between the stages, and a head whose token
+/// leaves where it entered.
 extension DecoderLowering {
     /// The whole step on the chips of each stage.
     mutating func lowerStep(on stages: [[ChipID]]) -> Program {

@@ -10,7 +10,8 @@ extension Plan {
 
     /// The plan as text, a key a line; reading it gives an equal plan.
     public var text: String {
-        "plan 1\ncontext \(context)\nusers \(users)\nweights \(weightType.rawValue)\nkv \(kvType.rawValue)\n"
+        "plan 1\ncontext \(context)\nusers \(users)\n"
+            + "weights \(weightType.rawValue)\nkv \(kvType.rawValue)\n"
             + "tensorParallel \(tensorParallel)\npipelineStages \(pipelineStages)"
             + (stageLayers.isEmpty ? "" : " layers" + stageLayers.map { " \($0)" }.joined())
             + "\n"

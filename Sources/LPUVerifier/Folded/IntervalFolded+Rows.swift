@@ -12,7 +12,8 @@ extension IntervalFolded {
 
     /// What is live only while its placement has the chip meets no other step. Every row that is
     /// live longer must be free of all other steps' values as long. Rows of the image are the same
-    /// for all steps (law 4), but for those that are scattered into: each user has his own (law 16).
+    /// for all steps (law 4), but for those that are scattered into: of these each user has his own
+    /// (law 16).
     func judgeRows(
         _ chip: ChipID, _ uses: [PlacementIndex.Use], _ extents: [[ChipExtent]],
         _ report: inout LawReport
@@ -46,8 +47,8 @@ extension IntervalFolded {
             let (first, second) = (lives[a], lives[b])
             report.add(
                 chip: chip, unit: unit(row), cycle: second.span.lowerBound,
-                "\(place(row)) holds v\(second.value) and v\(first.value) of another step: in cycles "
-                    + "\(residues(second.span)) and \(residues(first.span)) modulo \(interval)")
+                "\(place(row)) holds v\(second.value) and v\(first.value) of another step: in "
+                    + "cycles \(residues(second.span)) and \(residues(first.span)) modulo \(interval)")
         }
     }
 

@@ -176,8 +176,8 @@ func modulo(_ cycle: Int, _ interval: Int) -> Int {
     return rest < 0 ? rest + interval : rest
 }
 
-/// Two of the spans, in the order of their cycles modulo the interval, of which the first ends after
-/// the second begins when each is repeated every interval; nil if there are none. Spans of one
+/// Two of the spans, in the order of their cycles modulo the interval, of which the first ends
+/// after the second begins when each is repeated every interval; nil if there are none. Spans of one
 /// repetition that follow one another need no `margin`.
 func clash(
     _ spans: [Range<Int>], modulo interval: Int, margin: Int = 0
