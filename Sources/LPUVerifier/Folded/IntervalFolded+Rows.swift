@@ -48,7 +48,8 @@ extension IntervalFolded {
             report.add(
                 chip: chip, unit: unit(row), cycle: second.span.lowerBound,
                 "\(place(row)) holds v\(second.value) and v\(first.value) of another step: in "
-                    + "cycles \(residues(second.span)) and \(residues(first.span)) modulo \(interval)")
+                    + "cycles \(residues(second.span)) and \(residues(first.span)) modulo "
+                    + "\(interval)")
         }
     }
 

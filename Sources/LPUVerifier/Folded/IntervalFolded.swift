@@ -177,8 +177,8 @@ func modulo(_ cycle: Int, _ interval: Int) -> Int {
 }
 
 /// Two of the spans, in the order of their cycles modulo the interval, of which the first ends
-/// after the second begins when each is repeated every interval; nil if there are none. Spans of one
-/// repetition that follow one another need no `margin`.
+/// after the second begins when each is repeated every interval; nil if there are none. Spans
+/// of one repetition that follow one another need no `margin`.
 func clash(
     _ spans: [Range<Int>], modulo interval: Int, margin: Int = 0
 ) -> (Int, Int)? {
