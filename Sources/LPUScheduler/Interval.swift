@@ -19,9 +19,15 @@ struct StepSpans {
         }
         var uses: [[(placement: Placement, work: Work)]] = Array(
             repeating: [], count: machine.chipCount)
+        let hop = machine.topology.axes.map(\.latency).min() ?? 0
         for placement in schedule.placements {
+            let works = programs[placement.template]
+            // What is sent first arrives no sooner than over the shortest link.
+            let arrival = hop + (works.compactMap(\.firstSend).min() ?? 0)
             for (place, id) in placement.chips.enumerated() {
-                uses[id.index].append((placement, programs[placement.template][place]))
+                var work = works[place]
+                if work.receives { work.first = min(work.first, arrival) }
+                uses[id.index].append((placement, work))
             }
         }
         for uses in uses {
@@ -29,7 +35,7 @@ struct StepSpans {
                 Self.merged(
                     uses.compactMap { use in
                         let start = use.placement.start.index
-                        return use.work.settled.map { start..<start + $0 }
+                        return use.work.settled.map { start + use.work.first..<start + $0 }
                     }))
             insertRows(uses, chip)
             insertOutlets(uses, machine)
@@ -38,6 +44,10 @@ struct StepSpans {
 
     /// What one chip of a template takes.
     private struct Work {
+        /// Its first issue, or 0.
+        var first: Int
+        var firstSend: Int?
+        var receives = false
         /// When all that it makes is there; nil if it issues nothing.
         var settled: Int?
         /// By queue, when vectors are sent or pass the host port.
@@ -46,12 +56,16 @@ struct StepSpans {
         var rows: [(allocation: Allocation, isKept: Bool)] = []
 
         init(_ program: ChipProgram, _ chip: Chip) {
-            let first = program.bursts.lazy.map(\.start.index).min() ?? 0
+            first = program.bursts.lazy.map(\.start.index).min() ?? 0
             var end = 0
             for burst in program.bursts {
                 let last = burst.lastIssue.index
                 end = max(end, last + 1)
                 settled = max(settled ?? 0, last + chip.settling(burst.instruction))
+                if case .receive = burst.instruction { receives = true }
+                if case .send = burst.instruction {
+                    firstSend = min(firstSend ?? Int.max, burst.start.index)
+                }
                 guard chip.isOutlet(burst.instruction) else { continue }
                 let known = outlets[burst.queue]
                 outlets[burst.queue] =
@@ -178,7 +192,8 @@ extension Chip {
         case .select: selectLatency
         case .receive: receiveLatency
         case .ingress: ingressLatency
-        case .loadWeights, .install, .matmul, .send, .egress: 1
+        case .install: installCadence
+        case .loadWeights, .matmul, .send, .egress: 1
         }
     }
 

@@ -80,7 +80,7 @@ import Testing
         var schedule = try LPUScheduler.schedule(program, digest: program.digest, for: machine)
         let interval = try #require(schedule.interval).count
         #expect(9 * interval > schedule.claims.length.count + 9)
-        for shorter in [interval * 3 / 4, interval / 2, interval / 3] {
+        for shorter in [interval / 2, interval / 3] {
             schedule.interval = CycleCount(shorter)
             let folded = Verifier().verify(machine: machine, schedule: schedule)
             #expect(folded.violations.contains { $0.law == .intervalFolded })

@@ -66,6 +66,7 @@ struct ChipExtent {
                 latency = max(latency, $0.latency)
             }
             if case .memory = burst.instruction { latency = max(latency, chip.writeToRead) }
+            if case .install = burst.instruction { latency = max(latency, chip.installCadence) }
             let end = max(span?.upperBound ?? Int.min, last + latency)
             span = min(span?.lowerBound ?? Int.max, first)..<end
             let traffic = Traffic(first: first, last: last, count: burst.issueCount)
