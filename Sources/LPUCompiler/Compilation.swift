@@ -28,7 +28,7 @@ public struct Compilation: Sendable {
         self.schedule = schedule
     }
 
-    /// Judges the schedule against the program, laws 1-14, and the program against the model's
+    /// Judges the schedule against the program, laws 1-15, and the program against the model's
     /// graph, law 16; see `Verifier`.
     /// - Throws: what is illegal in the program.
     public mutating func verify(with verifier: Verifier = Verifier()) throws(DiagnosticSet) {

@@ -13,8 +13,8 @@ public struct Decoder {
     private let compilation: Compilation
     /// Chips that take the token in, with how many vectors each takes.
     private let hosts: [(chip: ChipID, count: Int)]
-    /// Position of the next token.
-    public private(set) var position = 0
+    /// Of each user, the position of the next token.
+    public private(set) var positions: [Int]
 
     /// - Throws: as `Simulator.init`.
     public init(
@@ -24,6 +24,7 @@ public struct Decoder {
             machine: compilation.machine, schedule: compilation.schedule, image: image,
             threads: threads)
         self.compilation = compilation
+        positions = Array(repeating: 0, count: compilation.plan.users)
         hosts = compilation.program.instances.flatMap { instance in
             let template = compilation.program.templates[instance.template]
             return template.ops.filter { $0.kind == .ingress }.map {
@@ -32,13 +33,17 @@ public struct Decoder {
         }
     }
 
-    /// Takes `token` in and gives the one that follows it, with what the step did.
-    /// - Requires: the token is of the vocabulary, `position` is below the plan's context.
+    /// Takes a user's `token` in and gives the one that follows it, with what the step did.
+    /// - Requires: the user is one of the plan's, the token is of the vocabulary, the user's
+    ///   position is below the plan's context.
     /// - Throws: the simulator's `Fault`; `decode-egress` where no token leaves.
-    public mutating func step(_ token: Int) throws -> (next: Int, statistics: Statistics) {
+    public mutating func step(
+        _ token: Int, of user: Int = 0
+    ) throws -> (next: Int, statistics: Statistics) {
+        let position = positions[user]
         precondition(position < compilation.plan.context, "the cache is full")
         let vector = HostVector.ingress(
-            token: token, position: position, on: compilation.machine.chip)
+            token: token, position: position, user: user, on: compilation.machine.chip)
         var ingress: [ChipID: [[UInt8]]] = [:]
         for (chip, count) in hosts {
             ingress[chip, default: []] += Array(repeating: vector, count: count)
@@ -50,7 +55,7 @@ public struct Decoder {
                     at: Diagnostic.Place("step \(position)"), id: "decode-egress",
                     "the schedule gives no vector to the host, one is expected"))
         }
-        position += 1
+        positions[user] += 1
         return (HostVector.token(egress: answer.bytes), statistics)
     }
 }

@@ -41,6 +41,7 @@ extension Report {
             ("bound", boundText),
             ("efficiency", efficiencyText),
             ("rate", "\(grouped(step.tokensPerSecond)) tokens/s for one user, batch 1"),
+            ("interval", intervalText),
             (
                 "schedule",
                 "\(grouped(step.instructions)) instructions, \(grouped(step.issues)) issues "
@@ -52,9 +53,20 @@ extension Report {
                 verdict.accepted
                     ? "accepted: \(verdict.holds.count) laws hold for every issue on every chip"
                     : "not accepted"
-            ),
-            ("", "not looked at: " + verdict.unchecked.joined(separator: ", ")),
+            )
         ]
+            + (verdict.unchecked.isEmpty
+                ? []
+                : [("", "not looked at: " + verdict.unchecked.joined(separator: ", "))])
+    }
+
+    private var intervalText: String {
+        "\(grouped(interval.cycles)) cycles from step to step with \(interval.users) "
+            + "user\(interval.users == 1 ? "" : "s") in flight (ResMII "
+            + "\(grouped(interval.resourceMinimum)), RecMII "
+            + "\(grouped(interval.recurrenceMinimum))): "
+            + "\(grouped(interval.tokensPerSecond)) tokens/s, "
+            + "\(grouped(interval.tokensPerSecondPerUser)) for each user"
     }
 
     private var boundText: String {

@@ -77,6 +77,7 @@ public struct Report: Hashable, Sendable, Codable {
     public var model: Model
     public var machine: Target
     public var step: Step
+    public var interval: Interval
     public var bound: Limit
     public var efficiency: Efficiency
     public var sram: [SRAMUse]
@@ -102,6 +103,7 @@ extension Report {
             tokensPerSecond: cycles > 0 ? megahertz * 1_000_000 / cycles : 0,
             instructions: claims.burstCount, issues: claims.issueCount,
             strategy: strategy.description)
+        interval = Interval(compilation)
         bound = Limit(compilation)
         efficiency = Efficiency(compilation)
         sram = SRAMUse.perChip(compilation.schedule, on: compilation.machine)
@@ -116,7 +118,6 @@ extension Report {
         "the host and its link beyond the ports, sampling other than greedy, the loading of "
             + "weights, throttling",
         "links are modelled as exact, instruction fetch ports are not modelled",
-        "steps follow each other: intervals are not folded",
         "that the program computes the model's graph is not checked by a law",
     ]
 }

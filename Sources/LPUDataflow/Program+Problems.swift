@@ -59,6 +59,11 @@ private struct ProgramChecker {
 
     mutating func checkShape() {
         let (lanes, superlane) = (program.lanes, program.lanesPerSuperlane)
+        if program.users < 1 {
+            report(
+                program.name, "dataflow-range",
+                "the program is for \(program.users) users: there is one at least")
+        }
         if !Limits.lanes.contains(lanes) || superlane < 1 || lanes % superlane != 0 {
             report(
                 program.name, "dataflow-lanes",

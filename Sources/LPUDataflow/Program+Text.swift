@@ -7,6 +7,7 @@ extension Program {
     /// `Program(text:file:)` gives the same program back if `problems()` holds no error.
     public var text: String {
         var text = "program \(name)\nlanes \(lanes) \(lanesPerSuperlane)\n"
+        if users != 1 { text += "users \(users)\n" }
         for template in templates {
             text += "template \(template.name) chips \(template.chipCount)\n"
             template.write(to: &text)

@@ -191,16 +191,19 @@ public struct Program: Hashable, Sendable {
     /// Lanes of a vector.
     public var lanes: Int
     public var lanesPerSuperlane: Int
+    /// Whose steps one image serves: each step is of one of them, which the bytes that enter name.
+    public var users: Int
     public var templates: [ProgramTemplate]
     /// In an order in which every argument is made before it is used.
     public var instances: [Instance]
     public init(
-        name: String, lanes: Int, lanesPerSuperlane: Int, templates: [ProgramTemplate],
-        instances: [Instance]
+        name: String, lanes: Int, lanesPerSuperlane: Int, users: Int = 1,
+        templates: [ProgramTemplate], instances: [Instance]
     ) {
         self.name = name
         self.lanes = lanes
         self.lanesPerSuperlane = lanesPerSuperlane
+        self.users = users
         self.templates = templates
         self.instances = instances
     }

@@ -28,6 +28,7 @@ private struct ProgramParser {
     var errors = DiagnosticSet()
     var name: String?
     var lanes: (all: Int, superlane: Int)?
+    var users: Int?
     var templates: [ProgramTemplate] = []
     var instances: [Instance] = []
     /// Of the template that is being read.
@@ -42,6 +43,10 @@ private struct ProgramParser {
             switch first {
             case "program": try readProgram(&line)
             case "lanes": try readLanes(&line)
+            case "users":
+                try line.expect("users", id: syntax)
+                if users != nil { throw line.error(syntax, "a second line 'users'") }
+                users = try line.number("the number of users")
             case "template": try readTemplate(&line)
             case "piece": try readPiece(&line)
             case "means": try readMeaning(&line)
@@ -51,7 +56,8 @@ private struct ProgramParser {
                 _ = try line.word("a line", id: syntax)
                 throw line.error(
                     syntax,
-                    "'\(first)' opens no line: program, lanes, template, v<n>, piece, means, i<n>")
+                    "'\(first)' opens no line: program, lanes, users, template, v<n>, piece, "
+                        + "means, i<n>")
             }
             try line.end(id: syntax)
         } catch {
@@ -66,7 +72,7 @@ private struct ProgramParser {
         try errors.throwOnError()
         return Program(
             name: name ?? "", lanes: lanes?.all ?? 0, lanesPerSuperlane: lanes?.superlane ?? 0,
-            templates: templates, instances: instances)
+            users: users ?? 1, templates: templates, instances: instances)
     }
 
     private mutating func report(_ place: Diagnostic.Place, _ message: String) {

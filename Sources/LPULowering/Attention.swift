@@ -220,11 +220,12 @@ extension DecoderLowering {
         // A running maximum a part, so that none waits for the last one to rest.
         var best: [ValueID?] = Array(repeating: nil, count: self.blocks.parts)
         var blocks: [ValueID] = []
+        let keys = keysOfUser(cache)
         for block in 0..<self.blocks.count {
-            let tokens = min(lanes, (plan.context - block * lanes + 15) / 16 * 16)
             let (row, part) = block.quotientAndRemainder(dividingBy: self.blocks.parts)
             let tile = Tile(
-                cache.keys[part].map { Use($0, start: row * self.blocks.rows) }, count: tokens)
+                keys[part].map { Use($0, start: row * self.blocks.rows) },
+                count: tokens(inBlock: block))
             chained { l in
                 let score = l.builder.matmul(terms.map { MatmulTerm(Use($0), tile) })
                 let bounded = l.builder.elementwise(
@@ -256,8 +257,9 @@ extension DecoderLowering {
         let count = heads[place].rows(group.set)
         let rows = count / chip.weightStreamsPerPlane
         let own = builder.elementwise(.multiply, Use(weights.current), values.value.at())
+        let cached = valuesOfUser(values.cache, set: group.set)
         let sums = partSums(weights) { _, part, row in
-            Tile(values.cache.values[part].map { Use($0, start: row * rows) }, count: count)
+            Tile(cached[part].map { Use($0, start: row * rows) }, count: count)
         }
         let share = share(weights, on: place, name)
         return chained { l in

@@ -37,9 +37,50 @@ extension DecoderLowering {
         }
         return Cache(
             keys: parts("keys", rows: blocks.keyRows),
-            openValues: regions("openValues", slices, rows: blocks.rows + 1),
+            openValues: regions("openValues", slices, rows: blocks.openRows),
             values: parts(
                 "values", rows: blocks.valueRows(perBlock: heads[place].rows(set) / slices)))
+    }
+
+    /// The first `rows` rows of the token's user in a region in which each user has `perUser`.
+    private mutating func rowsOfUser(
+        _ region: ValueID, _ rows: Int, perUser: Int, at address: ValueID?
+    ) -> ValueID {
+        guard let address else { return region }
+        return builder.gather(
+            Use(region), rows: (blocks.users - 1) * perUser + 1, address: address.at(),
+            count: rows, name: "\(builder[region].name).ofUser")
+    }
+
+    /// The user's keys, by part and slice.
+    mutating func keysOfUser(_ cache: Cache) -> [[ValueID]] {
+        cache.keys.enumerated().map { part, regions in
+            let last = part + (blocks.count(ofPart: part) - 1) * blocks.parts
+            let rows = (last / blocks.parts) * blocks.rows + tokens(inBlock: last) / 16
+            return regions.map {
+                rowsOfUser(
+                    $0, rows, perUser: blocks.keyRowsOfUser,
+                    at: shared[builder[$0].chip].userRows?.keys)
+            }
+        }
+    }
+
+    /// The user's transposed values of a set, by part and slice.
+    mutating func valuesOfUser(_ cache: Cache, set: Int) -> [[ValueID]] {
+        cache.values.enumerated().map { part, regions in
+            regions.map { region in
+                let place = builder[region].chip
+                let perBlock = heads[place].rows(set) / chip.weightStreamsPerPlane
+                return rowsOfUser(
+                    region, blocks.count(ofPart: part) * perBlock,
+                    perUser: blocks.perPart * perBlock, at: shared[place].userRows?.values[set])
+            }
+        }
+    }
+
+    /// Tokens of a block, in whole load columns of 16.
+    func tokens(inBlock block: Int) -> Int {
+        min(lanes, (plan.context - block * lanes + 15) / 16 * 16)
     }
 
     /// Appends the token's K row, and its V row to the open block, which is transposed anew: the
@@ -64,9 +105,13 @@ extension DecoderLowering {
                 address: shared[place].valueRows[slice].at(), data: value.at(), count: 1,
                 name: "\(builder[region].name).next")
         }
+        let user = open.map {
+            rowsOfUser(
+                $0, blocks.rows, perUser: blocks.rows, at: shared[place].userRows?.openValues)
+        }
         let channels = heads[place].rows(set)
         let columns = chained { l -> ValueID in
-            let tile = Tile(open.map { Use($0) }, count: l.lanes)
+            let tile = Tile(user.map { Use($0) }, count: l.lanes)
             let sums = l.builder.matmul(
                 [MatmulTerm(Use(l.shared[place].identity), tile)], count: channels)
             return l.cached(sums, "\(label).columns")
@@ -86,7 +131,7 @@ extension DecoderLowering {
 
     /// The rows that the token at `position` takes: of its region the real one, of the others one
     /// that nobody reads.
-    mutating func lowerCacheRows(_ position: ValueID, on place: Int) {
+    mutating func lowerCacheRows(_ position: ValueID, ofUser slot: ValueID?, on place: Int) {
         let slices = Int32(chip.weightStreamsPerPlane)
         let block = chained { l in
             // position / 320 = (position / 64) / 5, exact for positions below 2^20.
@@ -104,10 +149,15 @@ extension DecoderLowering {
         let part = builder.elementwise(.and, block.at(), integer: Int32(blocks.parts - 1))
         let inPart = builder.elementwise(
             .shiftRight, block.at(), integer: Int32(blocks.parts.trailingZeroBitCount))
+        let user = slot.map { userRows($0, on: place) }
         let (keyRow, region) = chained { l in
             let first = l.builder.elementwise(
                 .multiplyInt, inPart.at(), integer: Int32(l.blocks.rows))
-            let keyRow = l.builder.elementwise(.addInt, first.at(), row.at(), name: "keyRow")
+            var keyRow = l.builder.elementwise(.addInt, first.at(), row.at(), name: "keyRow")
+            if let user {
+                keyRow = l.builder.elementwise(
+                    .addInt, keyRow.at(), user.keys.at(), name: "keyRow.ofUser")
+            }
             let first16 = l.builder.elementwise(.multiplyInt, part.at(), integer: slices)
             return (
                 keyRow, l.builder.elementwise(.addInt, first16.at(), slice.at(), name: "region")
@@ -115,17 +165,48 @@ extension DecoderLowering {
         }
         shared[place].keyRows = candidateRows(
             keyRow, of: region, among: blocks.parts * Int(slices),
-            others: blocks.perPart * blocks.rows, "keyRow")
+            others: blocks.keyRows - 1, "keyRow")
+        let openRow =
+            user.map {
+                builder.elementwise(
+                    .addInt, row.at(), $0.openValues.at(), name: "openRow.ofUser")
+            } ?? row
         shared[place].valueRows = candidateRows(
-            row, of: slice, among: Int(slices), others: blocks.rows, "valueRow")
+            openRow, of: slice, among: Int(slices), others: blocks.openRows - 1, "valueRow")
         for set in heads[place].sets.indices {
             let perBlock = heads[place].rows(set) / Int(slices)
-            let first = builder.elementwise(
+            let own = builder.elementwise(
                 .multiplyInt, inPart.at(), integer: Int32(perBlock), name: "blockRow\(set).row")
+            let first =
+                user.map {
+                    builder.elementwise(
+                        .addInt, own.at(), $0.values[set].at(), name: "blockRow\(set).ofUser")
+                } ?? own
             shared[place].blockRows += candidateRows(
-                first, of: part, among: blocks.parts, others: blocks.perPart * perBlock,
-                "blockRow\(set).")
+                first, of: part, among: blocks.parts,
+                others: blocks.users * blocks.perPart * perBlock, "blockRow\(set).")
         }
+    }
+
+    /// How far the user's rows are from those of user 0, in every lane; as addresses for all reads.
+    private mutating func userRows(_ slot: ValueID, on place: Int) -> UserRows {
+        func times(_ rows: Int, _ name: String) -> ValueID {
+            builder.elementwise(.multiplyInt, slot.at(), integer: Int32(rows), name: name)
+        }
+        let perBlock = heads[place].sets.indices.map {
+            heads[place].rows($0) / chip.weightStreamsPerPlane
+        }
+        let rows = UserRows(
+            keys: times(blocks.keyRowsOfUser, "user.keys"),
+            openValues: times(blocks.rows, "user.openValues"),
+            values: perBlock.enumerated().map {
+                times(blocks.perPart * $1, "user.values\($0)")
+            })
+        shared[place].userRows = UserRows(
+            keys: address(rows.keys, "userKeys"),
+            openValues: address(rows.openValues, "userOpenValues"),
+            values: rows.values.enumerated().map { address($1, "userValues\($0)") })
+        return rows
     }
 
     /// For each of `count` regions the row, if it is the region, else `others`, as an address.

@@ -64,6 +64,9 @@ private func checkSupport(
     } else if let problem = wiringProblem(stageChips(plan, machine), machine) {
         refuse("plan.tensorParallel, plan.pipelineStages", problem)
     }
+    if plan.users < 1 {
+        refuse("plan.users", "\(plan.users) users are in flight, there is at least one")
+    }
     if plan.context < 1 || plan.context > model.maximumPositions {
         refuse(
             "plan.context",
@@ -71,14 +74,15 @@ private func checkSupport(
                 + "\(model.maximumPositions) positions (max_position_embeddings)")
     }
     try errors.throwOnError()
-    let blocks = CacheBlocks(context: plan.context, on: chip)
+    let blocks = CacheBlocks(context: plan.context, users: plan.users, on: chip)
     let widest = (chip.lanes + chip.weightStreamsPerPlane - 1) / chip.weightStreamsPerPlane
     let rows = max(blocks.keyRows, blocks.valueRows(perBlock: widest))
     if rows > chip.rowsPerBank {
         refuse(
             "plan.context",
-            "context is \(plan.context), which takes \(rows) rows in a bank of each slice that "
-                + "feeds a plane; there are \(chip.rowsPerBank): lower it")
+            "context is \(plan.context) for \(plan.users) user\(plan.users == 1 ? "" : "s"), which "
+                + "takes \(rows) rows in a bank of each slice that feeds a plane; there are "
+                + "\(chip.rowsPerBank): lower it")
     }
     try errors.throwOnError()
 }
@@ -110,7 +114,7 @@ struct DecoderLowering {
         let chip = machine.chip
         self.chip = chip
         lanes = chip.lanes
-        blocks = CacheBlocks(context: plan.context, on: chip)
+        blocks = CacheBlocks(context: plan.context, users: plan.users, on: chip)
         hidden = Tiling(0..<model.hiddenSize, lanes: chip.lanes)
         places = 0..<plan.tensorParallel
         shared = places.map { _ in SharedValues() }
@@ -157,11 +161,21 @@ struct SharedValues {
     var valueRows: [ValueID] = []
     /// For each set of heads and part of its transposed V, the first row of the token's block.
     var blockRows: [ValueID] = []
+    /// Where there are several users, how far the user's rows are from the first one's, as an
+    /// address: in regions of keys, of open values, and for each set of transposed values.
+    var userRows: UserRows?
     /// int32 in every lane.
     var token = ValueID(0)
     /// fp16 rows of ones in the lanes of their own head, zero in the others; for head norms only.
     var headOnes: ValueID?
     var groups: [GroupConstants] = []
+}
+
+/// Addresses of a user's rows.
+struct UserRows {
+    var keys: ValueID
+    var openValues: ValueID
+    var values: [ValueID]
 }
 
 /// int8 masks for a group of heads; vector i is for head i.

@@ -12,10 +12,11 @@ extension DecoderLowering {
         lowerConstants(on: place)
         let token = ingressWord(ingress, 0, "token")
         let position = ingressWord(ingress, 1, "position")
+        let slot = plan.users > 1 ? ingressWord(ingress, 2, "slot") : nil
         shared[place].token = token
         lowerRotary(position, on: place)
         lowerBounds(position, on: place)
-        lowerCacheRows(position, on: place)
+        lowerCacheRows(position, ofUser: slot, on: place)
     }
 
     private mutating func lowerConstants(on place: Int) {

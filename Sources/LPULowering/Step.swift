@@ -11,6 +11,15 @@ private struct Made {
     var value: Value
 }
 
+/// The prologue of each stage so far, and the bytes that the last one was given.
+private struct Prologue {
+    var template: Int
+    var instances: [Int]
+    var bytes: [Made]
+    /// What hands the bytes on, once it is lowered.
+    var forward: (template: Int, results: [ValueID])?
+}
+
 /// A program that grows by templates and instances.
 private struct ProgramBuilder {
     var templates: [ProgramTemplate] = []
@@ -35,20 +44,21 @@ private struct ProgramBuilder {
 }
 
 /// A decode step as templates: ingress, a prologue a stage, the embedding, a layer as often as the
-/// model has one, hand-overs between the stages, and a head whose token leaves where it entered.
+/// model has one, bytes that go forward and hand-overs between the stages, and a head whose token
+/// leaves where it entered.
 extension DecoderLowering {
     /// The whole step on the chips of each stage.
     mutating func lowerStep(on stages: [[ChipID]]) -> Program {
         var program = ProgramBuilder()
-        let entry = lowerEntry(stages, &program)
-        let prologue = lowerPrologues(stages, entry, &program)
-        var x = lowerEmbeddings(stages[0], prologue, &program)
-        x = lowerLayers(stages, prologue, x, &program)
-        lowerExit(stages, prologue, x, &program)
+        let entry = lowerEntry(stages[0], &program)
+        var prologue = lowerPrologue(stages[0], entry, &program)
+        var x = lowerEmbeddings(stages[0], prologue.instances, &program)
+        x = lowerLayers(stages, &prologue, x, &program)
+        lowerExit(stages, prologue.instances, x, &program)
         return Program(
             name: model.architecture.rawValue, lanes: lanes,
-            lanesPerSuperlane: chip.lanesPerSuperlane, templates: program.templates,
-            instances: program.instances)
+            lanesPerSuperlane: chip.lanesPerSuperlane, users: plan.users,
+            templates: program.templates, instances: program.instances)
     }
 
     private mutating func open(_ name: String, chips: Int) {
@@ -70,46 +80,56 @@ extension DecoderLowering {
 
     // MARK: Ingress and prologue
 
-    /// The bytes that come in, on every chip of each stage.
+    /// The bytes that come in, on every chip of the first stage.
     private mutating func lowerEntry(
-        _ stages: [[ChipID]], _ program: inout ProgramBuilder
-    ) -> [[Made]] {
+        _ chips: [ChipID], _ program: inout ProgramBuilder
+    ) -> [Made] {
         open("ingress", chips: 1)
         let bytes = builder.ingress(count: 1, name: "ingress")
-        let ingress = program.place(close(&program), on: [stages[0][0]])
-        var made = [program.made(bytes, by: ingress)]
-        if stages.count > 1 {
-            open("relay", chips: stages.count)
-            let near = parameter(made[0])
-            let far = stages.indices.dropFirst().map {
-                builder.transfer(near.at(), to: $0, count: 1, name: "relayed\($0)")
-            }
-            let i = program.place(close(&program), on: stages.map { $0[0] }, [made[0]])
-            made += far.map { program.made($0, by: i) }
-        }
-        guard places.count > 1 else { return made.map { [$0] } }
+        let ingress = program.place(close(&program), on: [chips[0]])
+        let made = program.made(bytes, by: ingress)
+        guard places.count > 1 else { return [made] }
         open("spread", chips: places.count)
-        let first = parameter(made[0], chip: 0)
+        let first = parameter(made, chip: 0)
         let others = places.dropFirst().map {
             builder.transfer(first.at(), to: $0, count: 1, name: "spread\($0)")
         }
-        let template = close(&program)
-        return zip(stages, made).map { chips, bytes in
-            let i = program.place(template, on: chips, [bytes])
-            return [bytes] + others.map { program.made($0, by: i) }
-        }
+        let i = program.place(close(&program), on: chips, [made])
+        return [made] + others.map { program.made($0, by: i) }
     }
 
-    /// The instance of each stage's prologue; `shared` then names its values.
-    private mutating func lowerPrologues(
-        _ stages: [[ChipID]], _ entry: [[Made]], _ program: inout ProgramBuilder
-    ) -> [Int] {
+    /// The first stage's prologue; `shared` then names its values.
+    private mutating func lowerPrologue(
+        _ chips: [ChipID], _ entry: [Made], _ program: inout ProgramBuilder
+    ) -> Prologue {
         open("prologue", chips: places.count)
-        for place in places { lowerPrologue(parameter(entry[0][place], chip: place), on: place) }
+        for place in places { lowerPrologue(parameter(entry[place], chip: place), on: place) }
         let template = close(&program)
-        return zip(stages, entry).map { chips, bytes in
-            program.place(template, on: chips, bytes)
+        return Prologue(
+            template: template, instances: [program.place(template, on: chips, entry)],
+            bytes: entry)
+    }
+
+    /// The bytes that came in go on to the next stage, each chip's to the chip of its place, while
+    /// this one still computes; and there a prologue. So no stage keeps them for longer than it
+    /// works.
+    private mutating func lowerForward(
+        from near: [ChipID], to far: [ChipID], _ prologue: inout Prologue,
+        _ program: inout ProgramBuilder
+    ) {
+        if prologue.forward == nil {
+            open("forward", chips: 2 * places.count)
+            let bytes = prologue.bytes.enumerated().map { parameter($1, chip: $0) }
+            let results = bytes.enumerated().map {
+                builder.transfer($1.at(), to: places.count + $0, count: 1, name: "forwarded")
+            }
+            prologue.forward = (close(&program), results)
         }
+        guard let (template, results) = prologue.forward else { return }
+        let i = program.place(template, on: near + far, prologue.bytes)
+        prologue.bytes = results.map { program.made($0, by: i) }
+        prologue.instances.append(
+            program.place(prologue.template, on: far, prologue.bytes))
     }
 
     /// Opens a template that takes a prologue's values, and x, as parameters. Returns what stands
@@ -145,12 +165,12 @@ extension DecoderLowering {
     }
 
     private mutating func lowerLayers(
-        _ stages: [[ChipID]], _ prologue: [Int], _ embedded: [[Made]],
+        _ stages: [[ChipID]], _ prologue: inout Prologue, _ embedded: [[Made]],
         _ program: inout ProgramBuilder
     ) -> [[Made]] {
         let made = shared
         let (start, bindings) = open(
-            "layer", shared: made, prologue: prologue[0], x: embedded, program)
+            "layer", shared: made, prologue: prologue.instances[0], x: embedded, program)
         let output = lowerFeedForward(lowerAttention(start))
         shared = made
         let template = close(&program)
@@ -165,10 +185,20 @@ extension DecoderLowering {
                     lowered.template, on: stages[stage - 1] + chips, x.flatMap { $0 })
                 x = lowered.results.map { $0.map { program.made($0, by: i) } }
             }
-            for layer in plan.layers(of: stage, count: model.layerCount) {
+            let layers = plan.layers(of: stage, count: model.layerCount)
+            func forward(before layer: Int) {
+                guard layer == max(layers.upperBound - 1, layers.lowerBound),
+                    stage + 1 < stages.count
+                else { return }
+                lowerForward(from: chips, to: stages[stage + 1], &prologue, &program)
+            }
+            if layers.isEmpty { forward(before: layers.lowerBound) }
+            for layer in layers {
+                forward(before: layer)
                 let i = program.place(
                     template, on: chips, layer: layer,
-                    bindings.map { program.made($0, by: prologue[stage]) } + x.flatMap { $0 })
+                    bindings.map { program.made($0, by: prologue.instances[stage]) }
+                        + x.flatMap { $0 })
                 x = output.map { $0.map { program.made($0, by: i) } }
             }
         }
@@ -251,6 +281,11 @@ extension SharedValues {
         result.keyRows = keyRows.map(name)
         result.valueRows = valueRows.map(name)
         result.blockRows = blockRows.map(name)
+        result.userRows = userRows.map {
+            UserRows(
+                keys: name($0.keys), openValues: name($0.openValues),
+                values: $0.values.map(name))
+        }
         result.token = name(token)
         result.headOnes = headOnes.map(name)
         result.groups = groups.map {

@@ -10,9 +10,12 @@ public struct CacheBlocks: Hashable, Sendable {
     public let parts: Int
     /// Rows of a block in each slice of its part.
     public let rows: Int
+    /// Users whose rows a region holds, one after the other.
+    public let users: Int
 
-    /// - Requires: a context of one or more.
-    public init(context: Int, on chip: Chip) {
+    /// - Requires: a context of one or more, and as many users.
+    public init(context: Int, users: Int = 1, on chip: Chip) {
+        self.users = users
         count = (context + chip.lanes - 1) / chip.lanes
         rows = chip.lanes / chip.weightStreamsPerPlane
         var parts = 1
@@ -23,12 +26,21 @@ public struct CacheBlocks: Hashable, Sendable {
     /// Blocks that the fullest part holds.
     public var perPart: Int { (count + parts - 1) / parts }
 
+    /// Blocks that part `part` holds.
+    public func count(ofPart part: Int) -> Int { (count - part + parts - 1) / parts }
+
+    /// Rows of a user in a region of keys.
+    public var keyRowsOfUser: Int { perPart * rows }
+
     /// Rows of a region of keys: one more is for tokens of other slices and parts.
-    public var keyRows: Int { perPart * rows + 1 }
+    public var keyRows: Int { users * keyRowsOfUser + 1 }
+
+    /// Rows of a region of the values of open blocks: one more is for those of other slices.
+    public var openRows: Int { users * rows + 1 }
 
     /// Rows of a region of transposed values, of which a block takes `perBlock`: where there are
     /// several parts, one block more is for those of others.
     public func valueRows(perBlock: Int) -> Int {
-        (perPart + (parts > 1 ? 1 : 0)) * perBlock
+        (users * perPart + (parts > 1 ? 1 : 0)) * perBlock
     }
 }

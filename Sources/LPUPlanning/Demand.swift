@@ -9,7 +9,7 @@ public struct Demand: Hashable, Sendable {
     public var weights = 0
     /// Lanes and weight vectors that tiles leave unused.
     public var padding = 0
-    /// KV rows of one user, as wide as they rest.
+    /// KV rows of all users, as wide as they rest.
     public var cache = 0
     /// Ones, masks, rotary tables, addresses and bounds of vocabulary.
     public var constants = 0
@@ -134,7 +134,9 @@ private struct DemandRows {
     }
 
     private var lanes: Int { chip.lanes }
-    private var blocks: CacheBlocks { CacheBlocks(context: plan.context, on: chip) }
+    private var blocks: CacheBlocks {
+        CacheBlocks(context: plan.context, users: plan.users, on: chip)
+    }
 
     private mutating func taken() -> Demand {
         defer { sum = Demand() }
@@ -202,7 +204,7 @@ private struct DemandRows {
         let slices = chip.weightStreamsPerPlane
         for set in share.sets.indices {
             let values = blocks.valueRows(perBlock: share.cacheRows(set) / slices)
-            let perSlice = blocks.parts * (blocks.keyRows + values) + blocks.rows + 1
+            let perSlice = blocks.parts * (blocks.keyRows + values) + blocks.openRows
             sum.cache += slices * perSlice * plan.kvType.byteCount * lanes
         }
         // Each head goes over the keys and values of its set; a column of V is written a token.

@@ -10,7 +10,7 @@ import LPUSupport
 public struct Estimate: Hashable, Sendable {
     /// Cycles of one step.
     public var length: Int
-    /// Cycles from step to step with all users that fit in flight: what the busiest resource
+    /// Cycles from step to step with so many users in flight: what the busiest stage or link
     /// takes, or `length` shared by the users.
     public var interval: Int
 
@@ -32,13 +32,13 @@ public struct Estimate: Hashable, Sendable {
     ) {
         let timing = StepTiming(lowered: model, plan, on: machine)
         length = timing.length()
+        // A stage's chips work on one step at a time; the streams tell the stages apart.
         let last = plan.pipelineStages - 1
-        let busiest =
-            timing.layers.enumerated().flatMap { stage, layers in
-                timing.bytes.map { layers * $0.layer + (stage == last ? $0.head : 0) }
-            }.max() ?? 0
-        let stream = busiest / timing.bytesPerCycle
-        interval = max(stream, timing.busiestLink(), (length + users - 1) / max(1, users), 1)
+        let stages = timing.layers.enumerated().map { stage, layers in
+            timing.bytes.map { layers * $0.layer + (stage == last ? $0.head : 0) }.max() ?? 0
+        }
+        let stage = length * (stages.max() ?? 0) / max(1, stages.reduce(0, +))
+        interval = max(stage, timing.busiestLink(), (length + users - 1) / max(1, users), 1)
     }
 
     /// The length that a cause is to blame for: what is missing where it is free.

@@ -10,8 +10,6 @@ struct Fit {
     let fullest: Demand
     let room: Room
     let stage: Int
-    /// Users whose rows fit every chip; 0 where the first does not fit.
-    let users: Int
 
     var fits: Bool { room.free >= 0 }
 
@@ -19,15 +17,11 @@ struct Fit {
         let places = plan.chipDemands(of: model, on: machine)
         let rooms = Rooms(plan, machine.chip)
         var tightest: (demand: Demand, room: Room, stage: Int)?
-        var users = Int.max
         for stage in 0..<plan.pipelineStages {
             let layers = plan.layers(of: stage, count: model.layerCount).count
             let (isFirst, isLast) = (stage == 0, stage == plan.pipelineStages - 1)
             for place in places {
                 for room in rooms.of(place, layers: layers, isFirst: isFirst, isLast: isLast) {
-                    if room.cache > 0 {
-                        users = min(users, room.free < 0 ? 0 : 1 + room.free / room.cache)
-                    }
                     if let tightest, tightest.room.free <= room.free { continue }
                     let demand = place.demand(layers: layers, isFirst: isFirst, isLast: isLast)
                     tightest = (demand, room, stage)
@@ -36,9 +30,24 @@ struct Fit {
         }
         guard let tightest else { preconditionFailure("a plan has chips") }
         self.plan = plan
-        (fullest, room, stage, self.users) = (
-            tightest.demand, tightest.room, tightest.stage, users
-        )
+        (fullest, room, stage) = (tightest.demand, tightest.room, tightest.stage)
+    }
+
+    /// Users with whose rows the plan still fits.
+    /// - Requires: it fits as it is.
+    func mostUsers(_ model: ModelConfiguration, on machine: Machine) -> Int {
+        func fits(_ users: Int) -> Bool {
+            var plan = plan
+            plan.users = users
+            return Fit(model, plan, on: machine).fits
+        }
+        // Offsets of gathers and rows of a bank end somewhere below.
+        var (low, high) = (plan.users, machine.chip.rowsPerBank)
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if fits(middle) { low = middle } else { high = middle }
+        }
+        return low
     }
 }
 

@@ -5,18 +5,19 @@ private let syntax = "plan-syntax"
 
 extension Plan {
     private static let keys = [
-        "plan", "context", "weights", "kv", "tensorParallel", "pipelineStages",
+        "plan", "context", "users", "weights", "kv", "tensorParallel", "pipelineStages",
     ]
 
     /// The plan as text, a key a line; reading it gives an equal plan.
     public var text: String {
-        "plan 1\ncontext \(context)\nweights \(weightType.rawValue)\nkv \(kvType.rawValue)\n"
+        "plan 1\ncontext \(context)\nusers \(users)\n"
+            + "weights \(weightType.rawValue)\nkv \(kvType.rawValue)\n"
             + "tensorParallel \(tensorParallel)\npipelineStages \(pipelineStages)"
             + (stageLayers.isEmpty ? "" : " layers" + stageLayers.map { " \($0)" }.joined())
             + "\n"
     }
 
-    /// Reads the text form; `file` names it in diagnostics.
+    /// Reads the text form; `file` names it in diagnostics. Without a line of users there is one.
     /// - Throws: the first line that cannot be read, or the keys that are missing (`plan-syntax`).
     public init(parsing text: String, file: String) throws(DiagnosticSet) {
         self.init(context: 0)
@@ -33,6 +34,7 @@ extension Plan {
             try read(key, &line)
             try line.end(id: syntax)
         }
+        missing.removeAll { $0 == "users" }
         if !missing.isEmpty {
             throw DiagnosticSet(
                 Diagnostic(
@@ -46,6 +48,7 @@ extension Plan {
         switch key {
         case "plan": _ = try line.integer("the format", in: 1...1, id: syntax)
         case "context": context = try line.integer("the context", in: positive, id: syntax)
+        case "users": users = try line.integer("the number of users", in: positive, id: syntax)
         case "weights": weightType = try Self.type(&line)
         case "kv": kvType = try Self.type(&line)
         case "tensorParallel":

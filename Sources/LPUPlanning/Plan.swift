@@ -4,6 +4,8 @@ public import LPUNumerics
 public struct Plan: Hashable, Sendable {
     /// Token positions that the KV cache holds.
     public var context: Int
+    /// Users in flight, each with KV rows of their own; a step is of one of them.
+    public var users: Int
     /// In which the weights rest and the linear layers run.
     public var weightType: ElementType
     /// In which keys and values are cached, and attention runs.
@@ -17,10 +19,12 @@ public struct Plan: Hashable, Sendable {
     public var stageLayers: [Int]
 
     public init(
-        context: Int, weightType: ElementType = .fp16, kvType: ElementType = .fp16,
+        context: Int, users: Int = 1, weightType: ElementType = .fp16,
+        kvType: ElementType = .fp16,
         tensorParallel: Int = 1, pipelineStages: Int = 1, stageLayers: [Int] = []
     ) {
         self.context = context
+        self.users = users
         self.weightType = weightType
         self.kvType = kvType
         self.tensorParallel = tensorParallel

@@ -15,6 +15,8 @@ public struct PlanRequest: Hashable, Sendable {
 
     /// Token positions that the KV cache holds.
     public var context: Int
+    /// Users in flight; nil for one, and to tell what all that fit would give.
+    public var users: Int?
     public var weightType: ElementType
     public var kvType: ElementType
     public var tensorParallel: Int?
@@ -22,10 +24,12 @@ public struct PlanRequest: Hashable, Sendable {
     public var objective: Objective
 
     public init(
-        context: Int, weightType: ElementType = .fp16, kvType: ElementType = .fp16,
-        tensorParallel: Int? = nil, pipelineStages: Int? = nil, objective: Objective = .length
+        context: Int, users: Int? = nil, weightType: ElementType = .fp16,
+        kvType: ElementType = .fp16, tensorParallel: Int? = nil, pipelineStages: Int? = nil,
+        objective: Objective = .length
     ) {
         self.context = context
+        self.users = users
         self.weightType = weightType
         self.kvType = kvType
         self.tensorParallel = tensorParallel
@@ -35,8 +39,8 @@ public struct PlanRequest: Hashable, Sendable {
 
     func plan(degree: Int, stages: Int) -> Plan {
         Plan(
-            context: context, weightType: weightType, kvType: kvType, tensorParallel: degree,
-            pipelineStages: stages)
+            context: context, users: users ?? 1, weightType: weightType, kvType: kvType,
+            tensorParallel: degree, pipelineStages: stages)
     }
 }
 
@@ -74,10 +78,12 @@ public func enumeratePlans(
     var candidates = menu.compactMap { plan -> Candidate? in
         let fit = Fit.best(plan, model, on: machine)
         guard fit.fits else { return nil }
+        let users = fit.mostUsers(model, on: machine)
         return Candidate(
             plan: fit.plan,
-            estimate: Estimate(model, fit.plan, users: fit.users, on: machine),
-            bound: Bound(model, fit.plan, on: machine), demand: fit.fullest, users: fit.users)
+            estimate: Estimate(
+                model, fit.plan, users: request.users ?? users, on: machine),
+            bound: Bound(model, fit.plan, on: machine), demand: fit.fullest, users: users)
     }
     if candidates.isEmpty { throw request.infeasibility(model, machine, menu: menu) }
     markParetoOptimal(&candidates)
@@ -142,6 +148,10 @@ extension PlanRequest {
                 "plan.context", "plan-context",
                 "context is \(context), the model has \(model.maximumPositions) positions "
                     + "(max_position_embeddings): ask for no more")
+        }
+        if let users, users < 1 {
+            refuse(
+                "plan.users", "plan-users", "\(users) users are in flight, there is at least one")
         }
         if model.headDimension > machine.chip.lanes {
             refuse(

@@ -7,8 +7,6 @@ struct Room {
     var unit: String
     var capacity: Int
     var terms: [Infeasibility.Term]
-    /// What another user's rows take of it.
-    var cache: Int
 
     var demand: Int { terms.reduce(0) { $0 + $1.amount } }
     var free: Int { capacity - demand }
@@ -86,8 +84,7 @@ struct Rooms {
             terms: demand.terms + [
                 .init("uneven banks", uneven),
                 .init("gaps and copies of constants", rowBytes(slices) * (chip.rowsPerBank / 18)),
-            ],
-            cache: demand.cache)
+            ])
     }
 }
 

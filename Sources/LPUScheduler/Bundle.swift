@@ -33,6 +33,7 @@ struct BundleBuilder {
     let template: ProgramTemplate
     /// `true` to follow the program's chains, `false` to rest every value in SRAM.
     var followsChains: Bool
+    let gathers: [TileGather?]
 
     /// In program order of their first ops.
     func bundles() -> [Bundle] {
@@ -61,8 +62,9 @@ struct BundleBuilder {
     private func isView(_ op: Int) -> Bool {
         switch template.ops[op].kind {
         case .pack, .byte: true
+        case .gather: gathers[template.ops[op].result.index] != nil
         case .matmul, .elementwise, .distribute, .permute, .shift, .rotate, .select, .transpose,
-            .gather, .scatter, .transfer, .ingress, .egress:
+            .scatter, .transfer, .ingress, .egress:
             false
         }
     }

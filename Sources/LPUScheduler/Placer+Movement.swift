@@ -6,10 +6,10 @@ import LPUSupport
 /// Ops that move vectors between rows of SRAM.
 extension Placer {
     /// Reads one byte plane so that it passes `register` in `cycle`, on the first of the streams
-    /// that is free all the way; nil if none is.
+    /// that is free all the way; nil if none is. It passes `first` too, if one is given.
     func deliverPlane(
         _ value: ValueID, _ vector: Int, _ plane: Int, to register: Int, at cycle: Int,
-        streams: [Stream], op: Int, exchange: Int = -1
+        streams: [Stream], op: Int, exchange: Int = -1, from first: Int? = nil
     ) -> Stream? {
         let table = tables[template.values[value.index].chip]
         let (v, i, p) = resolve(value, vector, plane)
@@ -23,6 +23,7 @@ extension Placer {
             else { continue }
             for stream in streams
             where (register - start) * stream.direction.sign >= 0
+                && ((first ?? register) - start) * stream.direction.sign >= 0
                 && table.isFree(stream, from: start, at: issue + chip.readLatency, to: register)
             {
                 table.occupy(stream, from: start, at: issue + chip.readLatency, to: register)

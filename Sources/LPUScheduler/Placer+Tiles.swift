@@ -6,14 +6,17 @@ import LPUSupport
 /// Rows that a tile is loaded from: those of each weight stream one after another in a slice.
 struct WeightRows {
     /// Where column 0 comes from, and how many columns the stream takes part in.
-    var streams: [(location: Location, count: Int)]
+    var streams: [(location: Location, count: Int, gather: TileGather?)]
     var columns: Int
     /// From when on all of them may be read.
     var ready: Int
 }
 
 extension Placer {
-    func root(_ value: ValueID) -> ValueID { template.root(value) }
+    /// The value in whose rows a region's version rests, or what is gathered from one.
+    func root(_ value: ValueID) -> ValueID {
+        template.root(tileGathers[value.index]?.table.value ?? value)
+    }
 
     /// Where the tile's weight vectors rest; an image gets its rows here.
     func weightRows(
@@ -30,7 +33,7 @@ extension Placer {
                     (
                         Location(
                             slice: $0, bank: UInt8(rest.bank), row: Int32(rest.row),
-                            slot: UInt8(rest.slot)), columns
+                            slot: UInt8(rest.slot)), columns, nil
                     )
                 }, columns: columns, ready: 0)
         }
@@ -39,13 +42,16 @@ extension Placer {
             for s in 0..<width {
                 let count = max(0, (tile.count - s + width - 1) / width)
                 let (value, vector) = tile.vector(s)
-                let block = try blockPlace(value)
-                rows.ready = max(rows.ready, regionReady[value.index])
+                let gather = tileGathers[value.index]
+                let region = gather?.table.value ?? value
+                let block = try blockPlace(region)
+                rows.ready = max(rows.ready, regionReady[region.index])
                 rows.streams.append(
                     (
                         Location(
                             slice: block.slices[byte], bank: UInt8(block.bank),
-                            row: Int32(block.row + vector), slot: UInt8(block.slot)), count
+                            row: Int32(block.row + Int(gather?.table.start ?? 0) + vector),
+                            slot: UInt8(block.slot)), count, gather
                     ))
             }
         }
@@ -259,13 +265,15 @@ extension ProgramTemplate {
     }
 
     /// The regions of one tile, in different slices of one side, tiles in turn; nil for others.
-    func blockHomes(stripes: Int) -> [BlockHome?] {
+    func blockHomes(stripes: Int, _ gathers: [TileGather?]) -> [BlockHome?] {
         var homes: [BlockHome?] = values.map { _ in nil }
         var turn = 0
         for op in ops {
             guard case .matmul(let terms) = op.kind else { continue }
             for term in terms where term.tile.sources.count > 1 {
-                let roots = term.tile.sources.map { root($0.value).index }
+                let roots = term.tile.sources.map {
+                    root(gathers[$0.value.index]?.table.value ?? $0.value).index
+                }
                 guard homes[roots[0]] == nil else { continue }
                 let side: Hemisphere = turn % 2 == 0 ? .west : .east
                 let half = turn / 2 % 2

@@ -69,6 +69,8 @@ final class Placer {
     let allStreams: [[Stream]]
     /// Cycles of the host port's instructions, by chip.
     var hostHistory: [[Int]]
+    /// Of each value, the gather into tiles that makes it.
+    let tileGathers: [TileGather?]
     /// Where regions rest: those that one tile is loaded from in 16 slices of a side.
     let blockHomes: [BlockHome?]
 
@@ -124,7 +126,9 @@ final class Placer {
             for op in exchange.transfers { exchangeOf[template.ops[op].result.index] = e }
         }
         regionReady = Array(repeating: 0, count: template.values.count)
-        blockHomes = template.blockHomes(stripes: machine.chip.weightStreamsPerPlane)
+        tileGathers = template.tileGathers(streams: machine.chip.weightStreamsPerPlane)
+        blockHomes = template.blockHomes(
+            stripes: machine.chip.weightStreamsPerPlane, tileGathers)
         lastRead = Array(repeating: -1, count: template.values.count)
         hostHistory = chips.map { _ in [] }
         var consumers = template.values.map { _ in [(op: Int, operand: Int)]() }
@@ -134,7 +138,8 @@ final class Placer {
         self.consumers = consumers
         bundles =
             BundleBuilder(
-                chip: machine.chip, template: template, followsChains: choice.followsChains
+                chip: machine.chip, template: template, followsChains: choice.followsChains,
+                gathers: tileGathers
             ).bundles()
         bundleOf = Array(repeating: (-1, -1), count: template.ops.count)
         for (b, bundle) in bundles.enumerated() {

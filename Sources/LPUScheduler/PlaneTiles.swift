@@ -184,14 +184,7 @@ extension Placer {
 
     /// `true` iff all tiles before it on its planes have been installed and its rows are made.
     private func mayLoad(_ use: Int) -> Bool {
-        let isMade = tileUses[use].tile.sources.allSatisfy { source in
-            if case .op = template.values[source.value.index].origin {
-                regionReady[source.value.index] > 0
-            } else {
-                true
-            }
-        }
-        return isMade
+        tileUses[use].tile.sources.allSatisfy { isMade($0.value) }
             && held(tileUses[use].plane, tileUses[use].type).allSatisfy {
                 let state = planes[tileUses[use].place][$0]
                 return state.installed < state.uses.count && state.uses[state.installed] == use
@@ -204,6 +197,9 @@ extension Placer {
         let (plane, type, place) = (tileUses[use].plane, tileUses[use].type, tileUses[use].place)
         let (tile, op) = (tileUses[use].tile, tileUses[use].op)
         let rows = try weightRows(tile, type: type, on: plane, place: place)
+        for gather in rows.streams.compactMap(\.gather) {
+            try ensureImage(gather.address.value, Int(gather.address.start))
+        }
         let states = held(plane, type).map { planes[place][$0] }
         let free = states.map { max($0.lastInstall - chip.loadBeforeInstall, $0.nextLoad) }
         let start = inTurn(use, from: max(rows.ready, free.max() ?? 0))
@@ -276,26 +272,41 @@ extension Placer {
         for (s, source) in rows.streams.enumerated() where source.count > 0 {
             let register = register(of: source.location.slice)
             guard let hops = travel(direction, from: register, to: edge) else { return false }
-            let issue = cycle - hops - chip.readLatency
+            let latency = source.gather == nil ? chip.readLatency : chip.gatherLatency
+            let issue = cycle - hops - latency
             guard issue >= rows.ready,
-                table.canRead(
-                    source.location.slice, bank: Int(source.location.bank), at: issue,
-                    count: source.count),
+                // A run that has sampled its address is not cut in two by what writes meanwhile.
+                source.gather == nil
+                    ? table.canRead(
+                        source.location.slice, bank: Int(source.location.bank), at: issue,
+                        count: source.count)
+                    : table.isFree(source.location.slice, at: issue, count: source.count),
                 table.isFree(
-                    Stream(direction, first + s), from: register, at: issue + chip.readLatency,
-                    to: edge, count: source.count)
+                    Stream(direction, first + s), from: register, at: issue + latency, to: edge,
+                    count: source.count)
             else { return false }
+        }
+        guard let addresses = deliverAddresses(rows, direction, at: cycle, op: op) else {
+            return false
         }
         for (s, source) in rows.streams.enumerated() where source.count > 0 {
             let register = register(of: source.location.slice)
-            let issue = cycle - abs(edge - register) - chip.readLatency
             let stream = Stream(direction, first + s)
+            let read: MemoryRead
+            if let gather = source.gather, let address = addresses[gather.address] {
+                read = .gather(
+                    window: source.location.address, rows: Int32(gather.rows + source.count - 1),
+                    address: address, stream)
+            } else {
+                read = .read(source.location.address, stream)
+            }
+            let latency = source.gather == nil ? chip.readLatency : chip.gatherLatency
+            let issue = cycle - abs(edge - register) - latency
             table.occupyRun(
-                stream, from: register, at: issue + chip.readLatency, to: edge,
-                count: source.count)
+                stream, from: register, at: issue + latency, to: edge, count: source.count)
             table.issueRun(
-                .memory(.read(source.location.address, stream), .none),
-                on: source.location.slice, at: issue, count: source.count, op: OpID(op))
+                .memory(read, .none), on: source.location.slice, at: issue, count: source.count,
+                op: OpID(source.gather?.op ?? op))
         }
         table.issueRun(
             .loadWeights(column: 0, tandem: type == .fp16), on: queue, at: cycle,

@@ -165,9 +165,13 @@ final class Reservations {
     ) {
         reach(cycle + count)
         let state: UInt8
-        if case .memory(let read, let write) = instruction {
+        switch instruction {
+        // Its address is sampled once: no write may come between.
+        case .memory(.gather(let window, _, _, _), _): state = window.bank + 1 | 0xf0
+        case .memory(let read, let write):
             state = Self.bank(of: read) | Self.bank(of: write) << 4
-        } else {
+        case .loadWeights, .install, .matmul, .accumulate, .alu, .distribute, .transpose, .permute,
+            .shift, .rotate, .select, .send, .receive, .ingress, .egress:
             state = 1
         }
         for k in 0..<count { slots[(cycle + k) * queueCount + queue.index] |= state }

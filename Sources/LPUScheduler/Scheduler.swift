@@ -181,20 +181,57 @@ private struct Assembly {
             placements: placements,
             claims: Claims(length: CycleCount(0), burstCount: 0, issueCount: 0))
         result.claims = result.recomputedClaims(on: machine)
+        let length = result.claims.length.count
+        result.interval = CycleCount(
+            StepSpans(result, on: machine).smallestInterval(
+                from: (length + program.users - 1) / program.users))
         return result
     }
 
-    /// Each instance when its chips are free: what it takes was made on them.
+    /// Each instance when its chips are free, what it takes was made on them, or as much later as
+    /// nothing waits for: what it makes then rests shortly.
     private func starts(_ lengths: [[Int]]) -> [Int] {
-        var free = Array(repeating: 0, count: machine.chipCount)
-        return program.instances.map { instance in
-            let start = instance.chips.map { free[$0.index] }.max() ?? 0
+        let pauses = pauses(lengths)
+        func forEachLength(_ instance: Instance, _ body: (_ chip: Int, _ length: Int) -> Void) {
             let size = size(instance.template)
+            let isLayer = placers[instance.template]?.repeats == true
             for (q, chip) in instance.chips.enumerated() {
-                free[chip.index] = start + lengths[instance.template][q / size]
+                let pause = isLayer ? pauses[chip, default: 0] : 0
+                body(chip.index, lengths[instance.template][q / size] + pause)
             }
-            return start
         }
+        var free = Array(repeating: 0, count: machine.chipCount)
+        for instance in program.instances {
+            let start = instance.chips.map { free[$0.index] }.max() ?? 0
+            forEachLength(instance) { free[$0] = start + $1 }
+        }
+        var next = Array(repeating: free.max() ?? 0, count: machine.chipCount)
+        var starts: [Int] = []
+        for instance in program.instances.reversed() {
+            var start = Int.max
+            forEachLength(instance) { start = min(start, next[$0] - $1) }
+            for chip in instance.chips { next[chip.index] = start }
+            starts.append(start)
+        }
+        let first = starts.min() ?? 0
+        return starts.reversed().map { $0 - first }
+    }
+
+    /// Cycles that chips leave free after each layer, where steps overlap: as many as the last
+    /// instance takes of a chip to which it returns. Its cycle is that of another step's layers, and
+    /// between two of them it finds room at many intervals.
+    private func pauses(_ lengths: [[Int]]) -> [ChipID: Int] {
+        guard program.users > 1, let last = program.instances.last,
+            let before = program.instances.dropLast().last, let placer = placers[last.template]
+        else { return [:] }
+        var pauses: [ChipID: Int] = [:]
+        for (q, chip) in last.chips.enumerated() where !before.chips.contains(chip) {
+            let place = q / size(last.template)
+            let first = placer.tables[place].issues.lazy.map(\.cycle).min() ?? 0
+            pauses[chip] =
+                lengths[last.template][place] - first + machine.chip.accumulateLatency
+        }
+        return pauses
     }
 
     /// For each template and timed value, the last cycle, from the start of the instance that

@@ -5,7 +5,7 @@ public import LPUSchedule
 import LPUSupport
 
 extension Verifier {
-    /// Judges laws 1-14 and law 16: that the program computes `graph` at every token position
+    /// Judges laws 1-16: that the program computes `graph` at every token position
     /// below `context`.
     /// - Requires: the machine has no problems of its own, the program is legal, `context` is
     ///   positive.

@@ -21,7 +21,8 @@ public struct Verifier: Sendable {
         self.violationsPerLaw = violationsPerLaw
     }
 
-    /// Judges laws 1-5, 7-11 and 14, which need no dataflow program, for every issue on every chip.
+    /// Judges laws 1-5, 7-11 and 14, and 15 where an interval is claimed, which need no dataflow
+    /// program, for every issue on every chip.
     /// - Requires: the machine has no problems of its own.
     /// - Complexity: O(b log b) a chip in its bursts b, and O(issues) of MXM, links and of ALU
     ///   chains that change their shape; equal chips count once, also later, unless `exhaustive`.
@@ -29,7 +30,7 @@ public struct Verifier: Sendable {
         Verdict(schedule: schedule, reports: structuralReports(machine, schedule))
     }
 
-    /// Judges laws 1-14: those above, and by a symbolic run that the schedule does what `program`
+    /// Judges laws 1-15: those above, and by a symbolic run that the schedule does what `program`
     /// says. The program's digest is a claim of the schedule.
     /// - Requires: the machine has no problems of its own, and the program is legal.
     /// - Complexity: as above, and O(issues + chips * cycles in use); equal placements count once,
@@ -38,9 +39,9 @@ public struct Verifier: Sendable {
         Verdict(schedule: schedule, reports: reports(machine, schedule, program))
     }
 
-    /// The reports of laws 1-14, in the contract's order.
+    /// The reports of laws 1-15, in the contract's order.
     func reports(_ machine: Machine, _ schedule: Schedule, _ program: Program) -> [LawReport] {
-        var reports = structuralReports(machine, schedule)
+        var reports = structuralReports(machine, schedule, users: program.users)
         let digest = program.digest
         let bursts = reports.map(\.scope.bursts).max() ?? 0
         for i in reports.indices where reports[i].law == .claims && schedule.program != digest {
@@ -65,7 +66,9 @@ public struct Verifier: Sendable {
     }
 
     /// The reports of the laws that need no dataflow program, in the contract's order.
-    func structuralReports(_ machine: Machine, _ schedule: Schedule) -> [LawReport] {
+    func structuralReports(
+        _ machine: Machine, _ schedule: Schedule, users: Int? = nil
+    ) -> [LawReport] {
         let table = UnitTable(machine)
         let index = PlacementIndex(schedule, on: machine)
         let chips = 0..<machine.chipCount
@@ -85,6 +88,14 @@ public struct Verifier: Sendable {
         let isSound = reports.allSatisfy { $0.violationCount == 0 }
         ClaimsLaw.judge(schedule, machine, ofChip.map(\.work), isSound: isSound, &claims)
         reports.append(claims)
+        if schedule.interval != nil {
+            var folded = LawReport(.intervalFolded, limit: violationsPerLaw)
+            if reports.allSatisfy({ $0.violationCount == 0 }) {
+                IntervalFolded.judge(
+                    machine, schedule, index, users: users, exhaustive: exhaustive, &folded)
+            }
+            reports.append(folded)
+        }
         return Self.sorted(reports)
     }
 

@@ -59,7 +59,8 @@ struct Compile: ParsableCommand {
     func validate() throws {
         if plan != nil && options.isGiven {
             throw ValidationError(
-                "a plan gives all: leave out --context, --weights, --kv, --tp, --pp, --objective")
+                "a plan gives all: leave out --context, --users, --weights, --kv, --tp, --pp, "
+                    + "--objective")
         }
         if emit != nil && format == .json {
             throw ValidationError("--emit prints text: leave out --format json")

@@ -10,9 +10,9 @@ struct PlanCommand: ParsableCommand {
         commandName: "plan",
         abstract: "List the plans of a model that fit a machine, the best first.",
         discussion: """
-            Lengths are estimates, which rank plans; the bound is below every schedule. A star \
-            marks plans that no other one beats in both length and interval, which takes all \
-            users in flight: steps do not overlap yet.
+            Lengths and intervals are estimates, which rank plans; the bound is below every \
+            schedule. A star marks plans that no other one beats in both. Without --users the \
+            interval is that of as many users as fit.
             """)
 
     @Argument(help: "The model's config.json, in the Hugging Face spelling.")

@@ -34,6 +34,9 @@ struct PlanOptions: ParsableArguments {
         help: "Token positions in the KV cache. (default: 128, or all the model has)")
     private var context: Int?
 
+    @Option(help: "Users in flight, each with a KV cache. (default: 1)")
+    private var users: Int?
+
     @Option(help: "Type of the weights. (default: fp16)")
     private var weights: FloatName?
 
@@ -55,13 +58,13 @@ struct PlanOptions: ParsableArguments {
 
     /// `true` iff an option is given that a plan file gives too.
     var isGiven: Bool {
-        [context, tp, pp].contains { $0 != nil } || weights != nil || kv != nil
+        [context, users, tp, pp].contains { $0 != nil } || weights != nil || kv != nil
             || objective != nil
     }
 
     func request(for model: ModelConfiguration) -> PlanRequest {
         PlanRequest(
-            context: context ?? min(128, model.maximumPositions),
+            context: context ?? min(128, model.maximumPositions), users: users,
             weightType: weights?.type ?? .fp16, kvType: kv?.type ?? .fp16, tensorParallel: tp,
             pipelineStages: pp, objective: objective?.objective ?? .length)
     }

@@ -33,6 +33,6 @@ import Testing
             token = next
         }
         #expect(cycles == [compilation.schedule.claims.length.count])
-        #expect(decoder.position == 2)
+        #expect(decoder.positions == [2])
     }
 }

@@ -44,6 +44,15 @@ func documentedExample() throws -> String {
         #expect(program.digest != before)
     }
 
+    @Test func usersAreReadBack() throws {
+        var program = try Program(text: documentedExample(), file: "example")
+        #expect(program.users == 1 && !program.text.contains("users"))
+        program.users = 3
+        #expect(try Program(text: program.text, file: "example") == program)
+        program.users = 0
+        #expect(program.problems().diagnostics.map(\.id) == ["dataflow-range"])
+    }
+
     @Test func valueLinesStandInAnyOrder() throws {
         let text = """
             program p

@@ -102,10 +102,11 @@ struct DecoderRun {
 
     /// Feeds a token and gives what left at the port, and its logits where one chip makes them all.
     mutating func step(
-        _ token: Int, at position: Int
+        _ token: Int, at position: Int, user: Int = 0
     ) throws -> (logits: [Double], egress: [UInt8]) {
         let egress = try interpreter.step(
-            ingress: Self.ingress(token, at: position, lanes: interpreter.program.lanes))
+            ingress: Self.ingress(
+                token, at: position, user: user, lanes: interpreter.program.lanes))
         let tiling = Tiling(0..<vocabulary, lanes: interpreter.program.lanes)
         let logits = tiling.ranges.flatMap {
             vectors("logits.\($0.lowerBound)").first?.prefix($0.count) ?? []
@@ -139,11 +140,14 @@ struct DecoderRun {
         }
     }
 
-    static func ingress(_ token: Int, at position: Int, lanes: Int) -> [UInt8] {
+    static func ingress(
+        _ token: Int, at position: Int, user: Int = 0, lanes: Int
+    ) -> [UInt8] {
         (0..<lanes).map { lane in
             switch lane % 16 / 4 {
             case 0: UInt8(truncatingIfNeeded: token >> (8 * (lane % 4)))
             case 1: UInt8(truncatingIfNeeded: position >> (8 * (lane % 4)))
+            case 2: UInt8(truncatingIfNeeded: user >> (8 * (lane % 4)))
             case _: 0
             }
         }

@@ -20,9 +20,10 @@ import Testing
         var context = 40
         var weights = ElementType.fp16
         var cache = ElementType.fp16
+        var users = 1
         var description: String {
             "\(name) on \(degree) x \(stages), context \(context), "
-                + "\(weights.rawValue) weights, \(cache.rawValue) cache"
+                + "\(weights.rawValue) weights, \(cache.rawValue) cache, \(users) users"
         }
     }
 
@@ -58,6 +59,11 @@ import Testing
         Case(
             name: "fp8 qwen3", keys: qwen, machine: "node8", degree: 4, weights: .fp8, cache: .fp8),
         Case(
+            name: "users", keys: { ["num_hidden_layers": 2] }, context: 700, cache: .fp8, users: 3),
+        Case(
+            name: "users", keys: { ["num_hidden_layers": 3] }, machine: "node8", degree: 2,
+            stages: 2, users: 2),
+        Case(
             name: "fp8 biases", keys: { ["attention_bias": true, "mlp_bias": true] }, weights: .fp8,
             cache: .fp8),
     ]
@@ -66,7 +72,7 @@ import Testing
         let decoder = try Decoder(test.keys())
         let machine = try #require(Machine.preset(named: test.machine))
         let plan = Plan(
-            context: test.context, weightType: test.weights, kvType: test.cache,
+            context: test.context, users: test.users, weightType: test.weights, kvType: test.cache,
             tensorParallel: test.degree, pipelineStages: test.stages)
         return (
             ModelGraph(decoder.configuration),
@@ -86,6 +92,21 @@ import Testing
         let (graph, program) = try lowered(Self.accepted[0])
         #expect(!Verifier().refinement(program, graph, context: 41).isEmpty)
         #expect(Verifier().refinement(program, graph, context: 39).isEmpty)
+    }
+
+    /// A user's rows are told apart by every address, and nothing else depends on the user.
+    @Test(arguments: UsersTests.faults + ["position"])
+    func findsMixedUsers(_ name: String) throws {
+        let decoder = try Decoder()
+        var program = try decoder.program(Plan(context: 40, users: 3))
+        let graph = ModelGraph(decoder.configuration)
+        #expect(Verifier().refinement(program, graph, context: 40).isEmpty)
+        let places = program.templates.indices.reduce(0) {
+            $0 + UsersTests.plant(name, in: &program.templates[$1])
+        }
+        #expect(places > 0, "\(name) is found")
+        try program.validate()
+        #expect(!Verifier().refinement(program, graph, context: 40).isEmpty, "\(name)")
     }
 
     /// Another model's graph: each number of the configuration is looked at.

@@ -18,6 +18,7 @@ import Testing
         var context = 40
         var rowsPerBank = 4096
         var types: [ElementType] = [.fp16, .fp16]
+        var users = 1
     }
 
     private static let families = [
@@ -35,9 +36,11 @@ import Testing
             name: "qwen3, fp8 weights",
             keys: ["architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3"],
             types: [.fp8, .fp16]),
+        Family(
+            name: "llama, three users", keys: [:], context: 700, types: [.fp16, .fp8], users: 3),
     ]
 
-    @Test(arguments: 0..<6, [Strategy.list, .random(seed: 1)])
+    @Test(arguments: 0..<7, [Strategy.list, .random(seed: 1)])
     func simulatorEqualsInterpreter(_ number: Int, _ strategy: Strategy) throws {
         try compare(Self.families[number], strategy)
     }
@@ -52,7 +55,8 @@ import Testing
         let decoder = try Decoder(family.keys)
         let machine = Machine.groqchip1(rowsPerBank: family.rowsPerBank)
         let plan = Plan(
-            context: family.context, weightType: family.types[0], kvType: family.types[1])
+            context: family.context, users: family.users, weightType: family.types[0],
+            kvType: family.types[1])
         let program = try decoder.program(plan, on: machine)
         let schedule = try LPUScheduler.schedule(
             program, digest: program.digest, for: machine, strategy: strategy)
@@ -66,8 +70,10 @@ import Testing
         var run = try decoder.run(program)
         var cycles: Set<Int> = []
         for (position, token) in [3, 17, 39].enumerated() {
-            let (_, expected) = try run.step(token, at: position)
-            let ingress = DecoderRun.ingress(token, at: position, lanes: program.lanes)
+            let user = family.users - 1
+            let (_, expected) = try run.step(token, at: position, user: user)
+            let ingress = DecoderRun.ingress(
+                token, at: position, user: user, lanes: program.lanes)
             let (egress, statistics) = try simulator.step(ingress: [ChipID(0): [ingress]])
             #expect(egress.map(\.bytes) == [expected], "\(name) at \(position)")
             cycles.insert(statistics.cycles)

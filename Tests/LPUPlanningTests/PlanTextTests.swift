@@ -8,7 +8,7 @@ import Testing
         for type in ElementType.allCases {
             for plan in [
                 Plan(context: 77, weightType: type, tensorParallel: 3, pipelineStages: 5),
-                Plan(context: 77, kvType: type),
+                Plan(context: 77, users: 4, kvType: type),
             ] {
                 #expect(try Plan(parsing: plan.text, file: "plan.txt") == plan)
             }
@@ -42,6 +42,7 @@ import Testing
         ("plan 2\n", "p:1:6: error: the format is 2, outside 1...1"),
         ("plan 1\nplan 1\n", "p:2:1: error: 'plan' stands twice or is none of"),
         ("colour red\n", "p:1:1: error: 'colour' stands twice or is none of"),
+        ("users 0\n", "p:1:7: error: the number of users is 0, outside 1...2147483647"),
         ("context 0\n", "p:1:9: error: the context is 0, outside 1...2147483647"),
         ("context\n", "p:1:8: error: the line ends where the context is expected"),
         ("context 5 6\n", "p:1:11: error: '6' is one word too many"),

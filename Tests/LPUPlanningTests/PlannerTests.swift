@@ -44,6 +44,27 @@ import Testing
         }
     }
 
+    /// Each of the users that fit is one more user in the plan's own demand.
+    @Test func usersThatFitAreTheMost() throws {
+        let machine = try machine(rows: 1000)
+        var request = PlanRequest(context: 1024)
+        let best = try enumeratePlans(model, on: machine, request)[0]
+        let most = best.users
+        #expect(most > 1)
+        request.tensorParallel = best.plan.tensorParallel
+        request.pipelineStages = best.plan.pipelineStages
+        for users in [2, most] {
+            var some = request
+            some.users = users
+            let candidate = try enumeratePlans(model, on: machine, some)[0]
+            #expect(candidate.plan.users == users && candidate.users == most)
+            #expect(candidate.estimate.interval * users >= candidate.estimate.length)
+        }
+        var more = request
+        more.users = most + 1
+        #expect(throws: Infeasibility.self) { try enumeratePlans(model, on: machine, more) }
+    }
+
     @Test func starsAreTheFrontier() throws {
         let candidates = try enumeratePlans(
             model, on: machine(rows: 1000), PlanRequest(context: 1024))

@@ -33,6 +33,6 @@ import Testing
                 examples[law, default: 0] += 1
             }
         }
-        #expect(examples.count == 11)
+        #expect(examples.count == 12)
     }
 }

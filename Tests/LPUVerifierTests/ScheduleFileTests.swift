@@ -82,7 +82,7 @@ import Testing
     @Test func everyStructuralLawHasFiles() {
         for law in [
             Law.queueOrder, .streamConflict, .memPort, .sramOverlap, .sramCapacity, .mxmWeights,
-            .vxmRoute, .linkConflict, .linkPath, .addressRange, .claims,
+            .vxmRoute, .linkConflict, .linkPath, .addressRange, .claims, .intervalFolded,
         ] {
             for kind in law == .claims ? ["reject"] : ["accept", "reject"] {
                 let names = Self.files(kind).map { URL(fileURLWithPath: $0).lastPathComponent }

@@ -31,6 +31,9 @@ struct AddressFunction: Hashable {
 
     var count: Int { pieces.last.map { $0.start + $0.count } ?? 0 }
 
+    /// The one value, if there is but one.
+    var only: Int? { pieces.count == 1 && pieces[0].step == 0 ? pieces[0].value : nil }
+
     /// The greatest value.
     var maximum: Int {
         pieces.map { max($0.value, $0.value(at: $0.start + $0.count - 1)) }.max() ?? 0

@@ -6,8 +6,8 @@ enum Content: Hashable {
     case vectors(Int32)
     /// Of the images.
     case image(Int)
-    /// Of the regions; how many of its writes are done.
-    case region(Int, version: Int)
+    /// Of the regions, the rows that a view begins at; how many of its writes are done.
+    case region(Int, version: Int, view: Int = 0)
 }
 
 /// All that the runs of the templates share.
@@ -17,7 +17,8 @@ final class RefinementState {
     var regions: [Region] = []
     /// What is stored of which tensor: by the polynomial less its first coefficient.
     var cached: [Int32: CachedElement] = [:]
-    var addressMemory: [UInt64: AddressFunction?] = [:]
+    var addressMemory: [AddressKey: AddressFunction?] = [:]
+    var pairMemory: [Int32: [[Region.Pair]]] = [:]
     var preimageMemory: [AddressFunction: [(offset: Int, positions: Int32)]] = [:]
     var tokenMemory: [TokenKey: PositionSet] = [:]
     var settledMemory: [UInt64: Int32] = [:]
@@ -28,7 +29,13 @@ final class RefinementState {
 
     var runCount = 0
 
-    init(_ numbers: LaneAlgebra) { self.numbers = numbers }
+    /// Users in flight.
+    let users: Int
+
+    init(_ numbers: LaneAlgebra, users: Int) {
+        self.numbers = numbers
+        self.users = users
+    }
 
     var algebra: Algebra { numbers.algebra }
 
@@ -48,8 +55,8 @@ final class RefinementState {
         switch content {
         case .vectors(let list): return algebra.lists[list][index]
         case .image(let image): return images[image].vector(index)
-        case .region(let region, let version):
-            switch regions[region].row(index, version: version) {
+        case .region(let region, let version, let view):
+            switch regions[region].row(index, version: version, view: view) {
             case .vector(let vector): return vector
             case .segments(let segments): return vector(segments)
             case .recent(let vector, let positions): return recent(vector, positions)
@@ -99,7 +106,8 @@ final class RefinementState {
     func tileRow(_ content: Content, _ index: Int) -> TileRow {
         switch content {
         case .vectors, .image: .vector(vector(content, index))
-        case .region(let region, let version): regions[region].row(index, version: version)
+        case .region(let region, let version, let view):
+            regions[region].row(index, version: version, view: view)
         }
     }
 

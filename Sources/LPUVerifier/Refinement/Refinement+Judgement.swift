@@ -67,12 +67,15 @@ extension Refinement {
         return found
     }
 
-    /// Rows outside of their windows, whatever the lanes hold then.
+    /// Rows outside of their windows, whatever the lanes hold then, and rows of other users.
     private func windows() -> [Violation] {
         var seen: Set<Int> = []
-        return runs.flatMap { placed in
-            seen.insert(placed.run.number).inserted
-                ? placed.run.problems.map { violation(placed.run.number, $0.op, $0.message) } : []
+        return runs.flatMap { placed -> [Violation] in
+            guard seen.insert(placed.run.number).inserted else { return [] }
+            let problems =
+                placed.run.problems
+                + placed.run.regions.flatMap { state.regions[$0].userProblems() }
+            return problems.map { violation(placed.run.number, $0.op, $0.message) }
         }
     }
 

@@ -42,7 +42,7 @@ struct Refinement {
         let numbers = LaneAlgebra(
             lanes: program.lanes, superlane: program.lanesPerSuperlane,
             tokens: graph.configuration.vocabularySize, positions: context)
-        let state = RefinementState(numbers)
+        let state = RefinementState(numbers, users: program.users)
         self.state = state
         let stream = state.algebra.name("residual stream")
         func residual(_ layer: Int) -> (Int) -> Int32 {

@@ -1,15 +1,24 @@
+/// An address, and the user whose step it is of.
+struct AddressKey: Hashable {
+    var words: UInt64
+    var user: Int
+}
+
 /// Rows that the token or the position names.
 extension RefinementState {
-    /// The offsets of an address vector, if all superlanes carry the same.
-    func addresses(ofSuperlanesOf vector: Int32) -> AddressFunction? {
+    /// The offsets of an address vector in a step of `user`, if all superlanes carry the same.
+    func addresses(ofSuperlanesOf vector: Int32, user: Int = 0) -> AddressFunction? {
         let lanes = numbers.vectors[vector]
         for first in stride(from: 0, to: lanes.count, by: numbers.superlane)
         where lanes[first] != lanes[0] || lanes[first + 1] != lanes[1] { return nil }
         guard let low = numbers.wordNumber(lanes[0]), let high = numbers.wordNumber(lanes[1]) else {
             return nil
         }
-        let key = low.word | high.word << 32
+        let ofUser = user > 0 && [low, high].contains(where: numbers.words.dependsOnUser)
+        let key = AddressKey(words: low.word | high.word << 32, user: ofUser ? user : 0)
         if let known = addressMemory[key] { return known }
+        numbers.words.user = key.user
+        defer { numbers.words.user = 0 }
         let function = addresses(low, high)
         addressMemory[key] = function
         return function
@@ -17,13 +26,9 @@ extension RefinementState {
 
     private func addresses(_ low: Int32, _ high: Int32) -> AddressFunction? {
         let words = numbers.words
-        let isConstant = words.bits(low) != nil && words.bits(high) != nil
-        let found = Set([words.variable(of: low), words.variable(of: high)].compactMap(\.self))
-        guard found.count == 1 || isConstant else { return nil }
+        let found = Set([low, high].flatMap(words.variables(of:)))
+        guard found.count <= 1 else { return nil }
         let variable = found.first ?? .position
-        for word in [low, high] where words.bits(word) == nil && words.variable(of: word) == nil {
-            return nil
-        }
         let bytes = zip(words.table(low, over: variable), words.table(high, over: variable))
         return AddressFunction(variable, bytes.map { Int($0 & 255 | ($1 & 255) << 8) })
     }

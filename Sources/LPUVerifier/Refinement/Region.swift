@@ -33,9 +33,12 @@ final class Region {
         var positions: Int32
     }
 
-    private let count: Int
-    private unowned let state: RefinementState
-    private var writes: [Write] = []
+    let count: Int
+    unowned let state: RefinementState
+    private(set) var writes: [Write] = []
+    /// Where reads begin, for each user; and which rows from there on are read. The first view is
+    /// the same rows for all.
+    private(set) var views: [(starts: [Int], reads: Set<Int>)]
     private lazy var writers = makeWriters()
     private var rows: [Int: TileRow] = [:]
     /// What was wrong with a write: by op.
@@ -55,6 +58,14 @@ final class Region {
     init(_ count: Int, _ state: RefinementState) {
         self.count = count
         self.state = state
+        views = [(Array(repeating: 0, count: state.users), [])]
+    }
+
+    /// The view that begins at `starts`.
+    func view(_ starts: [Int]) -> Int {
+        if let known = views.firstIndex(where: { $0.starts == starts }) { return known }
+        views.append((starts, []))
+        return views.count - 1
     }
 
     func add(_ write: Write) { writes.append(write) }
@@ -88,8 +99,10 @@ final class Region {
         return result
     }
 
-    /// Row `index` when `version` writes of this step are done.
-    func row(_ index: Int, version: Int) -> TileRow {
+    /// Row `index` of a view when `version` writes of this step are done, in a step of user 0.
+    func row(_ index: Int, version: Int, view: Int) -> TileRow {
+        views[view].reads.insert(index)
+        let index = views[view].starts[0] + index
         guard let writer = writers[index] else {
             return .vector(state.numbers.uniform(problems.isEmpty ? .zero : unknownLane))
         }

@@ -57,10 +57,33 @@ extension TemplateRun {
 
     // MARK: Look-ups
 
+    /// The rows of a region from where an address says that is the same at all positions; nil for
+    /// other gathers.
+    func rowsOfUser(_ table: Use, _ rows: Int, _ address: Use, _ op: OpID) -> Content? {
+        guard case .region(let region, let version, 0) = content(table.value), table.step == 1,
+            address.step == 0
+        else { return nil }
+        var starts: [Int] = []
+        for user in 0..<state.users {
+            let offsets = state.addresses(ofSuperlanesOf: vector(address, 0), user: user)
+            guard let offset = offsets?.only else { return nil }
+            if offset >= rows {
+                problems.append((op, "row \(offset) is looked up in a window of \(rows)"))
+            }
+            starts.append(table.vector(0) + offset)
+        }
+        return .region(region, version: version, view: state.regions[region].view(starts))
+    }
+
     func look(
         up table: Use, _ rows: Int, _ address: Use, _ i: Int, _ op: OpID
     ) -> Int32 {
-        guard let offsets = state.addresses(ofSuperlanesOf: vector(address, i)) else {
+        let address = vector(address, i)
+        guard let offsets = state.addresses(ofSuperlanesOf: address),
+            (1..<state.users).allSatisfy({
+                state.addresses(ofSuperlanesOf: address, user: $0) == offsets
+            })
+        else {
             return unknown("a row that neither the token nor the position names")
         }
         if offsets.maximum >= rows {

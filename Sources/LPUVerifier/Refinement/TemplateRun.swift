@@ -58,7 +58,7 @@ final class TemplateRun {
                 state.regions.append(Region(value.count, state))
                 contents[region.value.index] = .region(state.regions.count - 1, version: 0)
             }
-            guard case .region(let index, let version)? = contents[region.value.index] else {
+            guard case .region(let index, let version, _)? = contents[region.value.index] else {
                 continue
             }
             for i in 0..<op.count {
@@ -77,7 +77,8 @@ final class TemplateRun {
     private func order() -> [Int] {
         var writers: [Int: [Int]] = [:]
         for (number, op) in template.ops.enumerated() {
-            if case .scatter = op.kind, case .region(let region, _)? = contents[op.result.index] {
+            if case .scatter = op.kind, case .region(let region, _, _)? = contents[op.result.index]
+            {
                 writers[region, default: []].append(number)
             }
         }
@@ -98,7 +99,7 @@ final class TemplateRun {
                 let op = template.ops[number]
                 op.kind.forEachUse(count: op.count) { use, _ in
                     var needed: [Int] = []
-                    if case .region(let region, _)? = contents[use.value.index] {
+                    if case .region(let region, _, _)? = contents[use.value.index] {
                         if case .scatter(let own, _, _, _) = op.kind, own.value == use.value {
                             return
                         }
@@ -145,6 +146,10 @@ final class TemplateRun {
         case .transpose(let use, let inputs):
             vectors = transpose(use, inputs, result.count)
         case .gather(let table, let rows, let address):
+            if let content = rowsOfUser(table, rows, address, OpID(number)) {
+                contents[op.result.index] = content
+                return
+            }
             vectors = (0..<op.count).map { look(up: table, rows, address, $0, OpID(number)) }
         case .scatter: return
         case .ingress: vectors = (0..<op.count).map { _ in ingress() }
@@ -180,14 +185,16 @@ final class TemplateRun {
     }
 
     /// The vector that comes in: in every superlane four bytes of the token, then four of the
-    /// position.
+    /// position, and four of the user where there are several.
     private func ingress() -> Int32 {
         let words = numbers.words
-        let variables = [words.variable(.token), words.variable(.position)]
+        let variables =
+            [words.variable(.token), words.variable(.position)]
+            + (state.users > 1 ? [words.userVariable] : [])
         return numbers.vectors.intern(
             (0..<numbers.lanes).map { lane in
                 let byte = lane % numbers.superlane
-                return byte < 8
+                return byte < 4 * variables.count
                     ? numbers.lane(word: words.byte(byte % 4, of: variables[byte / 4])) : .zero
             })
     }

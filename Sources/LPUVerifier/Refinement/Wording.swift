@@ -12,7 +12,9 @@ extension LaneAlgebra {
         return switch words.variable(of: word) {
         case .token: "a function of the token"
         case .position: "a function of the position"
-        case nil: "a function of token and position"
+        case nil:
+            words.dependsOnUser(word)
+                ? "a function of the user" : "a function of token and position"
         }
     }
 

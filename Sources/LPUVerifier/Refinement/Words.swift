@@ -1,6 +1,6 @@
 import LPUNumerics
 
-/// One 32-bit word that depends on nothing but the token and its position.
+/// One 32-bit word that depends on nothing but the token, its position and its user.
 struct WordNode: PoolElement {
     enum Kind: Int32 {
         /// The bits `a`.
@@ -10,6 +10,7 @@ struct WordNode: PoolElement {
         case byte
         /// ALU operation `a` (of all) on the words b and c; c is b where it takes one.
         case operation
+        case user
     }
     var kind: Kind
     var a: Int32 = 0
@@ -31,6 +32,8 @@ final class Words {
     /// Tokens and positions there are.
     let tokens: Int
     let positions: Int
+    /// For whom addresses are worked out; whatever else depends on the user is not known.
+    var user = 0
     private let nodes = Pool<WordNode>()
     private var stepMemory: [Int32: [Step]?] = [:]
     private static let operations = ALUOperation.allCases
@@ -58,6 +61,8 @@ final class Words {
         case .position: nodes.intern(WordNode(kind: .position))
         }
     }
+
+    var userVariable: Int32 { nodes.intern(WordNode(kind: .user)) }
 
     func bits(_ id: Int32) -> UInt32? {
         let node = self[id]
@@ -103,23 +108,26 @@ final class Words {
 
     // MARK: Evaluation
 
-    /// What the word depends on; nil if on nothing or on both.
+    /// What the word depends on; nil if on nothing, on both, or on the user.
     func variable(of id: Int32) -> WordVariable? {
-        switch (depends(id, .token), depends(id, .position)) {
-        case (true, false): .token
-        case (false, true): .position
-        case (true, true), (false, false): nil
-        }
+        let found = variables(of: id)
+        return found.count == 1 && !depends(id, on: .user) ? found[0] : nil
     }
 
-    private func depends(_ id: Int32, _ variable: WordVariable) -> Bool {
+    /// What the word of any one user depends on.
+    func variables(of id: Int32) -> [WordVariable] {
+        (depends(id, on: .token) ? [.token] : []) + (depends(id, on: .position) ? [.position] : [])
+    }
+
+    func dependsOnUser(_ id: Int32) -> Bool { depends(id, on: .user) }
+
+    private func depends(_ id: Int32, on kind: WordNode.Kind) -> Bool {
         let node = self[id]
         return switch node.kind {
         case .constant: false
-        case .token: variable == .token
-        case .position: variable == .position
-        case .byte: depends(node.b, variable)
-        case .operation: depends(node.b, variable) || depends(node.c, variable)
+        case .token, .position, .user: node.kind == kind
+        case .byte: depends(node.b, on: kind)
+        case .operation: depends(node.b, on: kind) || depends(node.c, on: kind)
         }
     }
 
@@ -130,12 +138,13 @@ final class Words {
         }
     }
 
-    /// The word for every token or position.
+    /// The word for every token or position, of the one user.
     func table(_ id: Int32, over variable: WordVariable) -> [UInt32] {
         let node = self[id]
         let count = count(variable)
         switch node.kind {
         case .constant: return Array(repeating: UInt32(bitPattern: node.a), count: count)
+        case .user: return Array(repeating: UInt32(user), count: count)
         case .token, .position: return (0..<count).map { UInt32($0) }
         case .byte:
             return table(node.b, over: variable).map { Self.byte(Int(node.a), of: $0) }
@@ -160,7 +169,7 @@ final class Words {
         let node = self[id]
         switch node.kind {
         case .constant: return [Step(start: 0, bits: UInt32(bitPattern: node.a))]
-        case .token, .position, .byte: return nil
+        case .token, .position, .user, .byte: return nil
         case .operation:
             let operation = Self.operations[Int(node.a)]
             if operation.operandCount == 1 {

@@ -65,7 +65,7 @@ extension ChipRun {
             if term == .none { term = emptyRow(burst, t) }
             produce(term, stream, register, at: t + chip.readLatency)
         case .gather(let window, let count, let address, let stream):
-            let term = gather(burst, window, Int(count), address, t)
+            let term = gather(burst, window, Int(count) - span(burst), address, t)
             produce(term, stream, register, at: t + chip.gatherLatency)
         }
         switch write {
@@ -76,7 +76,7 @@ extension ChipRun {
                 writes.push(row, term, at: t + chip.writeToRead)
             }
         case .scatter(let window, let count, let address, let stream):
-            scatter(burst, window, Int(count), address, stream, t)
+            scatter(burst, window, Int(count) - span(burst), address, stream, t)
         }
     }
 
@@ -88,6 +88,15 @@ extension ChipRun {
             Int(address.bank) < chip.banksPerSlice
         else { return nil }
         return places[queue].index + Int(address.bank) * chip.rowsPerBank + row
+    }
+
+    /// Rows that the Repeats step over: a window has them beyond the rows that its address names.
+    private func span(_ burst: UnsafeMutablePointer<RunningBurst>) -> Int {
+        let steps = [burst.pointee.inner, burst.pointee.outer].map {
+            (Int($0.count) - 1) * Int($0.step)
+        }
+        // Steps back would leave the window before the address does.
+        return steps.allSatisfy { $0 >= 0 } ? steps[0] + steps[1] : chip.rowsPerBank
     }
 
     /// The offsets of a gather or scatter: sampled at the first issue, kept for the Repeats.
@@ -107,7 +116,9 @@ extension ChipRun {
         let queue = burst.pointee.queue
         let address = address(burst, stream, t)
         guard let base = row(queue, window, burst.pointee.offset, count) else {
-            report(.operandTiming, queue, t, "the window of a gather leaves its bank")
+            report(
+                .operandTiming, queue, t,
+                "the window of a gather leaves its bank, or steps leave it")
             return .reported
         }
         if let access { for k in 0..<count { access.noteRead(base + k) } }
@@ -141,7 +152,9 @@ extension ChipRun {
         let address = address(burst, addressStream, t)
         let data = sampleOne(stream, queue, t, "a scatter")
         guard let base = row(queue, window, burst.pointee.offset, count) else {
-            return report(.operandTiming, queue, t, "the window of a scatter leaves its bank")
+            return report(
+                .operandTiming, queue, t,
+                "the window of a scatter leaves its bank, or steps leave it")
         }
         func fill(_ term: (Int) -> Term) {
             for k in 0..<count { writes.push(base + k, term(k), at: t + chip.writeToRead) }
