@@ -17,6 +17,8 @@ final class RefinementState {
     var regions: [Region] = []
     /// What is stored of which tensor: by the polynomial less its first coefficient.
     var cached: [Int32: CachedElement] = [:]
+    /// What a step adds to which cache.
+    var cacheUpdates: [Int32: CacheUpdates] = [:]
     var addressMemory: [UInt64: AddressFunction?] = [:]
     var preimageMemory: [AddressFunction: [(offset: Int, positions: Int32)]] = [:]
     var tokenMemory: [TokenKey: PositionSet] = [:]
