@@ -115,7 +115,7 @@ extension Report {
             + "weights, throttling",
         "links are modelled as exact, instruction fetch ports are not modelled",
         "steps follow each other: intervals are not folded",
-        "that the program computes the model's graph is not checked by a law",
+        "that the graph is the model is shown by comparing numbers, not by a law",
     ]
 }
 

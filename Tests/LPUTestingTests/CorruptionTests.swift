@@ -31,7 +31,7 @@ import Testing
                 program, digest: program.digest, for: groqchip),
             let config = try? Data(contentsOf: folder.appending(path: "tiny-qwen3.json"))
         else { preconditionFailure("the lawful texts can be made") }
-        func string(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
+        @Sendable func string(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
         return [
             Kind(testDescription: "config", text: [UInt8](config)) {
                 let model = try ModelConfiguration(huggingFace: $0, file: "config.json")

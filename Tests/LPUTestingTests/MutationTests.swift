@@ -216,7 +216,7 @@ private struct DrawnWeights: WeightSource {
         let prefix = "draw\(draw)."
         self.prefix = prefix
         weights = HashedWeights(
-            tensors.map { WeightTensor(name: prefix + $0.name, shape: $0.shape) })
+            tensors.map { WeightTensor(prefix + $0.name, shape: $0.shape) })
     }
 
     func shape(of tensor: String) -> [Int]? { weights.shape(of: prefix + tensor) }
