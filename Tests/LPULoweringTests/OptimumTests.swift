@@ -113,7 +113,7 @@ import Testing
         var small = Small(chip)
         var value = small.builder.ingress(count: 1)
         small.places.append([Small.Place(unit: .host, instruction: .ingress(inward(0)))])
-        let alus = [0, 4, 1]
+        let alus: [UInt8] = [0, 4, 1]
         for k in 0..<count {
             let isLast = k == count - 1
             let operation: ALUOperation = isLast ? .intToInt8 : .addInt
@@ -123,7 +123,7 @@ import Testing
             let operand: ALUOperand = k == 0 ? .stream(inward(0), .int8) : .alu(alus[k - 1])
             small.places.append([
                 Small.Place(
-                    unit: .alu(alus[k]),
+                    unit: .alu(Int(alus[k])),
                     instruction: .alu(
                         operation, operand, isLast ? nil : .immediate(3), east: nil,
                         west: isLast ? outward(4) : nil))
