@@ -133,7 +133,7 @@ let tests: [Room] = [
     // Reads the repository itself: imports against this table, widths, lengths.
     Room(name: "House"),
     // Runs the binaries that stand next to the test bundle.
-    Room(name: "lpuc", uses: ["decode-tiny"], data: ["Goldens"]),
+    Room(name: "lpuc", uses: ["LPUSupport", "decode-tiny"], data: ["Goldens"]),
 ]
 
 /// Worked examples: programs in Examples/ that a user may start from.

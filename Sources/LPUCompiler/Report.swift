@@ -118,7 +118,7 @@ extension Report {
         "the host and its link beyond the ports, sampling other than greedy, the loading of "
             + "weights, throttling",
         "links are modelled as exact, instruction fetch ports are not modelled",
-        "that the program computes the model's graph is not checked by a law",
+        "that the graph is the model is shown by comparing numbers, not by a law",
     ]
 }
 

@@ -1,3 +1,4 @@
+public import Foundation
 public import LPUCompiler
 import LPUDataflow
 import LPUMachine
@@ -51,25 +52,74 @@ public func expectDigest(
 /// it that differs: as a rule, an instruction.
 ///
 /// Both runs share this process, so that what hashes differently in each process (the order of a
-/// `Set`) may pass: compile in two processes for that.
+/// `Set`) may pass: `expectDeterministic(running:)` is for that.
 /// - Throws: what `compile` throws.
 public func expectDeterministic(
     sourceLocation: SourceLocation = #_sourceLocation,
     _ compile: () throws -> Compilation
 ) rethrows {
     let (first, second) = try (lines(compile()), lines(compile()))
-    guard first != second else { return }
+    if let difference = difference(first, second) {
+        Issue.record("the schedules differ \(difference)", sourceLocation: sourceLocation)
+    }
+}
+
+/// Expects that a program prints the same in every one of some fresh processes, each with hash
+/// seeds of its own, such as `lpuc compile ... --emit schedule`; the issue names the first line
+/// that differs: as a rule, an instruction.
+///
+/// - Parameters:
+///   - processes: 2 or more; they run one after the other.
+///   - arguments: for the number of each process, so that it can be told its threads.
+/// - Throws: what the system says of a program that it cannot run.
+public func expectDeterministic(
+    running executable: URL, processes: Int = 3, sourceLocation: SourceLocation = #_sourceLocation,
+    _ arguments: (_ process: Int) -> [String]
+) throws {
+    precondition(processes > 1, "one process is like itself")
+    let first = try lines(printed(by: executable, arguments(0)))
+    for k in 1..<processes {
+        let other = try lines(printed(by: executable, arguments(k)))
+        if let difference = difference(first, other) {
+            Issue.record("process \(k) differs \(difference)", sourceLocation: sourceLocation)
+            return
+        }
+    }
+}
+
+/// What a program prints; it ends with its status, which is part of what must be the same.
+private func printed(by executable: URL, _ arguments: [String]) throws -> [UInt8] {
+    let process = Process()
+    let pipe = Pipe()
+    process.executableURL = executable
+    process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.filter {
+        $0.key != "SWIFT_DETERMINISTIC_HASHING"
+    }
+    process.standardOutput = pipe
+    try process.run()
+    let data = pipe.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return [UInt8](data) + Array("\nstatus \(process.terminationStatus)".utf8)
+}
+
+/// Where two texts first differ; nil where they do not.
+private func difference(_ first: [Substring], _ second: [Substring]) -> String? {
+    guard first != second else { return nil }
     let line = zip(first, second).prefix { $0 == $1 }.count
     func text(_ lines: [Substring]) -> Substring { line < lines.count ? lines[line] : "nothing" }
-    Issue.record(
-        """
-        the schedules differ from line \(line + 1) on
+    return """
+        from line \(line + 1) on
         first:  \(text(first))
         second: \(text(second))
-        """, sourceLocation: sourceLocation)
+        """
+}
+
+private func lines(_ text: [UInt8]) -> [Substring] {
+    String(decoding: text, as: UTF8.self)
+        .split(separator: "\n", omittingEmptySubsequences: false)
 }
 
 private func lines(_ compilation: Compilation) -> [Substring] {
-    String(decoding: compilation.schedule.text(on: compilation.machine), as: UTF8.self)
-        .split(separator: "\n", omittingEmptySubsequences: false)
+    lines(compilation.schedule.text(on: compilation.machine))
 }

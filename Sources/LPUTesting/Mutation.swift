@@ -23,6 +23,8 @@ public enum Mutation: String, CaseIterable, Hashable, Sendable {
     case movedWindow
     /// Two sends or two receives of a link.
     case swappedTransfers
+    /// A send or receive of another link, or one to three cycles later.
+    case reroutedTransfer, lateTransfer
 
     /// A mutant of `schedule`, with its claims counted anew and half of the time without any hint
     /// of the ops that bursts serve; nil where the schedule has nothing of this kind.
@@ -40,7 +42,8 @@ public enum Mutation: String, CaseIterable, Hashable, Sendable {
             case .swappedTransfers: mutant.swapTransfers(on: machine, using: &random)
             case .laterIssue, .earlierIssue, .changedStream, .changedRow, .flippedBank,
                 .droppedInstruction, .doubledInstruction, .swappedOperands, .flippedAccumulate,
-                .changedActivation, .replacedOperation, .changedImmediate, .movedWindow:
+                .changedActivation, .replacedOperation, .changedImmediate, .movedWindow,
+                .reroutedTransfer, .lateTransfer:
                 mutant.changeBurst(on: machine, using: &random) { burst, random in
                     edited(burst, machine.chip, &random)
                 }
@@ -65,6 +68,14 @@ public enum Mutation: String, CaseIterable, Hashable, Sendable {
         case .doubledInstruction:
             result.start = Cycle(burst.start.index + Int.random(in: 0...3, using: &random))
             return [burst, result]
+        case .reroutedTransfer:
+            guard burst.instruction.isTransfer, chip.linkCount > 1 else { return nil }
+            let first = chip.queue(of: .link(LinkID(0))).index
+            let by = Int.random(in: 1..<chip.linkCount, using: &random)
+            result.queue = QueueID(first + (burst.queue.index - first + by) % chip.linkCount)
+        case .lateTransfer:
+            guard burst.instruction.isTransfer else { return nil }
+            result.start = Cycle(burst.start.index + Int.random(in: 1...3, using: &random))
         case .changedStream, .changedRow, .flippedBank, .swappedOperands, .flippedAccumulate,
             .changedActivation, .replacedOperation, .changedImmediate, .movedWindow,
             .changedLaneMap, .swappedWeights, .swappedTransfers:
@@ -93,7 +104,7 @@ public enum Mutation: String, CaseIterable, Hashable, Sendable {
         case .changedImmediate: instruction.withOtherImmediate(&random)
         case .movedWindow: instruction.withOtherWindow(chip, &random)
         case .laterIssue, .earlierIssue, .droppedInstruction, .doubledInstruction,
-            .changedLaneMap, .swappedWeights, .swappedTransfers:
+            .changedLaneMap, .swappedWeights, .swappedTransfers, .reroutedTransfer, .lateTransfer:
             nil
         }
     }
@@ -155,7 +166,8 @@ extension Schedule {
     }
 
     fileprivate mutating func swapImages(using random: inout SeededGenerator) -> Bool {
-        let chips = templates[0].chips
+        guard let t = templates.indices.randomElement(using: &random) else { return false }
+        let chips = templates[t].chips
         let chip = Int.random(in: chips.indices, using: &random)
         let images = chips[chip].allocations.indices.filter { chips[chip].allocations[$0].isImage }
         guard let a = images.randomElement(using: &random) else { return false }
@@ -168,10 +180,10 @@ extension Schedule {
         guard let b = alike.randomElement(using: &random) else { return false }
         let two = chips[chip].allocations[b]
         func hold(_ k: Int, _ what: Allocation) {
-            templates[0].chips[chip].allocations[k].value = what.value
-            templates[0].chips[chip].allocations[k].plane = what.plane
-            templates[0].chips[chip].allocations[k].first = what.first
-            templates[0].chips[chip].allocations[k].innerStride = what.innerStride
+            templates[t].chips[chip].allocations[k].value = what.value
+            templates[t].chips[chip].allocations[k].plane = what.plane
+            templates[t].chips[chip].allocations[k].first = what.first
+            templates[t].chips[chip].allocations[k].innerStride = what.innerStride
         }
         hold(a, two)
         hold(b, one)
@@ -182,7 +194,8 @@ extension Schedule {
         on machine: Machine, using random: inout SeededGenerator
     ) -> Bool {
         var sites: [(chip: Int, first: Int, second: Int)] = []
-        for (c, chip) in templates[0].chips.enumerated() {
+        let t = Int.random(in: templates.indices, using: &random)
+        for (c, chip) in templates[t].chips.enumerated() {
             for i in chip.bursts.indices where chip.bursts[i].instruction.isTransfer {
                 for j in chip.bursts[(i + 1)...].indices
                 where chip.bursts[j].queue == chip.bursts[i].queue
@@ -193,10 +206,10 @@ extension Schedule {
             }
         }
         guard let site = sites.randomElement(using: &random) else { return false }
-        let bursts = templates[0].chips[site.chip].bursts
-        templates[0].chips[site.chip].bursts[site.first].instruction =
+        let bursts = templates[t].chips[site.chip].bursts
+        templates[t].chips[site.chip].bursts[site.first].instruction =
             bursts[site.second].instruction
-        templates[0].chips[site.chip].bursts[site.second].instruction =
+        templates[t].chips[site.chip].bursts[site.second].instruction =
             bursts[site.first].instruction
         return true
     }

@@ -3,6 +3,8 @@ public import LPUSchedule
 /// How many mutants of each kind each law refuses.
 public struct MutationTable: Sendable {
     private var mutants = Array(repeating: 0, count: Mutation.allCases.count)
+    /// Refused by `provenance` or `coverage`, and by no other law.
+    private var meanings = Array(repeating: 0, count: Mutation.allCases.count)
     private var survivors = Array(repeating: 0, count: Mutation.allCases.count)
     private var kills = Array(
         repeating: Array(repeating: 0, count: Law.allCases.count),
@@ -15,6 +17,9 @@ public struct MutationTable: Sendable {
         for (m, kind) in Mutation.allCases.enumerated() where kind == mutation {
             mutants[m] += 1
             if laws.isEmpty { survivors[m] += 1 }
+            if !laws.isEmpty, laws.allSatisfy({ $0 == .provenance || $0 == .coverage }) {
+                meanings[m] += 1
+            }
             for (l, law) in Law.allCases.enumerated() where laws.contains(law) {
                 kills[m][l] += 1
             }
@@ -23,16 +28,22 @@ public struct MutationTable: Sendable {
 }
 
 extension MutationTable: CustomStringConvertible {
-    /// A line a kind, a column a law that refused some mutant.
+    /// A line a kind, a column a law that refused some mutant; `meaning-alone` counts those that
+    /// only `provenance` or `coverage` refused.
     public var description: String {
         let laws = Law.allCases.indices.filter { l in kills.contains { $0[l] > 0 } }
-        let header = ["mutation", "mutants", "survivors"] + laws.map { Law.allCases[$0].rawValue }
+        let header =
+            ["mutation", "mutants", "survivors", "meaning-alone"]
+            + laws.map { Law.allCases[$0].rawValue }
         let rows = Mutation.allCases.indices.map { m in
-            [Mutation.allCases[m].rawValue, "\(mutants[m])", "\(survivors[m])"]
+            [Mutation.allCases[m].rawValue, "\(mutants[m])", "\(survivors[m])", "\(meanings[m])"]
                 + laws.map { "\(kills[m][$0])" }
         }
         let total =
-            ["all", "\(mutants.reduce(0, +))", "\(survivors.reduce(0, +))"]
+            [
+                "all", "\(mutants.reduce(0, +))", "\(survivors.reduce(0, +))",
+                "\(meanings.reduce(0, +))",
+            ]
             + laws.map { l in "\(kills.reduce(0) { $0 + $1[l] })" }
         let table = [header] + rows + [total]
         let widths = header.indices.map { c in table.map { $0[c].count }.max() ?? 0 }

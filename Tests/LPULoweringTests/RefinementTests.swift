@@ -158,4 +158,39 @@ import Testing
         #expect(places > 0)
         #expect(!Verifier().refinement(program, graph, context: 32).isEmpty)
     }
+
+    /// Chips that are alike are judged once, but each must hold its own part: one that holds what
+    /// its neighbour holds, of one tensor or of all, is found.
+    @Test func findsAPartThatTwoChipsHold() throws {
+        let (graph, program) = try lowered(
+            Case(name: "llama", keys: { ["hidden_size": 328] }, machine: "node8", degree: 4))
+        let names = Set(
+            program.templates.flatMap(\.values).compactMap { value -> String? in
+                guard case .image(.weights(let layout, _, _)) = value.origin else { return nil }
+                return layout.tensor
+            })
+        var tried = 0
+        for name in names.sorted().map({ Optional($0) }) + [nil] {
+            var faulty = program
+            for t in faulty.templates.indices {
+                let ofChip = (0..<4).map { chip in
+                    faulty.templates[t].values.indices.filter {
+                        faulty.templates[t].values[$0].chip == chip
+                    }
+                }
+                for (v, w) in zip(ofChip[2], ofChip[1]) {
+                    guard case .image(let formula) = faulty.templates[t].values[w].origin,
+                        let layout = formula.layout, name == nil || layout.tensor == name
+                    else { continue }
+                    faulty.templates[t].values[v].origin = .image(formula)
+                }
+            }
+            guard faulty != program else { continue }
+            tried += 1
+            try faulty.validate()
+            let found = Verifier().refinement(faulty, graph, context: 40)
+            #expect(!found.isEmpty, "\(name ?? "all tensors")")
+        }
+        #expect(tried >= 8)
+    }
 }

@@ -68,4 +68,15 @@ import Testing
         var results = [second, first]
         expectIssue("@9999") { expectDeterministic { results.removeLast() } }
     }
+
+    @Test func `processes that print their own number are not deterministic`() throws {
+        let shell = URL(filePath: "/bin/sh")
+        try expectDeterministic(running: shell) { _ in ["-c", "echo @1 mem.w0 read"] }
+        expectIssue("from line 2 on") {
+            try? expectDeterministic(running: shell) { _ in ["-c", "echo same; echo $$"] }
+        }
+        expectIssue("second: status 3") {
+            try? expectDeterministic(running: shell) { ["-c", "exit \(3 * $0)"] }
+        }
+    }
 }

@@ -1,5 +1,9 @@
+import Foundation
+import LPUCompiler
 import LPUDataflow
 import LPUMachine
+import LPUModel
+import LPUPlanning
 import LPUSchedule
 import LPUScheduler
 import LPUSupport
@@ -11,9 +15,12 @@ import Testing
 @Suite struct MutationTests {
     /// A lawful schedule that mutants are made of.
     struct Original {
-        var random: RandomProgram
+        var name: String
+        var program: Program
         var schedule: Schedule
         var machine: Machine
+        /// How what a mutant gives differs, for three fillings of the weights.
+        var differences: (Schedule) throws -> [String]
     }
 
     /// A mutant and the laws that refuse it.
@@ -26,29 +33,57 @@ import Testing
     }
 
     @Test func `every mutant is refused or gives equal bytes`() throws {
-        let perKind = isLong ? 640 : 20
+        let perKind = isLong ? 600 : 20
         let originals = try self.originals(count: isLong ? 64 : 8, machine: groqchip, chips: 1)
         let linked = try self.originals(
             count: isLong ? 16 : 3, machine: Machine.preset(named: "node8")!, chips: 2)
-        var table = MutationTable()
+        let model = [try compiledModel()]
+        var (table, ofModel) = (MutationTable(), MutationTable())
         for mutation in Mutation.allCases {
-            let parents = mutation == .swappedTransfers ? linked : originals
-            var trials = self.trials(of: mutation, perKind, parents)
-            #expect(trials.count == perKind, "\(mutation) applies to too few schedules")
-            judge(&trials, parents)
-            for trial in trials {
-                table.count(trial.mutation, laws: trial.laws)
-                guard trial.laws.isEmpty else { continue }
-                let differences = try self.differences(trial, parents[trial.original])
-                #expect(
-                    differences.isEmpty,
-                    "\(mutation), mutant \(trial.seed) of \(parents[trial.original].random.seed)")
-                print(
-                    "survivor:", mutation, "mutant", trial.seed, "of program",
-                    parents[trial.original].random.seed, change(trial, parents[trial.original]))
-            }
+            let isOfLinks =
+                switch mutation {
+                case .swappedTransfers, .reroutedTransfer, .lateTransfer: true
+                case .laterIssue, .earlierIssue, .changedStream, .changedRow, .flippedBank,
+                    .droppedInstruction, .doubledInstruction, .swappedOperands, .changedLaneMap,
+                    .swappedWeights, .flippedAccumulate, .changedActivation, .replacedOperation,
+                    .changedImmediate, .movedWindow:
+                    false
+                }
+            try tryAll(mutation, perKind, isOfLinks ? linked : originals, &table)
+            try tryAll(mutation, isLong ? 30 : 1, model, &ofModel)
         }
-        print(table)
+        let text = """
+            One-chip random programs, of links two-chip ones, list and random schedules
+            \(table)
+
+            tiny-llama on two chips
+            \(ofModel)
+            """
+        print(text)
+        if let path = ProcessInfo.processInfo.environment["LPUC_MUTANTS"] {
+            try Data((text + "\n").utf8).write(to: URL(filePath: path))
+        }
+    }
+
+    /// Makes mutants of one kind, judges them, and runs the survivors.
+    private func tryAll(
+        _ mutation: Mutation, _ count: Int, _ parents: [Original], _ table: inout MutationTable
+    ) throws {
+        var trials = self.trials(of: mutation, count, parents)
+        #expect(trials.count == count, "\(mutation) applies to too few schedules")
+        judge(&trials, parents)
+        for trial in trials {
+            table.count(trial.mutation, laws: trial.laws)
+            guard trial.laws.isEmpty else { continue }
+            let parent = parents[trial.original]
+            let differences = try parent.differences(trial.mutant)
+            #expect(
+                differences.isEmpty,
+                "\(mutation), mutant \(trial.seed) of \(parent.name): \(differences)")
+            print(
+                "survivor:", mutation, "mutant", trial.seed, "of", parent.name,
+                change(trial, parent))
+        }
     }
 
     /// Lawful schedules of the first random programs, list and random in turn.
@@ -65,9 +100,59 @@ import Testing
                     program, digest: program.digest, for: machine, strategy: strategy),
                 brokenLaws(schedule, program, on: machine).isEmpty
             else { continue }
-            originals.append(Original(random: random, schedule: schedule, machine: machine))
+            originals.append(
+                Original(
+                    name: "program \(seed)", program: program, schedule: schedule,
+                    machine: machine
+                ) { mutant in
+                    try Self.differences(mutant, random, machine)
+                })
         }
         return originals
+    }
+
+    /// A row that nothing reads may hold anything.
+    private static func differences(
+        _ mutant: Schedule, _ random: RandomProgram, _ machine: Machine
+    ) throws -> [String] {
+        var result: [String] = []
+        for draw in UInt64(0)..<3 {
+            var pair = try SideBySide(
+                mutant, of: random.program, on: machine, images: random.images(draw: draw))
+            result += try pair.differences(ingress: random.ingress(draw: draw), in: .outcome)
+        }
+        return Array(result.prefix(4))
+    }
+
+    /// A whole decode step over links.
+    private func compiledModel() throws -> Original {
+        let file = URL(filePath: #filePath).deletingLastPathComponent()
+            .appending(path: "../../Graphs/tiny-llama.json")
+        let model = try ModelConfiguration(
+            huggingFace: [UInt8](Data(contentsOf: file)), file: "tiny-llama.json")
+        let machine = try #require(Machine.preset(named: "node8"))
+        let compilation = try Compiler(machine: machine)
+            .compile(model, plan: Plan(context: 16, tensorParallel: 2))
+        #expect(compilation.verdict?.isAccepted == true)
+        return Original(
+            name: "tiny-llama", program: compilation.program, schedule: compilation.schedule,
+            machine: machine
+        ) { mutant in
+            try (0..<3).flatMap { draw in
+                let expected = try Self.tokens(compilation, draw)
+                var other = compilation
+                other.schedule = mutant
+                let found = try Self.tokens(other, draw)
+                return expected == found ? [] : ["\(found) instead of \(expected)"]
+            }
+        }
+    }
+
+    /// What three steps give with one filling of the weights, the caches of the first two read.
+    private static func tokens(_ compilation: Compilation, _ draw: Int) throws -> [Int] {
+        let weights = DrawnWeights(ModelGraph(compilation.model).weights, draw)
+        var decoder = try LPUCompiler.Decoder(compilation, image: try compilation.load(weights))
+        return try (0..<3).map { try decoder.step(17 + 31 * draw + 5 * $0).next }
     }
 
     private func trials(
@@ -91,45 +176,53 @@ import Testing
 
     private func judge(_ trials: inout [Trial], _ originals: [Original]) {
         let input = trials
+        let judged = originals.map { (program: $0.program, machine: $0.machine) }
         let laws = concurrentMap(count: input.count, threads: 2) { i in
-            let original = originals[input[i].original]
-            return brokenLaws(input[i].mutant, original.random.program, on: original.machine)
+            let original = judged[input[i].original]
+            return brokenLaws(input[i].mutant, original.program, on: original.machine)
         }
         for i in trials.indices { trials[i].laws = laws[i] }
-    }
-
-    /// How a survivor's outcome differs, for three fillings of the weights. A row that nothing
-    /// reads may hold anything.
-    private func differences(_ trial: Trial, _ original: Original) throws -> [String] {
-        var result: [String] = []
-        for draw in UInt64(0)..<3 {
-            var pair = try SideBySide(
-                trial.mutant, of: original.random.program, on: original.machine,
-                images: original.random.images(draw: draw))
-            result += try pair.differences(
-                ingress: original.random.ingress(draw: draw), in: .outcome)
-        }
-        return Array(result.prefix(4))
     }
 
     /// The lines that the mutant has and the original has not.
     private func change(_ trial: Trial, _ original: Original) -> [String] {
         func lines(_ schedule: Schedule) -> [Substring] {
             var plain = schedule
-            for c in plain.templates[0].chips.indices {
-                for b in plain.templates[0].chips[c].bursts.indices {
-                    plain.templates[0].chips[c].bursts[b].op = nil
+            for t in plain.templates.indices {
+                for c in plain.templates[t].chips.indices {
+                    for b in plain.templates[t].chips[c].bursts.indices {
+                        plain.templates[t].chips[c].bursts[b].op = nil
+                    }
                 }
             }
             return String(decoding: plain.text(on: original.machine), as: UTF8.self)
                 .split(separator: "\n")
         }
-        let before = lines(original.schedule)
-        let after = lines(trial.mutant)
+        let (before, after) = (lines(original.schedule), lines(trial.mutant))
+        let (old, new) = (Set(before), Set(after))
         return
-            (before.filter { !after.contains($0) }.map { "-" + $0 }
-            + after.filter { !before.contains($0) }.map { "+" + $0 })
+            (before.filter { !new.contains($0) }.map { "-" + $0 }
+            + after.filter { !old.contains($0) }.map { "+" + $0 })
             .map { String($0.prefix(100)) }
+    }
+}
+
+/// One of many fillings of a model's weights.
+private struct DrawnWeights: WeightSource {
+    private let weights: HashedWeights
+    private let prefix: String
+
+    init(_ tensors: [WeightTensor], _ draw: Int) {
+        let prefix = "draw\(draw)."
+        self.prefix = prefix
+        weights = HashedWeights(
+            tensors.map { WeightTensor(prefix + $0.name, shape: $0.shape) })
+    }
+
+    func shape(of tensor: String) -> [Int]? { weights.shape(of: prefix + tensor) }
+
+    func readRow(_ index: Int, of tensor: String, into row: inout [Float]) {
+        weights.readRow(index, of: prefix + tensor, into: &row)
     }
 }
 

@@ -15,7 +15,8 @@ let groqchip = Machine.preset(named: "groqchip1")!
 
 /// Random programs, scheduled, judged and run beside the interpreter.
 @Suite struct SchedulerPropertyTests {
-    static let seeds = Array(UInt64(0)..<(isLong ? 1_000 : 64))
+    /// The last three have products whose activations are the same in several iterations.
+    static let seeds = isLong ? Array(UInt64(0)..<1_000) : Array(UInt64(0)..<64) + [338, 929, 959]
 
     @Test(arguments: seeds) func `a schedule is lawful and gives the interpreter's bytes`(
         seed: UInt64

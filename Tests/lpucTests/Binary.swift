@@ -12,6 +12,8 @@ struct Binary {
 
     let url: URL
 
+    init(url: URL) { self.url = url }
+
     init(_ name: String) throws {
         var folder = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
         // A bundle may be a folder with the code some levels down.

@@ -121,24 +121,45 @@ extension Algebra {
     /// The same for some tokens and for others is that for all of them.
     private func combineTokens(_ x: Summand, _ y: Summand) -> Summand {
         let (a, b) = (chosenTokens(x.monomial), chosenTokens(y.monomial))
-        guard x.coefficient == y.coefficient, a.set.intersection(b.set).ranges.isEmpty else {
+        let union = x.coefficient == y.coefficient ? union(a.set, b.set) : Self.overlap
+        guard union != Self.overlap else {
             let both = unknown("what is looked up twice for one token")
             return polynomials[both][0]
         }
-        let all = a.set.union(b.set)
-        guard all.ranges != [0..<Int32(tokens)] else {
-            return Summand(monomial: a.rest, coefficient: x.coefficient)
+        let rest = monomial(a.rest)
+        guard union != Self.everyToken else {
+            return Summand(monomial: rest, coefficient: x.coefficient)
         }
-        let atom = Factor(atom: self.atom(.tokens, lists.intern(all.list)), halves: 2)
-        let product = product(a.rest, monomial([atom])) ?? a.rest
+        let atom = Factor(atom: self.atom(.tokens, union), halves: 2)
+        let product = product(rest, monomial([atom])) ?? rest
         return Summand(monomial: product, coefficient: x.coefficient)
     }
 
-    private func chosenTokens(_ monomial: Int32) -> (set: PositionSet, rest: Int32) {
+    private static var overlap: Int32 { -1 }
+    private static var everyToken: Int32 { -2 }
+
+    /// The list of the tokens of two lists, if no token is in both.
+    private func union(_ a: Int32, _ b: Int32) -> Int32 {
+        let key = a.word | b.word << 32
+        if let known = tokenUnions[key] { return known }
+        let (x, y) = (PositionSet(lists[a]), PositionSet(lists[b]))
+        var union = Self.overlap
+        if x.intersection(y).ranges.isEmpty {
+            let all = x.union(y)
+            union = all.ranges == [0..<Int32(tokens)] ? Self.everyToken : lists.intern(all.list)
+        }
+        tokenUnions[key] = union
+        return union
+    }
+
+    private func chosenTokens(_ monomial: Int32) -> (set: Int32, rest: [Factor]) {
         let factors = monomials[monomial]
-        let atom = factors.map { atoms[$0.atom][0] }.first { $0.kind == .tokens }
-        let rest = factors.filter { atoms[$0.atom][0].kind != .tokens }
-        return (atom.map { PositionSet(lists[$0.a]) } ?? PositionSet(), self.monomial(rest))
+        if let (tokens, other) = tokensAndOther(factors) { return (tokens.a, [other]) }
+        let atom = factors.first { atoms[$0.atom][0].kind == .tokens }
+        return (
+            atom.map { atoms[$0.atom][0].a } ?? lists.intern([]),
+            factors.filter { atoms[$0.atom][0].kind != .tokens }
+        )
     }
 
     /// A row of a tensor times a covector; nil for nothing.

@@ -152,6 +152,8 @@ final class Algebra {
     var unknownCount: Int32 = 0
     var merges: [Merge: ScaledCovector] = [:]
     var primitives: [Int32: Primitive] = [:]
+    var tokenUnions: [UInt64: Int32] = [:]
+    var freePolynomials = NumberMemory()
 
     /// 0 and 1 as polynomials; 1 as monomial; the covector of no column.
     static let zero: Int32 = 0
@@ -248,6 +250,9 @@ final class Algebra {
         }
     }
 
+    /// The kinds of its factors, a bit each.
+    func kinds(of monomial: Int32) -> UInt32 { kinds[Int(monomial)] }
+
     /// `true` iff an atom of this kind is a factor.
     func has(_ kind: Atom.Kind, in monomial: Int32) -> Bool {
         kinds[Int(monomial)] & 1 << UInt32(kind.rawValue) != 0
@@ -257,6 +262,7 @@ final class Algebra {
     /// under its sum: parts of a row that differ in them add up.
     private func key(of factors: UnsafeBufferPointer<Factor>, _ id: Int32) -> Int64 {
         if has(.tokens, in: id) {
+            if let (_, other) = tokensAndOther(factors) { return 3 << 32 | Int64(other.atom) }
             let rest = factors.filter { atoms[$0.atom][0].kind != .tokens }
             return 2 << 32 | Int64(lists.intern([-2] + rest.flatMap { [$0.atom, $0.halves] }))
         }
@@ -272,6 +278,17 @@ final class Algebra {
         }
         guard let slot else { return Int64(id) }
         return 1 << 32 | Int64(others.isEmpty ? slot : lists.intern([-1, slot] + others))
+    }
+
+    /// The factors of two: the one of tokens, the other not, which stands by itself.
+    func tokensAndOther(
+        _ factors: UnsafeBufferPointer<Factor>
+    ) -> (tokens: Atom, other: Factor)? {
+        guard factors.count == 2 else { return nil }
+        let (x, y) = (atoms[factors[0].atom][0], atoms[factors[1].atom][0])
+        if x.kind == .tokens, y.kind != .tokens, factors[1].halves == 2 { return (x, factors[1]) }
+        if y.kind == .tokens, x.kind != .tokens, factors[0].halves == 2 { return (y, factors[0]) }
+        return nil
     }
 
     func key(_ term: Summand) -> Int64 { keys[Int(term.monomial)] }

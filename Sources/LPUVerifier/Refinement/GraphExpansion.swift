@@ -11,7 +11,7 @@ final class GraphExpansion {
         /// A cache after this step: its name, and the elements of the row that the step adds.
         case cache(tensor: Int32, update: [Int32])
         /// For each query, what the positions before this one give, and this one.
-        case context([ContextRow])
+        case context(Context)
         case token(Int32)
         case position
     }
@@ -21,6 +21,16 @@ final class GraphExpansion {
         var past: [Int32]
         var current: Int32
         var isMasked = false
+    }
+
+    /// The rows of all heads; where heads are alike, that of the first and what makes of it each.
+    struct Context {
+        var rows: [ContextRow] = []
+        var renamings: [Renaming] = []
+
+        func map(_ change: (ContextRow) -> ContextRow) -> Context {
+            Context(rows: rows.map(change), renamings: renamings)
+        }
     }
 
     let block: Block
@@ -92,9 +102,9 @@ final class GraphExpansion {
         return numbers
     }
 
-    func context(_ id: TensorID) -> [ContextRow] {
-        guard case .context(let rows)? = elements[id.index] else { return [] }
-        return rows
+    func context(_ id: TensorID) -> Context {
+        guard case .context(let context)? = elements[id.index] else { return Context() }
+        return context
     }
 
     private func weight(_ tensor: WeightTensor, _ coordinates: Int...) -> Int32 {

@@ -149,5 +149,12 @@ final class LaneAlgebra {
         lane.raw > 0 ? Lane(polynomial: algebra.named(lane.raw)) : lane
     }
 
+    func named(vector: Int32) -> Int32 { vectors.intern(vectors[vector].map(named)) }
+
+    /// `true` iff a lane is a number that has a name.
+    func hasName(_ vector: Int32) -> Bool {
+        vectors[vector].contains { $0.raw > 0 && algebra.onlyAtom($0.raw)?.kind == .named }
+    }
+
     func forgetNames() { elementwiseMemory.removeAll(keepingCapacity: true) }
 }

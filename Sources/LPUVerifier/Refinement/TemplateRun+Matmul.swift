@@ -120,6 +120,7 @@ extension TemplateRun {
             if let place = places[vector] {
                 result[place].activation = numbers.apply(
                     .add, result[place].activation, activation)
+                hasNamedSum = hasNamedSum || numbers.hasName(result[place].activation)
             } else {
                 places[vector] = result.count
                 result.append((run, activation))

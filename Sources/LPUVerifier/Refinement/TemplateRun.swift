@@ -8,7 +8,18 @@ final class TemplateRun {
     let template: ProgramTemplate
     /// Among the runs.
     let number: Int
+    /// nil for what is renamed as long as nothing asks for it.
     private(set) var contents: [Content?]
+    let twins: Twins
+    /// Values that hold what their twins hold, renamed.
+    private(set) var isPending: [Bool]
+    /// The scatters into each region.
+    private(set) var writers: [Int: [Int]] = [:]
+    var renamedRegions: [Int: Bool] = [:]
+    /// A sum of activations has a name in the graph.
+    var hasNamedSum = false
+    /// Ops that made a number that has a name, or not.
+    var naming: [Int: Bool] = [:]
     /// Regions of its own.
     private(set) var regions: Range<Int>
     /// What its egress ops sent out, by op.
@@ -29,6 +40,8 @@ final class TemplateRun {
         number = state.runCount
         state.runCount += 1
         contents = Array(repeating: nil, count: template.values.count)
+        isPending = Array(repeating: false, count: template.values.count)
+        twins = Twins(template, state)
         var arguments = arguments.makeIterator()
         for (v, value) in template.values.enumerated() {
             switch value.origin {
@@ -42,7 +55,15 @@ final class TemplateRun {
         regions = state.regions.count..<state.regions.count
         makeRegions()
         regions = regions.lowerBound..<state.regions.count
-        for op in order() { run(op) }
+        for op in order() {
+            if isRenamed(op) {
+                isPending[template.ops[op].result.index] = !isScatter(op)
+            } else {
+                hasNamedSum = false
+                run(op)
+                if hasNamedSum { naming[op] = true }
+            }
+        }
     }
 
     // MARK: Regions
@@ -75,7 +96,6 @@ final class TemplateRun {
     /// The ops in an order in which what a region is written comes before its reads: what an
     /// earlier step wrote is told by the same op.
     private func order() -> [Int] {
-        var writers: [Int: [Int]] = [:]
         for (number, op) in template.ops.enumerated() {
             if case .scatter = op.kind, case .region(let region, _, _)? = contents[op.result.index]
             {
@@ -117,6 +137,7 @@ final class TemplateRun {
     // MARK: Ops
 
     func content(_ value: ValueID) -> Content {
+        if isPending[value.index] { makeRenamed(value) }
         if let content = contents[value.index] { return content }
         let lane = Lane(
             polynomial: algebra.unknown("a region that is read before it is told what it holds"))
@@ -127,6 +148,26 @@ final class TemplateRun {
 
     func vector(_ use: Use, _ iteration: Int) -> Int32 {
         state.vector(content(use.value), use.vector(iteration))
+    }
+
+    private func isScatter(_ number: Int) -> Bool {
+        if case .scatter = template.ops[number].kind { true } else { false }
+    }
+
+    /// Renames what the value's twin holds, or runs its op after all.
+    private func makeRenamed(_ value: ValueID) {
+        isPending[value.index] = false
+        if let renaming = twins.renamings[template.values[value.index].chip],
+            case .vectors(let list)? = contents[twins.values[value.index].index]
+        {
+            let vectors = algebra.lists[list].compactMap(renaming.vector)
+            if vectors.count == algebra.lists[list].count {
+                contents[value.index] = .vectors(
+                    algebra.lists.intern(vectors.map(numbers.named(vector:))))
+                return
+            }
+        }
+        if case .op(let op) = template.values[value.index].origin { run(op.index) }
     }
 
     private func run(_ number: Int) {

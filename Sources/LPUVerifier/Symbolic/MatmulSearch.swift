@@ -20,11 +20,12 @@ extension SymbolicProgram {
                 matches(tile, term, type: product.type)
             else { return nil }
             if n == 0 { return max(i, 0) }
-            // The activation may be the same in all iterations: then the row says which it is.
-            let iteration = i < 0 ? before.iteration : i
-            guard iteration < Int(record.count), haveEqual(n, before, op, iteration)
-            else { return nil }
-            return iteration
+            // Equal activations may be of several iterations: then the row says which it is.
+            return [before.iteration, i].first { iteration in
+                (0..<Int(record.count)).contains(iteration)
+                    && isActivation(term, product, iteration)
+                    && haveEqual(n, before, op, iteration)
+            }
         }
         if before.op >= 0, hint < 0 || ops[hint].kind != .matmul, let i = accept(before.op) {
             return Match(op: before.op, iteration: i)
@@ -50,6 +51,13 @@ extension SymbolicProgram {
             guard term(operand, max(i, 0), 1) == product.high else { return nil }
         }
         return i
+    }
+
+    /// `true` iff the activation of product `index` in an iteration is this one's.
+    private func isActivation(_ index: Int, _ product: PlaneState.Product, _ i: Int) -> Bool {
+        let operand = terms[index].activation
+        return term(operand, i, 0) == product.low
+            && (product.type.byteCount == 1 || term(operand, i, 1) == product.high)
     }
 
     /// `true` iff the tile is that of product `index`: vectors below its count equal, the others
