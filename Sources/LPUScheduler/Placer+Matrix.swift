@@ -12,6 +12,12 @@ extension Placer {
             guard case .matmul(let terms) = template.ops[op].kind, let plane = planeOf[op] else {
                 continue
             }
+            guard terms.count == 1 || bundle.count <= chip.accumulatorRows else {
+                throw Infeasibility(
+                    at: "\(chips[bundle.chip])", id: "mxm-rows", unit: "accumulator rows",
+                    demand: bundle.count, capacity: chip.accumulatorRows, terms: [],
+                    remedies: ["a machine with more accumulator rows"])
+            }
             rowOf[op] = takeRows(bundle.count, of: planeIndex(plane), place: bundle.chip)
             for k in terms.indices {
                 try install(tileUseOf[op][k])
@@ -28,6 +34,11 @@ extension Placer {
         if planes[place][p].nextRow + count > chip.accumulatorRows { planes[place][p].nextRow = 0 }
         defer { planes[place][p].nextRow += count }
         return planes[place][p].nextRow
+    }
+
+    /// The accumulator row of an iteration's sum; more sums than rows go round.
+    func accumulatorRow(_ op: Int, iteration i: Int) -> Int {
+        (rowOf[op] + i) % chip.accumulatorRows
     }
 
     /// The first cycle of a matmul whose sum overwrites `row`: its old sum is used up by then.
@@ -118,7 +129,7 @@ extension Placer {
         let type = template.values[use.value.index].type
         try ensureImage(use.value, use.vector(i))
         let edge = plane.hemisphere.sign * chip.edge
-        let row = rowOf[op] + i
+        let row = accumulatorRow(op, iteration: i)
         let path = activationPath(op, term: k, on: plane, type, place: place)
         let start = max(
             path.start,

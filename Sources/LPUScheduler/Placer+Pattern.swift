@@ -41,7 +41,8 @@ extension Placer {
             }
             noteMatmul(
                 plane, type: template.values[terms[0].activation.value.index].type,
-                row: rowOf[op] + i, place: bundle.chip, at: base + bundle.offsets[k])
+                row: accumulatorRow(op, iteration: i), place: bundle.chip,
+                at: base + bundle.offsets[k])
         }
         tables[bundle.chip].commit()
         scratchLog.removeAll(keepingCapacity: true)
@@ -63,7 +64,8 @@ extension Placer {
             if let plane = planeOf[op], case .matmul = template.ops[op].kind {
                 let ready = max(
                     planes[bundle.chip][planeIndex(plane)].lastInstall,
-                    rowReady(rowOf[op] + i, of: plane, place: bundle.chip))
+                    rowReady(
+                        accumulatorRow(op, iteration: i), of: plane, place: bundle.chip))
                 earliest = max(earliest, ready - bundle.offsets[k])
             }
         }
@@ -123,7 +125,8 @@ extension Placer {
             case .matmul(let terms):
                 guard let plane = planeOf[op] else { return false }
                 accumulate(
-                    plane, row: rowOf[op] + attempt.iteration, add: terms.count > 1,
+                    plane, row: accumulatorRow(op, iteration: attempt.iteration),
+                    add: terms.count > 1,
                     emit: attempt.emissions[k][0].stream, place: bundle.chip, matmul: cycle,
                     op: op)
             case .distribute, .permute, .shift, .rotate, .select:
