@@ -33,14 +33,15 @@ struct Rooms {
         let own = layers * parts.layer
         let feeding = isLast && !headSpills ? own + parts.head : own
         var weights = room(
-            feeding.resting, uneven: uneven, "bytes of the weight slices of a chip",
-            slices: weightSlices)
+            feeding.resting, uneven: uneven, gaps: 4 * chip.loadCycles,
+            "bytes of the weight slices of a chip", slices: weightSlices)
         if isFirst { weights.terms.append(.init("embedding tables", spilled(parts))) }
         let all = parts.demand(layers: layers, isFirst: isFirst, isLast: isLast)
         return [
             weights,
             room(
-                all, uneven: uneven, "bytes of SRAM a chip", slices: chip.memSlicesPerHemisphere),
+                all, uneven: uneven, gaps: chip.rowsPerBank / 18, "bytes of SRAM a chip",
+                slices: chip.memSlicesPerHemisphere),
         ]
     }
 
@@ -51,14 +52,17 @@ struct Rooms {
 
     /// What a layer leaves free in other banks than the fullest.
     ///
-    /// A plane's tiles stay in a bank until another is emptier by four of them, and a region of the
-    /// cache is in one bank.
+    /// A plane has five tiles more than another at most, and fills its banks evenly but for half a
+    /// tile; a region of the cache is in one bank.
     private func uneven(_ parts: ChipDemand) -> Int {
         let bytes = parts.layer.resting.total
         let row = rowBytes(weightSlices)
         let even = (bytes + row - 1) / row
         let planes = 2 * chip.planesPerHemisphere
-        let tiles = even + min((planes - 1) * even, 5 * chip.loadCycles)
+        let sets = weightSlices / (chip.planesPerHemisphere * chip.weightStreamsPerPlane)
+        let banks = max(1, sets * chip.banksPerSlice)
+        let most = (chip.loadCycles + 1) / 2 + (5 * chip.loadCycles + 2 * banks - 1) / (2 * banks)
+        let tiles = even + min((planes - 1) * even, most)
         return max(tiles, parts.regionRows + chip.loadCycles) * row - bytes
     }
 
@@ -78,12 +82,15 @@ struct Rooms {
         plan.weightType == .fp8 && chip.scratchSlices >= chip.weightStreamsPerPlane
     }
 
-    private func room(_ demand: Demand, uneven: Int, _ unit: String, slices: Int) -> Room {
+    /// - Parameter gaps: rows of every bank, such as those of a few tiles of ones.
+    private func room(
+        _ demand: Demand, uneven: Int, gaps: Int, _ unit: String, slices: Int
+    ) -> Room {
         Room(
             unit: unit, capacity: rowBytes(slices) * chip.rowsPerBank,
             terms: demand.terms + [
                 .init("uneven banks", uneven),
-                .init("gaps and copies of constants", rowBytes(slices) * (chip.rowsPerBank / 18)),
+                .init("gaps and copies of constants", rowBytes(slices) * gaps),
             ])
     }
 }

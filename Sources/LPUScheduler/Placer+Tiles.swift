@@ -96,20 +96,43 @@ extension Placer {
             candidates = spareSets.map { set in set.map { slice(plane.hemisphere, $0) } }
         }
         // Tiles that follow one another on a plane do so in its slices too, so that their reads
-        // fold; the slack keeps the banks even.
-        let home = tileHomes[place][planeIndex(plane)]
+        // fold, up to the row at which all of its banks are even.
+        let p = planeIndex(plane)
+        let even = evenRow(of: candidates, adding: columnsLeft[place][p], at: place, slot: slot)
         let best = try takeRows(
-            rows, of: value, from: candidates, preferring: home, slack: 4 * rows
+            rows, of: value, from: candidates, preferring: tileHomes[place][p],
+            upTo: even + rows / 2
         ) {
             choice.order(Array(0..<chip.banksPerSlice))
         }
-        tileHomes[place][planeIndex(plane)] = (best.bank, best.slices)
+        tileHomes[place][p] = (best.bank, best.slices)
+        if isOwnTile(tile) { columnsLeft[place][p] -= rows }
         let result = TilePlace(
             start: start, rows: rows, hemisphere: plane.hemisphere, plane: plane.plane,
             slices: (0..<type.byteCount * width).map { best.slices[$0] }, bank: best.bank,
             row: best.row, slot: slot)
         tilePlaces[value.index].append(result)
         return result
+    }
+
+    /// `true` iff its rows are those of an image that only this template places.
+    func isOwnTile(_ tile: Tile) -> Bool {
+        guard case .image = template.values[tile.sources[0].value.index].origin else {
+            return false
+        }
+        return tile.sources.count == 1
+    }
+
+    /// The row that banks of the candidates reach when so many rows more are spread evenly.
+    private func evenRow(
+        of candidates: [[QueueID]], adding rows: Int, at place: Int, slot: Int
+    ) -> Int {
+        let tops = candidates.flatMap { slices in
+            (0..<chip.banksPerSlice).compactMap {
+                srams[place].commonRow(slices, bank: $0, rows: 0, slot: slot)
+            }
+        }
+        return tops.isEmpty ? 0 : (tops.reduce(rows, +) + tops.count - 1) / tops.count
     }
 
     private func isFree(_ rows: Int, in slices: [QueueID], at place: Int, slot: Int) -> Bool {
@@ -119,10 +142,10 @@ extension Placer {
     }
 
     /// Takes the lowest rows that are free in all slices of a candidate, for an image value: those
-    /// of the preferred one where they are at most `slack` further.
+    /// of the preferred one where they end by row `limit`.
     private func takeRows(
         _ rows: Int, of value: ValueID, from candidates: [[QueueID]],
-        preferring home: (bank: Int, slices: [QueueID])? = nil, slack: Int = 0,
+        preferring home: (bank: Int, slices: [QueueID])? = nil, upTo limit: Int = 0,
         banks: () -> [Int]
     ) throws(Infeasibility) -> (bank: Int, row: Int, slices: [QueueID]) {
         let place = template.values[value.index].chip
@@ -138,10 +161,10 @@ extension Placer {
                 best = (bank, row, slices)
             }
         }
-        if let home, let lowest = best, candidates.contains(home.slices),
+        if let home, candidates.contains(home.slices),
             let row = srams[place].commonRow(
                 home.slices, bank: home.bank, rows: rows, slot: slot),
-            row <= lowest.row + slack
+            row + rows <= limit
         {
             best = (home.bank, row, home.slices)
         }

@@ -49,6 +49,8 @@ final class Placer {
     var tileUses: [TileUse] = []
     /// By place and plane, the bank and slices that its last image tile rests in.
     var tileHomes: [[(bank: Int, slices: [QueueID])?]]
+    /// By place and plane, rows of image tiles of the template's own that are to be placed.
+    var columnsLeft: [[Int]]
     /// Parts that all chips of an orbit send each other, and where their slots rest.
     let exchanges: [Exchange]
     var exchangeHomes: [BlockPlace] = []
@@ -117,6 +119,7 @@ final class Placer {
         rowOf = Array(repeating: 0, count: template.ops.count)
         tileUseOf = Array(repeating: [], count: template.ops.count)
         tileHomes = planes.map { $0.map { _ in nil } }
+        columnsLeft = planes.map { $0.map { _ in 0 } }
         self.exchanges = exchanges
         isExchanged = exchanges.map { _ in false }
         self.orbitChips = orbitChips

@@ -46,6 +46,13 @@ struct PlaneState {
     init(rows: Int) { rowUsed = Array(repeating: -1, count: rows) }
 }
 
+/// A tile that rests on a side of a chip once, whichever of its planes use it.
+private struct PlacedTile: Hashable {
+    var tile: Tile
+    var side: Hemisphere
+    var place: Int
+}
+
 extension Placer {
     func planeIndex(_ choice: PlaneChoice) -> Int {
         Int(choice.hemisphere.rawValue) * chip.planesPerHemisphere + choice.plane
@@ -61,6 +68,7 @@ extension Placer {
     /// loads next while it multiplies by the one before.
     func choosePlanes() throws(Infeasibility) {
         var work = chips.map { _ in Array(repeating: 0, count: 2 * chip.planesPerHemisphere) }
+        var placed = Set<PlacedTile>()
         for bundle in bundles {
             var used: [Int] = []
             for op in bundle.ops {
@@ -75,6 +83,12 @@ extension Placer {
                     note($0.tile, type: type, plane, place: bundle.chip, op: op, &work)
                 }
                 for use in tileUseOf[op] { tileUses[use].matmuls += bundle.count }
+                for tile in terms.map(\.tile) where isOwnTile(tile) {
+                    let home = PlacedTile(
+                        tile: tile, side: plane.hemisphere, place: bundle.chip)
+                    guard placed.insert(home).inserted else { continue }
+                    columnsLeft[bundle.chip][planeIndex(plane)] += columns(of: tile)
+                }
                 for p in held(plane, type) {
                     work[bundle.chip][p] += terms.count * bundle.count
                 }
@@ -83,7 +97,8 @@ extension Placer {
     }
 
     /// The plane with the least work; one that holds the tile already, or a side that holds its
-    /// rows, comes first.
+    /// rows, comes first, one that holds four tiles more than another last: every layer takes as
+    /// many rows of each bank as of the fullest.
     private func choosePlane(
         for tile: Tile, type: ElementType, place: Int, avoiding used: [Int], _ work: [Int]
     ) throws(Infeasibility) -> PlaneChoice {
@@ -95,10 +110,14 @@ extension Placer {
             }
         }
         candidates = choice.order(candidates)
+        let rows = candidates.map { columnsLeft[place][planeIndex($0)] }
+        let most = isOwnTile(tile) ? (rows.min() ?? 0) + 4 * chip.loadCycles : Int.max
         func rank(_ candidate: PlaneChoice) -> Int {
             let planes = held(candidate, type)
             if planes.allSatisfy({ lastTile(on: $0, place: place) == tile }) { return -1 }
-            let isTaken = planes.contains { used.contains($0) }
+            let isTaken =
+                planes.contains { used.contains($0) }
+                || columnsLeft[place][planeIndex(candidate)] >= most
             return (planes.map { work[$0] }.max() ?? 0) + (isTaken ? 1_000_000 : 0)
         }
         let best = candidates.indices.min {
@@ -128,13 +147,17 @@ extension Placer {
         {
             return use
         }
-        let columns = (tile.count + chip.weightStreamsPerPlane - 1) / chip.weightStreamsPerPlane
         for p in planes {
             self.planes[place][p].uses.append(tileUses.count)
-            work[place][p] += columns
+            work[place][p] += columns(of: tile)
         }
         tileUses.append(TileUse(tile: tile, type: type, plane: plane, place: place, op: op))
         return tileUses.count - 1
+    }
+
+    /// Load cycles of a tile, and rows of each of its slices.
+    func columns(of tile: Tile) -> Int {
+        (tile.count + chip.weightStreamsPerPlane - 1) / chip.weightStreamsPerPlane
     }
 
     /// The side on which the tile's rows rest or will rest; nil where it may be either.
@@ -223,9 +246,7 @@ extension Placer {
         tileUses[use].matmuls == 2 && tileUses[use].type != .fp16 && chip.planesPerHemisphere == 2
     }
 
-    func columns(_ use: Int) -> Int {
-        (tileUses[use].tile.count + chip.weightStreamsPerPlane - 1) / chip.weightStreamsPerPlane
-    }
+    func columns(_ use: Int) -> Int { columns(of: tileUses[use].tile) }
 
     /// The first cycle from `start` on at which the tile's loads leave a cycle free for what passes
     /// between two tiles of the side's other plane, and that plane's for what passes here.
