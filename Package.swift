@@ -26,6 +26,7 @@ let rooms: [Room] = [
     Room(name: "LPUDataflow", uses: ["LPUSupport", "LPUNumerics"]),
     Room(name: "LPUSchedule", uses: ["LPUSupport", "LPUNumerics", "LPUMachine"]),
     // Producers.
+    Room(name: "LPUCheckpoint", uses: ["LPUSupport", "LPUNumerics", "LPUModel"]),
     Room(name: "LPUPlanning", uses: ["LPUSupport", "LPUNumerics", "LPUMachine", "LPUModel"]),
     Room(
         name: "LPULowering",
@@ -87,6 +88,9 @@ let tests: [Room] = [
     Room(name: "LPUNumerics", uses: ["LPUSupport"]),
     Room(name: "LPUMachine", uses: ["LPUSupport", "LPUNumerics"]),
     Room(name: "LPUModel", uses: ["LPUSupport"]),
+    Room(
+        name: "LPUCheckpoint", uses: ["LPUSupport", "LPUNumerics", "LPUModel"],
+        data: ["Goldens"]),
     Room(name: "LPUDataflow", uses: ["LPUSupport", "LPUNumerics"]),
     Room(name: "LPUSchedule", uses: ["LPUSupport", "LPUNumerics", "LPUMachine"]),
     Room(name: "LPUSimulator", uses: ["LPUSupport", "LPUNumerics", "LPUMachine", "LPUSchedule"]),

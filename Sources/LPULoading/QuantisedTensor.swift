@@ -77,7 +77,7 @@ struct QuantisedTensor {
     }
 
     /// The elements of a row before they are quantised.
-    private func elements(
+    func elements(
         ofRow r: Int, _ weights: any WeightSource, _ place: Diagnostic.Place
     ) throws(DiagnosticSet) -> [Float] {
         var elements: [Float] = []

@@ -87,7 +87,8 @@ extension ChipRun {
         }
         let high = isTandem ? mxm[index + 1].rows : []
         mxm[index].multiply(
-            planes, type, high: high, due: issue.cycle + chip.matmulToAccumulate, pool)
+            planes, type, high: high, due: issue.cycle + chip.matmulToAccumulate, pool,
+            tiles)
         setDeadline(.sum(plane: index), at: mxm[index].sumDue)
         statistics.multiplyAccumulates += chip.planeRows * chip.lanes
     }

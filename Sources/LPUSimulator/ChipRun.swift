@@ -13,13 +13,15 @@ final class ChipRun {
     let units: [Unit]
     let pool: VectorPool
     let streams: StreamRegisters
-    var memory: ChipMemory
-    var recentWrites = RecentWrites()
-    var mxm: [Plane]
-    var vxm: VectorUnit
+    let tiles: TileCache
+    // Units never enter each other: no access to them overlaps another one.
+    @exclusivity(unchecked) var memory: ChipMemory
+    @exclusivity(unchecked) var recentWrites = RecentWrites()
+    @exclusivity(unchecked) var mxm: [Plane]
+    @exclusivity(unchecked) var vxm: VectorUnit
     var links: [LinkPort]
     var host = HostPort()
-    var statistics = Statistics()
+    @exclusivity(unchecked) var statistics = Statistics()
     /// What was sent since the chips last exchanged vectors, and the bytes of it.
     var outbox: [LinkMessage] = []
     var outboxBytes: [UInt8] = []
@@ -27,10 +29,12 @@ final class ChipRun {
     private(set) var fault: Fault?
 
     private let program: PlacedProgram
-    var cursors: [QueueCursor]
+    @exclusivity(unchecked) var cursors: [QueueCursor]
     /// The next issue of each queue, then the deadlines; `idle` where there is none.
     private let next: UnsafeMutableBufferPointer<Int32>
     private static let idle = Int32.max
+    /// What decoded tiles of all chips may take.
+    private static let tileBytes = 1 << 30
 
     init(id: ChipID, machine: Machine, schedule: Schedule, program: PlacedProgram) {
         self.id = id
@@ -40,6 +44,7 @@ final class ChipRun {
         units = chip.units
         pool = VectorPool(lanes: chip.lanes)
         streams = StreamRegisters(chip: chip, span: chip.streamSpan, pool: pool)
+        tiles = TileCache(bytes: Self.tileBytes / machine.chipCount)
         memory = ChipMemory(chip: chip, pool: pool)
         let chip = self.chip
         mxm = (0..<2 * chip.planesPerHemisphere).map { _ in Plane(chip: chip) }

@@ -29,6 +29,8 @@ struct Plane {
     /// `nil` until a matmul names the type of the weights that were installed last.
     private var decodedType: ElementType?
     private var tile: WeightTile?
+    /// Where tiles are decoded that no cache keeps.
+    private var scratch: WeightTile?
     /// The first cycle that the queue of install and matmul, and that of loads, has free.
     var busyUntil = Int.min
     var loadBusyUntil = Int.min
@@ -111,9 +113,9 @@ struct Plane {
     /// fp16 ones; the sums are due in `cycle`.
     mutating func multiply(
         _ activation: [UnsafePointer<UInt8>], _ type: ElementType, high: [Vector], due cycle: Int,
-        _ pool: VectorPool
+        _ pool: VectorPool, _ cache: TileCache
     ) {
-        decode(type, high: high, pool)
+        decode(type, high: high, pool, cache)
         let slot = (firstSum + sumCount) % sums.count
         sums[slot] = (cycle, type.widened)
         sumCount += 1
@@ -126,10 +128,29 @@ struct Plane {
         }
     }
 
-    private mutating func decode(_ type: ElementType, high: [Vector], _ pool: VectorPool) {
+    private mutating func decode(
+        _ type: ElementType, high: [Vector], _ pool: VectorPool, _ cache: TileCache
+    ) {
         if decodedType == type { return }
         decodedType = type
-        if tile == nil { tile = WeightTile(type: type, rowCount: rows.count, laneCount: lanes) }
+        tile = cache.tile(type, rows, high)
+        if tile != nil { return }
+        if cache.keeps(rows, high) {
+            tile = WeightTile(type: type, rowCount: rows.count, laneCount: lanes)
+            fill(&tile, type, high, pool)
+            if let tile { cache.insert(tile, rows, high) }
+        } else {
+            if scratch == nil {
+                scratch = WeightTile(type: type, rowCount: rows.count, laneCount: lanes)
+            }
+            fill(&scratch, type, high, pool)
+            tile = scratch
+        }
+    }
+
+    private func fill(
+        _ tile: inout WeightTile?, _ type: ElementType, _ high: [Vector], _ pool: VectorPool
+    ) {
         tile?.removeAll(type: type)
         for (row, vector) in rows.enumerated() where vector != .none {
             let low = pool.bytes(vector)

@@ -22,8 +22,8 @@ final class StreamRegisters {
     /// The last production of each diagonal of each stream.
     private let heads: UnsafeMutableBufferPointer<Production>
     /// Earlier productions of diagonals that have more than one.
-    private var others: [Production] = []
-    private var freeOthers: [Int32] = []
+    @exclusivity(unchecked) private var others: [Production] = []
+    @exclusivity(unchecked) private var freeOthers: [Int32] = []
 
     /// - Parameter span: cycles between the oldest diagonal that is sampled and the newest one on
     ///   which something is produced.

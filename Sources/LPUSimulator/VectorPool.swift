@@ -17,12 +17,13 @@ struct Vector: Equatable {
 final class VectorPool {
     let lanes: Int
     /// The memory image's bytes; valid during a step.
-    var image: UnsafePointer<UInt8>?
+    @exclusivity(unchecked) var image: UnsafePointer<UInt8>?
 
     private static let chunkShift: Int32 = 10
-    private var chunks: [UnsafeMutablePointer<UInt8>] = []
-    private var holders: [Int32] = []
-    private var free: [Int32] = []
+    // Its methods end before they are called again: no access overlaps another one.
+    @exclusivity(unchecked) private var chunks: [UnsafeMutablePointer<UInt8>] = []
+    @exclusivity(unchecked) private var holders: [Int32] = []
+    @exclusivity(unchecked) private var free: [Int32] = []
 
     init(lanes: Int) { self.lanes = lanes }
 

@@ -62,9 +62,10 @@ struct PlanOptions: ParsableArguments {
             || objective != nil
     }
 
-    func request(for model: ModelConfiguration) -> PlanRequest {
+    /// - Parameter positions: the context has at least so many, where it is not given.
+    func request(for model: ModelConfiguration, positions: Int = 0) -> PlanRequest {
         PlanRequest(
-            context: context ?? min(128, model.maximumPositions), users: users,
+            context: context ?? max(positions, min(128, model.maximumPositions)), users: users,
             weightType: weights?.type ?? .fp16, kvType: kv?.type ?? .fp16, tensorParallel: tp,
             pipelineStages: pp, objective: objective?.objective ?? .length)
     }

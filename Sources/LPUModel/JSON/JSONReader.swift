@@ -1,10 +1,10 @@
-import LPUSupport
+package import LPUSupport
 
 /// A strict reader of JSON (RFC 8259) in UTF-8.
 ///
 /// Foundation's reader loses what a diagnostic needs: the place of a value, repeated keys, and
 /// whether a number was written as an integer.
-struct JSONReader {
+package struct JSONReader {
     private static let depthLimit = 64
 
     private let bytes: [UInt8]
@@ -17,7 +17,7 @@ struct JSONReader {
     /// Reads the one value that a file holds; linear in its length.
     ///
     /// Throws one `config-syntax` diagnostic, at the first byte that cannot continue a JSON text.
-    static func read(_ bytes: [UInt8], file: String) throws(DiagnosticSet) -> JSONValue {
+    package static func read(_ bytes: [UInt8], file: String) throws(DiagnosticSet) -> JSONValue {
         var reader = JSONReader(bytes: bytes, file: file)
         reader.skipBlanks()
         let value = try reader.value()

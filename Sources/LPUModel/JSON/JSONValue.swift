@@ -1,8 +1,8 @@
-import LPUSupport
+package import LPUSupport
 
 /// A JSON value with its place in the file.
-struct JSONValue {
-    indirect enum Content {
+package struct JSONValue {
+    package indirect enum Content {
         case null
         case bool(Bool)
         /// The literal as written: integers stay exact, and `32` stays apart from `32.0`.
@@ -12,15 +12,15 @@ struct JSONValue {
         case object([JSONMember])
     }
 
-    var content: Content
-    var place: Diagnostic.Place
+    package var content: Content
+    package var place: Diagnostic.Place
 
-    var isNull: Bool {
+    package var isNull: Bool {
         if case .null = content { true } else { false }
     }
 
     /// The value for a message: `the string 'silu'`, `4096.0`, `an array`.
-    var description: String {
+    package var description: String {
         switch content {
         case .null: "null"
         case .bool(let value): "\(value)"
@@ -33,15 +33,15 @@ struct JSONValue {
 }
 
 /// One `"key": value` of an object; members keep the order and the repetitions of the file.
-struct JSONMember {
-    var key: String
+package struct JSONMember {
+    package var key: String
     /// Of the key.
-    var place: Diagnostic.Place
-    var value: JSONValue
+    package var place: Diagnostic.Place
+    package var value: JSONValue
 }
 
 /// Text of an input file, made fit for one line of a message.
-func shown(_ text: String) -> String {
+package func shown(_ text: String) -> String {
     let characters = text.unicodeScalars.prefix(60).map { scalar -> Character in
         switch scalar.properties.generalCategory {
         case .control, .format, .lineSeparator, .paragraphSeparator: "?"

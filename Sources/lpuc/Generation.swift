@@ -1,0 +1,115 @@
+import Foundation
+import LPUCompiler
+import LPUMachine
+import LPUSchedule
+import LPUSimulator
+import LPUSupport
+
+/// A text that is being made on the simulated machine.
+struct Generation {
+    /// What it gave; all but the simulator's rates is the same on every host.
+    struct Figures: Encodable {
+        var prompt: [Int]
+        /// The tokens that were made.
+        var tokens: [Int] = []
+        var text: String?
+        /// Of every step, as the schedule says.
+        var cyclesPerToken: Int
+        var microsecondsPerToken: Double
+        var tokensPerSecond: Double
+        var isInterrupted = false
+        /// Steps of the simulator, and what they took on this host.
+        var steps = 0
+        var seconds = 0.0
+        var multiplyAccumulates = 0
+        var issues = 0
+    }
+
+    private var decoder: Decoder
+    private let cycles: Int
+    private(set) var megahertz: Int
+    var figures: Figures
+
+    /// - Requires: the prompt is not empty.
+    init(_ decoder: Decoder, _ compilation: Compilation, prompt: [Int]) {
+        self.decoder = decoder
+        cycles = compilation.schedule.claims.length.count
+        megahertz = compilation.machine.chip.clockMegahertz
+        figures = Figures(
+            prompt: prompt, cyclesPerToken: cycles,
+            microsecondsPerToken: Double(cycles) / Double(megahertz),
+            tokensPerSecond: Double(megahertz) * 1e6 / Double(cycles))
+    }
+
+    /// Reads the prompt and makes up to `count` tokens; an end token and Control-C end it.
+    /// - Throws: what a step throws, and `run-cycles` for one that is not as long as the schedule.
+    mutating func run(count: Int, endTokens: [Int], made: (Int) -> Void) throws {
+        let clock = ContinuousClock()
+        let start = clock.now
+        Interruption.begin()
+        defer { Interruption.end() }
+        var token = figures.prompt[0]
+        for position in 0..<figures.prompt.count + count - 1 {
+            if Interruption.isAsked {
+                figures.isInterrupted = true
+                break
+            }
+            let (next, statistics) = try decoder.step(token)
+            guard statistics.cycles == cycles else {
+                throw DiagnosticSet(
+                    Diagnostic(
+                        at: Diagnostic.Place("step \(position)"), id: "run-cycles",
+                        "it took \(statistics.cycles) cycles, the schedule says \(cycles)"))
+            }
+            figures.steps += 1
+            figures.multiplyAccumulates += statistics.multiplyAccumulates
+            figures.issues += statistics.issues
+            figures.seconds = (clock.now - start) / .seconds(1)
+            if position + 1 < figures.prompt.count {
+                token = figures.prompt[position + 1]
+                continue
+            }
+            figures.tokens.append(next)
+            if endTokens.contains(next) { break }
+            made(next)
+            token = next
+        }
+    }
+
+    /// A line for the machine and one for the simulator.
+    var summary: String {
+        let seconds = max(figures.seconds, 1e-9)
+        func rate(_ number: Int, _ unit: String) -> String {
+            let perSecond = Double(number) / seconds
+            return perSecond < 1e9
+                ? "\(String(format: "%.1f", perSecond / 1e6)) M \(unit)/s"
+                : "\(String(format: "%.2f", perSecond / 1e9)) G \(unit)/s"
+        }
+        let machine =
+            "machine     \(grouped(cycles)) cycles a token, every one: "
+            + "\(String(format: "%.1f", figures.microsecondsPerToken)) us, "
+            + "\(grouped(Int(figures.tokensPerSecond))) tokens/s at \(megahertz) MHz"
+        let simulator =
+            "simulator   \(figures.prompt.count) tokens read, \(figures.tokens.count) made in "
+            + "\(String(format: "%.1f", seconds)) s: "
+            + "\(String(format: "%.1f", Double(figures.steps) / seconds)) tokens/s, "
+            + rate(figures.multiplyAccumulates, "MAC") + ", " + rate(figures.issues, "issues")
+        let end = figures.isInterrupted ? "\ninterrupted" : ""
+        return machine + "\n" + simulator + end
+    }
+}
+
+/// Set by Control-C while a text is made; a handler of signals can capture nothing else.
+nonisolated(unsafe) private var interruptionIsAsked: sig_atomic_t = 0
+
+/// Control-C while a text is made: it is asked after between steps.
+private enum Interruption {
+    static var isAsked: Bool { interruptionIsAsked != 0 }
+
+    static func begin() {
+        interruptionIsAsked = 0
+        signal(SIGINT) { _ in interruptionIsAsked = 1 }
+    }
+
+    static func end() { signal(SIGINT, SIG_DFL) }
+}

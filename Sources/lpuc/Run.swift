@@ -1,0 +1,169 @@
+import ArgumentParser
+import Foundation
+import LPUCheckpoint
+import LPUCompiler
+import LPUDataflow
+import LPULoading
+import LPUMachine
+import LPUModel
+import LPUNumerics
+import LPUPlanning
+import LPUScheduler
+import LPUSupport
+import LPUVerifier
+
+struct Run: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run a trained model on the simulated machine and print its text.",
+        discussion: """
+            Compiles and verifies the model for the machine, loads its weights, reads the prompt \
+            token by token and decodes greedily. The text goes to standard output as it is made, \
+            the figures to standard error. Control-C ends it after the step under way.
+            """)
+
+    @Argument(
+        help: "A .gguf file, or a directory with config.json, safetensors and tokenizer.json.")
+    var model: String
+
+    @Option(help: "A preset, as 'lpuc machines' lists them, or a machine file.")
+    var machine: String
+
+    @Option(help: "The text to go on from; markers such as <|im_start|> are tokens.")
+    var prompt: String?
+
+    @Option(help: "Ids of the prompt in the place of a text, separated by commas.")
+    var tokenIds: String?
+
+    @Option(help: "Tokens to make at most; the model's end token ends the text.")
+    var tokens = 64
+
+    @Flag(help: "Go on behind the model's end token.")
+    var ignoreEnd = false
+
+    @Flag(help: "Print the error of every tensor by quantisation and stop.")
+    var quantisation = false
+
+    @OptionGroup var options: PlanOptions
+
+    @Option(help: "Form of what is printed.")
+    var format = OutputFormat.text
+
+    @OptionGroup var threads: ThreadOptions
+
+    func validate() throws {
+        if !quantisation, (prompt == nil) == (tokenIds == nil) {
+            throw ValidationError("give --prompt or --token-ids, one of them")
+        }
+        if !(1...1_000_000).contains(tokens) {
+            throw ValidationError("--tokens is \(tokens), it may be 1 to 1000000")
+        }
+    }
+
+    func run() throws {
+        var progress = Progress()
+        progress.begin("open")
+        let checkpoint = try Checkpoint(path: model)
+        let tokenizer = tokenIds == nil ? try checkpoint.tokenizer() : try? checkpoint.tokenizer()
+        let ids = try promptIDs(checkpoint.configuration, tokenizer)
+        let machine = try options.machine(named: self.machine)
+        let request = options.request(
+            for: checkpoint.configuration, positions: ids.count + tokens - 1)
+        let plan = try bestPlan(checkpoint.configuration, on: machine, request)
+        let context = plan.context
+        guard quantisation || ids.count + tokens - 1 <= context else {
+            throw refusal(
+                "\(ids.count) prompt tokens and \(tokens) made ones take "
+                    + "\(ids.count + tokens - 1) positions, the context is \(context): give more "
+                    + "--context")
+        }
+        let compiler = Compiler(
+            machine: machine, verifier: Verifier(threads: threads.threads))
+        if quantisation {
+            progress.begin("quantise")
+            let program = try compiler.lower(checkpoint.configuration, plan: plan)
+            return try show(try program.quantisationErrors(of: checkpoint.weights), &progress)
+        }
+        let compilation = try compiler.compile(checkpoint.configuration, plan: plan) {
+            progress.begin($0.rawValue)
+        }
+        guard let verdict = compilation.verdict, verdict.isAccepted else {
+            Console.complain(compilation.verdict?.description ?? "not verified")
+            throw ExitCode(1)
+        }
+        progress.begin("load")
+        let image = try compilation.load(checkpoint.weights)
+        let decoder = try Decoder(compilation, image: image, threads: threads.threads)
+        progress.end()
+        var generation = Generation(decoder, compilation, prompt: ids)
+        try generation.run(
+            count: tokens, endTokens: ignoreEnd ? [] : checkpoint.endTokens
+        ) { token in
+            guard format == .text else { return }
+            if let tokenizer {
+                Console.print(tokenizer.bytes(of: token))
+            } else {
+                Console.print("\(token) ")
+            }
+        }
+        switch format {
+        case .text:
+            Console.print("\n")
+            Console.complain(generation.summary)
+        case .json:
+            generation.figures.text = tokenizer?.decode(generation.figures.tokens)
+            try Console.print(json: generation.figures)
+        }
+        if generation.figures.isInterrupted { throw ExitCode(130) }
+    }
+
+    /// The prompt, each id one of the vocabulary.
+    private func promptIDs(
+        _ model: ModelConfiguration, _ tokenizer: Tokenizer?
+    ) throws(DiagnosticSet) -> [Int] {
+        var ids: [Int] = []
+        if let tokenIds {
+            for word in tokenIds.split(separator: ",", omittingEmptySubsequences: false) {
+                guard let id = Int(word) else { throw refusal("'\(word)' is no token id") }
+                ids.append(id)
+            }
+        } else if let prompt, let tokenizer {
+            ids = tokenizer.encode(prompt)
+        }
+        if let id = ids.first(where: { !(0..<model.vocabularySize).contains($0) }) {
+            throw refusal("\(id) is no token: ids are 0 to \(model.vocabularySize - 1)")
+        }
+        if ids.isEmpty && !quantisation { throw refusal("it has no token: give one at least") }
+        return ids
+    }
+
+    private func refusal(_ message: String) -> DiagnosticSet {
+        DiagnosticSet(Diagnostic(at: Diagnostic.Place("prompt"), id: "run-prompt", message))
+    }
+
+    private func show(_ errors: [QuantisationError], _ progress: inout Progress) throws {
+        progress.end()
+        switch format {
+        case .json: try Console.print(json: errors.map(QuantisationFigures.init))
+        case .text:
+            for error in errors {
+                Console.print(
+                    "\(error.tensor) \(error.type.rawValue): relative RMS error "
+                        + "\(String(format: "%.3e", error.relative)), greatest "
+                        + "\(String(format: "%.3e", error.greatest))\n")
+            }
+        }
+    }
+}
+
+/// An error by quantisation, for machines.
+private struct QuantisationFigures: Encodable {
+    var tensor: String
+    var type: String
+    var relative: Double
+    var greatest: Double
+
+    init(_ error: QuantisationError) {
+        (tensor, type) = (error.tensor, error.type.rawValue)
+        (relative, greatest) = (error.relative, error.greatest)
+    }
+}
