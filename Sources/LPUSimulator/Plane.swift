@@ -28,9 +28,9 @@ struct Plane {
     private(set) var installed = InstalledWeights.none
     /// `nil` until a matmul names the type of the weights that were installed last.
     private var decodedType: ElementType?
+    /// The installed rows decoded, if the cache keeps them; else they are in `scratch`.
     private var tile: WeightTile?
-    /// Where tiles are decoded that no cache keeps.
-    private var scratch: WeightTile?
+    private var scratch: WeightTile
     /// The first cycle that the queue of install and matmul, and that of loads, has free.
     var busyUntil = Int.min
     var loadBusyUntil = Int.min
@@ -50,6 +50,7 @@ struct Plane {
     init(chip: Chip) {
         lanes = chip.lanes
         rows = Array(repeating: .none, count: chip.planeRows)
+        scratch = WeightTile(type: .fp16, rowCount: 0, laneCount: chip.lanes)
         let depth = max(chip.matmulToAccumulate, 0) + 1
         sums = Array(repeating: (0, .fp32), count: depth)
         sumWords = Array(repeating: 0, count: depth * chip.lanes)
@@ -69,11 +70,11 @@ struct Plane {
 
     // MARK: Weights
 
-    /// Buffers the vectors of one load; becomes a holder of them.
-    mutating func buffer(_ load: WeightLoad, _ vectors: [Vector]) {
-        loads.append(load)
-        loadedVectors += vectors
-    }
+    /// Buffers a load, the vectors of which follow.
+    mutating func buffer(_ load: WeightLoad) { loads.append(load) }
+
+    /// Buffers a vector of the last load; becomes a holder of it.
+    mutating func buffer(_ vector: Vector) { loadedVectors.append(vector) }
 
     /// The loads that an install takes which takes what arrived up to `cycle`.
     func arrivals(upTo cycle: Int) -> ArraySlice<WeightLoad> {
@@ -121,10 +122,13 @@ struct Plane {
         sumCount += 1
         let rowCount = rows.count
         sumWords.withUnsafeMutableBufferPointer { words in
-            tile?.multiply(
-                activation,
-                into: UnsafeMutableBufferPointer(
-                    rebasing: words[slot * lanes..<slot * lanes + rowCount]))
+            let sums = UnsafeMutableBufferPointer(
+                rebasing: words[slot * lanes..<slot * lanes + rowCount])
+            if let tile {
+                tile.multiply(activation, into: sums)
+            } else {
+                scratch.multiply(activation, into: sums)
+            }
         }
     }
 
@@ -136,25 +140,29 @@ struct Plane {
         tile = cache.tile(type, rows, high)
         if tile != nil { return }
         if cache.keeps(rows, high) {
-            tile = WeightTile(type: type, rowCount: rows.count, laneCount: lanes)
-            fill(&tile, type, high, pool)
-            if let tile { cache.insert(tile, rows, high) }
+            var new = WeightTile(type: type, rowCount: rows.count, laneCount: lanes)
+            fill(&new, type, high, pool)
+            cache.insert(new, rows, high)
+            tile = new
         } else {
-            if scratch == nil {
+            if scratch.rowCount == 0 {
                 scratch = WeightTile(type: type, rowCount: rows.count, laneCount: lanes)
             }
-            fill(&scratch, type, high, pool)
-            tile = scratch
+            // Taken out, so that it is changed in place.
+            var tile = WeightTile(type: type, rowCount: 0, laneCount: lanes)
+            swap(&tile, &scratch)
+            fill(&tile, type, high, pool)
+            swap(&tile, &scratch)
         }
     }
 
     private func fill(
-        _ tile: inout WeightTile?, _ type: ElementType, _ high: [Vector], _ pool: VectorPool
+        _ tile: inout WeightTile, _ type: ElementType, _ high: [Vector], _ pool: VectorPool
     ) {
-        tile?.removeAll(type: type)
+        tile.removeAll(type: type)
         for (row, vector) in rows.enumerated() where vector != .none {
             let low = pool.bytes(vector)
-            tile?.setRow(row, type == .fp16 ? [low, pool.bytes(high[row])] : [low])
+            tile.setRow(row, type == .fp16 ? [low, pool.bytes(high[row])] : [low])
         }
     }
 

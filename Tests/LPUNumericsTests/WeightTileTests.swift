@@ -133,3 +133,24 @@ func throughput(_ type: ElementType) {
     print("\(type): 320 x 320 set in \(install / .microseconds(1)) us, then \(rate) G MAC/s")
     #expect(sums.count == 320)
 }
+
+/// Zeros of an activation are left out only where they cannot be felt: 0 times infinity is NaN.
+@Test(arguments: types, [true, false])
+func zerosOfTheActivationCount(_ type: ElementType, _ finite: Bool) {
+    var generator = SeededGenerator(seed: 7)
+    let (rowCount, lanes) = (33, 320)
+    var tile = WeightTile(type: type, rowCount: rowCount, laneCount: lanes)
+    let rows = (0..<rowCount).map { _ in
+        randomPlanes(type, lanes, finite: finite, &generator)
+    }
+    for (row, planes) in rows.enumerated() { tile.setRow(row, planes) }
+    var activation = randomPlanes(type, lanes, finite: true, &generator)
+    for lane in 0..<lanes where lane % 5 > 0 {
+        // Zeros of both signs.
+        for plane in activation.indices { activation[plane][lane] = 0 }
+        if type != .int8, lane % 2 == 0 { activation[type.byteCount - 1][lane] = 0x80 }
+    }
+    #expect(tile.multiply(activation) == reference(type, rows, activation))
+    for plane in activation.indices { activation[plane] = Array(repeating: 0, count: lanes) }
+    #expect(tile.multiply(activation) == reference(type, rows, activation))
+}

@@ -3,7 +3,9 @@ import Testing
 
 @Suite struct HelpTests {
     /// Exact, so that a change of the command line is seen; LPUC_BLESS=1 rewrites it.
-    @Test(arguments: ["", "plan", "compile", "verify", "simulate", "draw", "explain", "machines"])
+    @Test(arguments: [
+        "", "plan", "compile", "verify", "simulate", "run", "draw", "explain", "machines",
+    ])
     func helpIsGolden(_ subcommand: String) throws {
         let arguments = subcommand.isEmpty ? ["--help"] : [subcommand, "--help"]
         let help = try Binary("lpuc").run(arguments)

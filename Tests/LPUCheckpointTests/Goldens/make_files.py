@@ -4,7 +4,8 @@
 - blocks.json: random blocks of each type of GGUF and the numbers that the package `gguf` gives,
 - tiny.gguf, tiny/, tiny-sharded/: one tiny Llama in three forms, and
 - tiny.json: the first and last row of each tensor in each form, as float32 bits: of safetensors by
-  torch, of GGUF by `gguf`, its pairs of rows undone here.
+  torch, of GGUF by `gguf`, its pairs of rows undone here; and the ids that transformers, in float64
+  with the weights of the GGUF, makes greedily of a prompt.
 The packages of PINS were used, with Python 3.11.
 """
 
@@ -17,7 +18,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-PINS = ["gguf==0.19.0", "numpy==2.4.6", "safetensors==0.8.0", "torch==2.15.0"]
+PINS = ["gguf==0.19.0", "numpy==2.4.6", "safetensors==0.8.0", "torch==2.15.0",
+        "transformers==5.24.0"]
 HERE = Path(__file__).resolve().parent
 HIDDEN, INNER, VOCABULARY, LAYERS, HEADS, KV, CONTEXT = 64, 96, 40, 2, 4, 2, 32
 TYPES = ["F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q4_K", "Q6_K"]
@@ -105,6 +107,25 @@ def heads_of(name):
     return HEADS if ".q_proj." in name else KV if ".k_proj." in name else 0
 
 
+def generation(weights):
+    """Greedy ids of a prompt, and how far the first logit is ahead of the second at least."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    keys = {k: v for k, v in CONFIG.items() if k != "architectures"}
+    model = LlamaForCausalLM(LlamaConfig(**keys, attn_implementation="eager")).double().eval()
+    state = {n: torch.tensor(w).double() for n, w in weights.items()}
+    state["lm_head.weight"] = state["model.embed_tokens.weight"]
+    model.load_state_dict(state)
+    ids, leads = [5, 30, 17, 2, 39], []
+    with torch.no_grad():
+        for _ in range(12):
+            logits = model(torch.tensor([ids])).logits[0, -1]
+            top = torch.topk(logits, 2)
+            leads.append(float((top.values[0] - top.values[1]) / logits.std()))
+            ids.append(int(top.indices[0]))
+    return {"prompt": ids[:5], "made": ids[5:], "lead": round(min(leads), 4)}
+
+
 def write_gguf(weights, expected):
     writer = gguf.GGUFWriter(HERE / "tiny.gguf", "llama")
     writer.add_block_count(LAYERS)
@@ -125,7 +146,7 @@ def write_gguf(weights, expected):
     writer.add_token_types([3 if t.startswith("<") else 1 for t in alphabet])
     writer.add_token_merges(["h e", "l l", "he ll", "hell o", "Ġ he"])
     writer.add_eos_token_id(alphabet.index("<|end|>"))
-    kinds = ["F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "F32"]
+    kinds, read = ["F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "F32"], {}
     for i, (name, w) in enumerate(weights.items()):
         kind = gguf.GGMLQuantizationType["F32" if w.ndim == 1 else kinds[i % len(kinds)]]
         if w.ndim > 1 and w.shape[1] % gguf.GGML_QUANT_SIZES[kind][0]:
@@ -134,11 +155,13 @@ def write_gguf(weights, expected):
         raw = gguf.quants.quantize(permute(w, heads) if heads else w, kind)
         writer.add_tensor(gguf_name(name), raw, raw_dtype=kind)
         back = gguf.quants.dequantize(raw, kind)
-        note(expected, "tiny.gguf", name, unpermute(back, heads) if heads else back)
+        read[name] = unpermute(back, heads) if heads else back
+        note(expected, "tiny.gguf", name, read[name])
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+    return generation(read)
 
 
 def note(expected, form, name, values):
@@ -168,6 +191,6 @@ def write_safetensors(weights, expected):
 if __name__ == "__main__":
     blocks()
     weights, expected = tensors(), {}
-    write_gguf(weights, expected)
+    made = write_gguf(weights, expected)
     write_safetensors(weights, expected)
-    (HERE / "tiny.json").write_text(json.dumps({"pins": PINS, "rows": expected}) + "\n")
+    (HERE / "tiny.json").write_text(json.dumps({"pins": PINS, "rows": expected, "generation": made}) + "\n")

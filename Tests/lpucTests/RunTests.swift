@@ -1,0 +1,123 @@
+import Foundation
+import Testing
+
+/// Trained models on the simulated machine, against their reference implementation.
+@Suite struct RunTests {
+    private static let goldens = Binary.root.appending(path: "Tests/LPUCheckpointTests/Goldens")
+    private static let tiny = goldens.appending(path: "tiny.gguf").path
+    private static let smolLM = Binary.root
+        .appending(path: "Weights/SmolLM2-135M-Instruct.Q4_1.gguf").path
+    private static let hasSmolLM = FileManager.default.fileExists(atPath: smolLM)
+    private static let isLong = ProcessInfo.processInfo.environment["LPUC_LONG"] == "1"
+
+    private struct Figures: Decodable {
+        var prompt: [Int]
+        var tokens: [Int]
+        var text: String?
+        var cyclesPerToken: Int
+        var steps: Int
+    }
+
+    private struct Tiny: Decodable {
+        struct Generation: Decodable {
+            var prompt: [Int]
+            var made: [Int]
+        }
+        var generation: Generation
+    }
+
+    /// A greedy continuation by the reference, with its runner-up of each step.
+    private struct Generations: Decodable {
+        struct Generation: Decodable {
+            var prompt: String
+            var ids: [Int]
+            var made: [Int]
+            var second: [Int]
+            /// How far the greatest logit is ahead of the second.
+            var lead: [Double]
+            /// Standard deviation of a step's logits.
+            var deviation: Double
+        }
+        var generations: [Generation]
+    }
+
+    private func read<T: Decodable>(_ name: String, as type: T.Type) throws -> T {
+        try JSONDecoder().decode(
+            type, from: Data(contentsOf: Self.goldens.appending(path: name)))
+    }
+
+    private func figures(_ arguments: [String]) throws -> Figures {
+        let run = try Binary("lpuc").run(["run"] + arguments + ["--format", "json"])
+        #expect(run.status == 0, "\(run.errors)")
+        return try JSONDecoder().decode(Figures.self, from: run.output)
+    }
+
+    /// The tiny model of the goldens gives the tokens of transformers, on one chip and on two stages.
+    @Test(arguments: [["groqchip1"], ["node8", "--pp", "2", "--tp", "1"]])
+    func tinyModelGivesTheReferencesTokens(_ machine: [String]) throws {
+        let golden = try read("tiny.json", as: Tiny.self).generation
+        let ids = golden.prompt.map(String.init).joined(separator: ",")
+        let figures = try figures(
+            [
+                Self.tiny, "--token-ids", ids, "--tokens", "\(golden.made.count)", "--ignore-end",
+                "--machine",
+            ] + machine)
+        #expect(figures.tokens == golden.made)
+        #expect(figures.steps == golden.prompt.count + golden.made.count - 1)
+        #expect(figures.cyclesPerToken > 0 && figures.text?.isEmpty == false)
+    }
+
+    @Test func textGoesToStandardOutput() throws {
+        let run = try Binary("lpuc").run(
+            "run", Self.tiny, "--machine", "groqchip1", "--prompt", "hello", "--tokens", "3")
+        #expect(run.status == 0, "\(run.errors)")
+        #expect(run.errors.hasPrefix("machine     "))
+        #expect(run.errors.contains(" cycles a token") && run.errors.contains(" tokens/s, "))
+        #expect(!run.text.isEmpty && !run.text.contains("cycles"))
+    }
+
+    @Test func errorsByQuantisationAreListed() throws {
+        let run = try Binary("lpuc").run(
+            "run", Self.tiny, "--machine", "groqchip1", "--weights", "fp8", "--quantisation")
+        #expect(run.status == 0, "\(run.errors)")
+        let lines = run.text.split(separator: "\n")
+        #expect(
+            lines.contains { $0.hasPrefix("model.layers.1.mlp.down_proj.weight fp8: relative") })
+    }
+
+    @Test(arguments: [
+        ([Self.tiny, "--machine", "groqchip1", "--token-ids", "40"], "40 is no token"),
+        ([Self.tiny, "--machine", "groqchip1", "--prompt", ""], "it has no token"),
+        (["nowhere.gguf", "--machine", "lp30", "--prompt", "a"], "no such file"),
+        ([Self.tiny, "--machine", "groqchip1", "--prompt", "a", "--tokens", "40"], "context"),
+    ])
+    func whatCannotRunIsSaid(_ arguments: [String], _ words: String) throws {
+        let run = try Binary("lpuc").run(["run"] + arguments)
+        #expect(run.status == 1)
+        #expect(run.errors.contains(words), "\(run.errors)")
+        #expect(run.output.isEmpty)
+    }
+
+    /// SmolLM2-135M-Instruct in fp16 on one lp30 gives the tokens of the reference in float32. Where
+    /// they part, the reference's own first two are closer than the logits' bound.
+    @Test(
+        .enabled(if: hasSmolLM, "run 'make weights' to fetch SmolLM2-135M-Instruct"),
+        arguments: isLong ? Array(0..<20) : [0])
+    func smolLMGivesTheReferencesTokens(_ index: Int) throws {
+        let golden = try read("smollm2-generations.json", as: Generations.self).generations[index]
+        let count = Self.isLong ? golden.made.count : 16
+        let figures = try figures([
+            Self.smolLM, "--machine", "lp30", "--prompt", golden.prompt, "--tokens", "\(count)",
+            "--ignore-end",
+        ])
+        #expect(figures.prompt == golden.ids)
+        #expect(figures.tokens.count == count)
+        let expected = Array(golden.made.prefix(count))
+        guard let step = zip(figures.tokens, expected).enumerated().first(where: { $1.0 != $1.1 })
+        else { return }
+        #expect(figures.tokens[step.offset] == golden.second[step.offset])
+        #expect(
+            golden.lead[step.offset] <= 0.01 * golden.deviation,
+            "step \(step.offset) of '\(golden.prompt)' parts at \(golden.lead[step.offset])")
+    }
+}
