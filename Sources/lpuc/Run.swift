@@ -67,7 +67,7 @@ struct Run: ParsableCommand {
         let ids = try promptIDs(checkpoint.configuration, tokenizer)
         let machine = try options.machine(named: self.machine)
         let request = options.request(
-            for: checkpoint.configuration, positions: ids.count + tokens - 1)
+            for: checkpoint.configuration, positions: quantisation ? 0 : ids.count + tokens - 1)
         let plan = try bestPlan(checkpoint.configuration, on: machine, request)
         let context = plan.context
         guard quantisation || ids.count + tokens - 1 <= context else {
