@@ -164,7 +164,7 @@ extension ElementType {
         }
     }
 
-    /// Calls `body` with the activation's elements in lane order, those that are 0 left out if asked.
+    /// Calls `body` with the activation's elements in lane order, zeros left out if asked.
     @inline(__always) fileprivate func withValues(
         _ planes: [UnsafePointer<UInt8>], count: Int, droppingZeros: Bool,
         _ body: (UnsafeBufferPointer<LaneValue>) -> Void

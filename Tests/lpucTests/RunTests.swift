@@ -52,7 +52,7 @@ import Testing
         return try JSONDecoder().decode(Figures.self, from: run.output)
     }
 
-    /// The tiny model of the goldens gives the tokens of transformers, on one chip and on two stages.
+    /// The tiny model of the goldens gives the tokens of transformers, on one chip and two stages.
     @Test(arguments: [["groqchip1"], ["node8", "--pp", "2", "--tp", "1"]])
     func tinyModelGivesTheReferencesTokens(_ machine: [String]) throws {
         let golden = try read("tiny.json", as: Tiny.self).generation
@@ -98,8 +98,8 @@ import Testing
         #expect(run.output.isEmpty)
     }
 
-    /// SmolLM2-135M-Instruct in fp16 on one lp30 gives the tokens of the reference in float32. Where
-    /// they part, the reference's own first two are closer than the logits' bound.
+    /// SmolLM2-135M-Instruct in fp16 on one lp30 gives the tokens of the reference in float32.
+    /// Where they part, the reference's own first two are closer than the logits' bound.
     @Test(
         .enabled(if: hasSmolLM, "run 'make weights' to fetch SmolLM2-135M-Instruct"),
         arguments: isLong ? Array(0..<20) : [0])

@@ -94,7 +94,8 @@ extension GGUF {
             else {
                 throw refusal(
                     file, "weights-shape",
-                    "'\(name)' \(tensor.shape) has no pairs of rows for \(renamed.pairedHeads) heads"
+                    "'\(name)' \(tensor.shape) has no pairs of rows for "
+                        + "\(renamed.pairedHeads) heads"
                 )
             }
             result[name] = renamed

@@ -12,7 +12,7 @@ struct Splitter: Sendable {
         /// As `llama3`, with `\p{N}` alone.
         case qwen2
 
-        /// The expression as `tokenizer.json` has it; of `gpt2` that is its pre-tokenizer ByteLevel.
+        /// The expression as `tokenizer.json` has it; that of `gpt2` is part of ByteLevel.
         var expression: String? {
             let contractions = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|"
             let tail =
