@@ -218,8 +218,8 @@ private struct Assembly {
     }
 
     /// Cycles that chips leave free after each layer, where steps overlap: as many as the last
-    /// instance takes of a chip to which it returns. Its cycle is that of another step's layers, and
-    /// between two of them it finds room at many intervals.
+    /// instance takes of a chip to which it returns. Its cycle is that of another step's layers,
+    /// and between two of them it finds room at many intervals.
     private func pauses(_ lengths: [[Int]]) -> [ChipID: Int] {
         guard program.users > 1, let last = program.instances.last,
             let before = program.instances.dropLast().last, let placer = placers[last.template]
