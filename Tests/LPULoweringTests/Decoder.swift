@@ -171,3 +171,9 @@ func deviation(_ logits: [Double], from expected: [Double]) -> Double {
     if errors.contains(where: \.isNaN) { return .infinity }
     return (errors.max() ?? .infinity) / (squares / Double(expected.count)).squareRoot()
 }
+
+func standardDeviation(_ numbers: [Double]) -> Double {
+    let mean = numbers.reduce(0, +) / Double(numbers.count)
+    let squares = numbers.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+    return (squares / Double(numbers.count)).squareRoot()
+}
