@@ -27,7 +27,7 @@ enum Demo {
         #expect(outcome.errors.isEmpty)
         let files = try contents(of: url)
         #expect(files["summary.txt"] == outcome.output)
-        #expect(outcome.text.contains("verdict     accepted: 15 laws"))
+        #expect(outcome.text.contains("verdict     accepted: 16 laws"))
         for name in ["layer", "timing", "pipeline"] {
             #expect(
                 files[name + ".png"]?.starts(with: [0x89, 0x50, 0x4e, 0x47]) == true, "\(name)")

@@ -21,7 +21,7 @@ import Testing
         let outcome = try lpuc.run("verify", demo.path, "--format", "json")
         let object = try JSONSerialization.jsonObject(with: outcome.output) as? [String: Any]
         #expect(object?["accepted"] as? Bool == true)
-        #expect((object?["laws"] as? [Any])?.count == 15)
+        #expect((object?["laws"] as? [Any])?.count == 16)
         #expect((object?["violations"] as? [Any])?.isEmpty == true)
     }
 
