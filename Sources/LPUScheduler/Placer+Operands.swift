@@ -113,7 +113,6 @@ extension Placer {
     /// The side whose slices hold a copy of the vector; nil while it rests nowhere.
     func sides(of value: ValueID, _ vector: Int) -> [Hemisphere] {
         let (v, i, _) = resolve(value, vector, 0)
-        let place = template.values[v.index].chip
         let sides = copies[vectorBase[v.index] + i].map {
             hemisphere(of: $0.planes[0].slice)
         }

@@ -202,7 +202,6 @@ extension Placer {
     func blockPlace(_ value: ValueID) throws(Infeasibility) -> BlockPlace {
         let value = root(value)
         if let known = blockPlaces[value.index] { return known }
-        let place = template.values[value.index].chip
         let planes = template.values[value.index].type.byteCount
         let rows = template.values[value.index].count
         let slot = slot(of: value)

@@ -34,8 +34,8 @@ let cases = [
     Case(
         model: "llama-3.1-8b", machine: "lpx256",
         plan: Plan(
-            context: 8_192, weightType: .fp8, kvType: .fp8, tensorParallel: 4,
-            pipelineStages: 16), steps: 0),
+            context: 8_192, weightType: .fp8, kvType: .fp8, tensorParallel: 16,
+            pipelineStages: 4), steps: 0),
 ].filter { wanted.isEmpty || wanted.contains($0.model) }
 
 /// The least of `runs` times, in seconds: what disturbs a run only makes it longer.
