@@ -169,9 +169,7 @@ extension DecoderLowering {
                     return l.builder.elementwise(.exp, Use(rest))
                 }
                 terms += weights.map { l.terms(of: Use($0), l.plan.kvType, "\(name).p") }
-                return weights.dropFirst().reduce(weights[0]) {
-                    l.builder.elementwise(.add, Use($0), Use($1), name: "\(name).pSum")
-                }
+                return l.sumInTurn(weights, "\(name).pSum")
             }
         }
         let weight = chained { l -> ValueID in
@@ -285,11 +283,7 @@ extension DecoderLowering {
         let parts = sumsInTurn(weights.sums, atMost: 16, "\(name).pSum")
         let (high, low) = chained { l -> (ValueID, ValueID) in
             let sum = l.sumInTurn(parts, "\(name).pSum")
-            let small = l.builder.elementwise(.multiply, Use(sum), shift)
-            let high = l.builder.elementwise(.toFP16, Use(small))
-            let rest = l.builder.elementwise(.subtract, Use(small), Use(high))
-            let scaled = l.builder.elementwise(.multiply, Use(rest), 0x1p11)
-            return (high, l.builder.elementwise(.toFP16, Use(scaled)))
+            return l.wideTerms(of: sum, times: shift)
         }
         let ones = Tile([Use(shared[place].ones)], count: lanes)
         let most = chained { l -> ValueID in

@@ -109,9 +109,7 @@ extension DecoderLowering {
         let sums = (0..<parts).map { part in
             sum(input, weights, n, part * count / parts..<(part + 1) * count / parts)
         }
-        return sums.dropFirst().reduce(sums[0]) {
-            builder.elementwise(.add, $0.at(), $1.at())
-        }
+        return sumInTurn(sums)
     }
 
     /// The sum over some contraction tiles.
@@ -143,10 +141,22 @@ extension DecoderLowering {
     }
 
     /// The sum of all, one after another.
-    mutating func sumInTurn(_ values: [ValueID], _ name: String) -> ValueID {
+    mutating func sumInTurn(_ values: [ValueID], _ name: String? = nil) -> ValueID {
         values.dropFirst().reduce(values[0]) {
             builder.elementwise(.add, Use($0), Use($1), name: name)
         }
+    }
+
+    /// `value` times `scale` as two fp16 terms, for sums that leave fp16: the second is 2^11 times
+    /// what the first dropped.
+    mutating func wideTerms(
+        of value: ValueID, times scale: Float
+    ) -> (high: ValueID, low: ValueID) {
+        let small = builder.elementwise(.multiply, Use(value), scale)
+        let high = builder.elementwise(.toFP16, Use(small))
+        let rest = builder.elementwise(.subtract, Use(small), Use(high))
+        let scaled = builder.elementwise(.multiply, Use(rest), 0x1p11)
+        return (high, builder.elementwise(.toFP16, Use(scaled)))
     }
 
     /// Sums of so many each, until no more than that are left.

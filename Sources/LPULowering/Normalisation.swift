@@ -50,11 +50,7 @@ extension DecoderLowering {
         }
         let (high, low) = chained { l -> (ValueID, ValueID) in
             let sum = l.sumInTurn(parts, "\(name).squares")
-            let small = l.builder.elementwise(.multiply, sum.at(), 0x1p-14)
-            let high = l.builder.elementwise(.toFP16, small.at())
-            let rest = l.builder.elementwise(.subtract, small.at(), high.at())
-            let scaled = l.builder.elementwise(.multiply, rest.at(), 0x1p11)
-            return (high, l.builder.elementwise(.toFP16, scaled.at()))
+            return l.wideTerms(of: sum, times: 0x1p-14)
         }
         let unit = 0x1p14 / (Float(size) * factor * factor)
         let epsilon = Float(model.normEpsilon) / (factor * factor)

@@ -165,11 +165,9 @@ func argmax(_ logits: [Double]) -> Int? {
 /// The greatest error, in standard deviations of what is expected; infinite where one is no number.
 func deviation(_ logits: [Double], from expected: [Double]) -> Double {
     guard logits.count == expected.count else { return .infinity }
-    let mean = expected.reduce(0, +) / Double(expected.count)
-    let squares = expected.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
     let errors = zip(logits, expected).map { abs($0 - $1) }
     if errors.contains(where: \.isNaN) { return .infinity }
-    return (errors.max() ?? .infinity) / (squares / Double(expected.count)).squareRoot()
+    return (errors.max() ?? .infinity) / standardDeviation(expected)
 }
 
 func standardDeviation(_ numbers: [Double]) -> Double {
