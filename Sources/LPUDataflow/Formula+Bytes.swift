@@ -4,12 +4,12 @@ extension Formula {
     /// The bytes of an image value of `count` vectors: vector by vector, in a vector plane by plane
     /// (low bytes first), in a plane lane by lane.
     ///
-    /// `nil` for `weights` and `scales`, which need a model's weights.
+    /// `nil` for `weights`, `scales` and `greatestScale`, which need a model's weights.
     /// - Requires: the formula is legal for the value. O(bytes).
     public func bytes(type: ElementType, count: Int, lanes: Int) -> [UInt8]? {
         var bytes = ElementBytes(type: type, count: count, lanes: lanes)
         switch self {
-        case .weights, .scales: return nil
+        case .weights, .scales, .greatestScale: return nil
         case .zero: break
         case .constant(let bits, let vectors, let laneRange):
             for v in vectors {

@@ -63,7 +63,8 @@ public struct Piece: Hashable, Sendable {
 /// Which element of a tensor every (vector, lane) of a value holds; zero outside the pieces, which
 /// do not overlap.
 public struct Layout: Hashable, Sendable {
-    /// Name in the model graph or the weights; `$layer` stands for the instance's layer.
+    /// Name in the model graph or the weights; `$layer` stands for the instance's layer, `$next`
+    /// for the one after it.
     public var tensor: String
     public var pieces: [Piece]
     public init(tensor: String, pieces: [Piece]) {
@@ -81,6 +82,9 @@ public enum Formula: Hashable, Sendable {
     /// The scales that `weights` of the same tensor were quantised by, times `factor`: fp32, the
     /// element's first coordinate names the channel.
     case scales(Layout, factor: Float, columnScale: String?)
+    /// In every element the greatest of all scales of that quantisation of a tensor, times
+    /// `factor`: fp32.
+    case greatestScale(String, factor: Float, columnScale: String?)
     /// Bit pattern of one element in a rectangle of vectors and lanes, zero elsewhere.
     case constant(bits: UInt32, vectors: Range<Int>, lanes: Range<Int>)
     /// Bit pattern `bits` where lane and vector + offset are equal modulo `period`, zero elsewhere:

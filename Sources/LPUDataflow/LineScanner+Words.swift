@@ -90,6 +90,10 @@ extension LineScanner {
             let (layout, factor, scale) = try weights()
             return .scales(layout, factor: factor, columnScale: scale)
         }
+        if take("greatestScale") {
+            let (layout, factor, scale) = try weights()
+            return .greatestScale(layout.tensor, factor: factor, columnScale: scale)
+        }
         if take("constant") {
             let word = try bits()
             return .constant(bits: word, vectors: try range("vectors"), lanes: try range("lanes"))

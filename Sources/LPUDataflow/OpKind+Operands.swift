@@ -145,7 +145,7 @@ extension Formula {
     public var layout: Layout? {
         switch self {
         case .weights(let layout, _, _), .scales(let layout, _, _): layout
-        case .constant, .diagonal, .table, .rotary, .zero: nil
+        case .greatestScale, .constant, .diagonal, .table, .rotary, .zero: nil
         }
     }
 }

@@ -207,10 +207,13 @@ extension ProgramTemplate {
         }
     }
 
-    /// The first tensor name in which `$layer` stands.
+    /// The first tensor name in which `$layer` or `$next` stands.
     fileprivate var tensorOfLayer: String? {
         for value in values {
-            for tensor in value.tensors where tensor.contains("$layer") { return tensor }
+            for tensor in value.tensors
+            where tensor.contains("$layer") || tensor.contains("$next") {
+                return tensor
+            }
         }
         return nil
     }
@@ -224,6 +227,8 @@ extension Value {
         switch formula {
         case .weights(let layout, _, let scale), .scales(let layout, _, let scale):
             return [layout.tensor] + (scale.map { [$0] } ?? []) + meant
+        case .greatestScale(let tensor, _, let scale):
+            return [tensor] + (scale.map { [$0] } ?? []) + meant
         case .constant, .diagonal, .table, .rotary, .zero: return meant
         }
     }

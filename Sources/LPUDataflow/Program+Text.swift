@@ -129,6 +129,8 @@ extension Formula {
             "weights \(layout.tensor) times \(factor)" + (scale.map { " by \($0)" } ?? "")
         case .scales(let layout, let factor, let scale):
             "scales \(layout.tensor) times \(factor)" + (scale.map { " by \($0)" } ?? "")
+        case .greatestScale(let tensor, let factor, let scale):
+            "greatestScale \(tensor) times \(factor)" + (scale.map { " by \($0)" } ?? "")
         case .constant(let bits, let vectors, let lanes):
             "constant \(hexadecimal(bits)) \(vectors.text) \(lanes.text)"
         case .diagonal(let bits, let offset, let period):

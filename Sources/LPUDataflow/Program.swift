@@ -158,7 +158,7 @@ public struct ProgramTemplate: Hashable, Sendable {
 public struct Instance: Hashable, Sendable {
     public var template: Int
     public var chips: [ChipID]
-    /// What `$layer` stands for in the template's tensor names.
+    /// What `$layer` stands for in the template's tensor names; `$next` is one more.
     public var layer: Int?
     /// For each parameter of the template in the order of its values, the value it is bound to.
     public var arguments: [Argument]

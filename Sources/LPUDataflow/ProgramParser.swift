@@ -215,7 +215,7 @@ extension Value {
         case .scales(var layout, let factor, let scale):
             layout.pieces.append(piece)
             origin = .image(.scales(layout, factor: factor, columnScale: scale))
-        case .constant, .diagonal, .table, .rotary, .zero: break
+        case .greatestScale, .constant, .diagonal, .table, .rotary, .zero: break
         }
     }
 }

@@ -11,6 +11,9 @@ extension TemplateChecker {
         case .scales(let layout, let factor, _):
             if value.type != .fp32 { report("dataflow-type", "scales are fp32, not \(value.type)") }
             checkWeights(layout, factor, value)
+        case .greatestScale(_, let factor, _):
+            if value.type != .fp32 { report("dataflow-type", "scales are fp32, not \(value.type)") }
+            checkFinite(factor)
         case .constant(let bits, let vectors, let lanes):
             check([bits], value)
             checkInside(vectors, lanes, value)
@@ -33,8 +36,12 @@ extension TemplateChecker {
     }
 
     private mutating func checkWeights(_ layout: Layout, _ factor: Float, _ value: Value) {
-        if !factor.isFinite { report("dataflow-formula", "the factor is \(factor), not finite") }
+        checkFinite(factor)
         check(layout, value)
+    }
+
+    private mutating func checkFinite(_ factor: Float) {
+        if !factor.isFinite { report("dataflow-formula", "the factor is \(factor), not finite") }
     }
 
     /// Whether elements fit the value's type.

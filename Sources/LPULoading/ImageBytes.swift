@@ -14,6 +14,7 @@ public struct ImageBytes: Sendable {
     private var tensors: [QuantisedTensor] = []
     /// Place in `tensors`; for look-up only.
     private var index: [Quantisation: Int] = [:]
+    private var greatestScales: [Quantisation: Float] = [:]
 
     /// Keeps quantised rows of up to about twice `cacheBytes` bytes.
     ///
@@ -52,6 +53,14 @@ public struct ImageBytes: Sendable {
                 ofScales: layout.tensor, columnScale, in: template, at: place)
             let tensor = try open(quantisation, at: place)
             return try packScales(layout, of: tensor, times: factor, into: declared, at: place)
+        case .greatestScale(let tensor, let factor, let columnScale):
+            let quantisation = try program.instances[instance].quantisation(
+                ofScales: tensor, columnScale, in: template, at: place)
+            let scale = try greatestScale(quantisation, at: place)
+            return Formula.constant(
+                bits: (scale * factor).bitPattern, vectors: 0..<declared.count,
+                lanes: 0..<program.lanes
+            ).bytes(type: declared.type, count: declared.count, lanes: program.lanes) ?? []
         case .constant, .diagonal, .table, .rotary, .zero:
             return formula.bytes(type: declared.type, count: declared.count, lanes: program.lanes)
                 ?? []
@@ -70,6 +79,21 @@ public struct ImageBytes: Sendable {
         tensors.append(try QuantisedTensor(quantisation, of: weights, at: place))
         index[quantisation] = tensors.count - 1
         return tensors.count - 1
+    }
+
+    private mutating func greatestScale(
+        _ quantisation: Quantisation, at place: Diagnostic.Place
+    ) throws(DiagnosticSet) -> Float {
+        if let known = greatestScales[quantisation] { return known }
+        let tensor = try open(quantisation, at: place)
+        var greatest: Float = 0
+        for r in 0..<tensors[tensor].matrix.rowCount {
+            let row = try tensors[tensor].row(
+                r, of: weights, keepingBytes: cacheBytes, at: place)
+            greatest = row.scales.reduce(greatest, max)
+        }
+        greatestScales[quantisation] = greatest
+        return greatest
     }
 
     private mutating func pack(
@@ -132,7 +156,9 @@ public struct ImageBytes: Sendable {
 extension Instance {
     /// The tensor's name with the instance's layer.
     private func resolve(_ tensor: String) -> String {
-        layer.map { tensor.replacing("$layer", with: String($0)) } ?? tensor
+        layer.map {
+            tensor.replacing("$layer", with: String($0)).replacing("$next", with: String($0 + 1))
+        } ?? tensor
     }
 
     /// How a `weights` formula of its template quantises.

@@ -31,61 +31,41 @@ private struct Weights {
 }
 
 extension DecoderLowering {
-    /// x + o(attention(norm x)), the token itself attended outside the cache and appended after.
-    mutating func lowerAttention(_ x: [[ValueID]]) -> [[ValueID]] {
-        let residual = biasedResidual(
-            x, "layer.oBias", tensor: "model.layers.$layer.self_attn.o_proj.bias",
-            if: model.hasAttentionBias)
-        let partial = places.map {
-            lowerAttention(x[$0], residual: residual[$0], on: $0)
-        }
-        return addPartialSums(partial, to: residual, "layer.attended")
+    /// attention(norm x): for each chip the outputs of its heads, a value a group. The token itself
+    /// is attended outside the cache and appended after.
+    mutating func lowerAttention(_ x: Residual) -> [[ValueID]] {
+        places.map { lowerAttention(x.tiles[$0], x.magnitudes?[$0], on: $0) }
     }
 
-    /// This chip's part of the output projection's sum, a value an output tile.
     private mutating func lowerAttention(
-        _ x: [ValueID], residual: [ValueID], on place: Int
+        _ x: [ValueID], _ magnitude: Magnitude?, on place: Int
     ) -> [ValueID] {
         let heads = heads[place]
         guard !heads.sets.isEmpty else { return [] }
-        let input = attentionInput(x, on: place)
+        var input = attentionInput(x, magnitude, on: place)
         let turns = turns(input)
         let caches = heads.sets.indices.map { makeCache(label($0, heads), $0, on: place) }
-        let queries = lowerQueries(input, turns.query)
+        let queries = lowerQueries(&input, turns.query)
         let groups = headGroups(on: place)
+        // The planes are idle while a deferred norm is taken, or else while the maximum of the
+        // scores is found.
+        let early = input.scale == nil ? nil : lowerKeysAndValues(input, turns.key, caches)
         let cachedScores = groups.enumerated().map { number, group in
             scores(
-                queries[group.set], caches[group.set], group, shared[place].groups[number],
-                "layer.group\(number)")
+                queries[group.set], turnsFirst ? input.scale : nil, caches[group.set], group,
+                shared[place].groups[number], "layer.group\(number)")
         }
-        // The planes are idle while the maximum of the scores is found.
-        let sets = lowerKeysAndValues(input, turns.key, caches)
-        var mixed: [[ValueID]] = []
-        var columns: [IndexMap] = []
-        var outputs: [[HeadGroup.Head: Use]] = heads.sets.map { _ in [:] }
-        for (number, group) in groups.enumerated() {
-            let output = attend(
-                cachedScores[number], sets[group.set], group, shared[place].groups[number],
-                "layer.group\(number)")
-            for (i, head) in group.heads.enumerated() {
-                outputs[group.set][head] = output.at(i)
-            }
-        }
-        for set in heads.sets.indices {
-            let (vectors, rows) = mix(outputs[set], set: set, on: place)
-            mixed += vectors
-            columns += rows
-        }
-        let weights = linear(
-            "layer.o", tensor: input.prefix + "o_proj.weight", rows: hiddenColumns,
-            columns: columns, inputFactor: Scale.attention, on: place)
-        let sums = partialSums(
-            LinearInput(terms: mixed), weights, residual: residual, "layer.attended")
-        // The planes are idle while the sums are on their way.
-        for set in heads.sets.indices {
+        let sets = early ?? lowerKeysAndValues(input, turns.key, caches)
+        let columns = heads.sets.indices.map { set in
             append(sets[set].key, sets[set].value, sets[set].cache, set: set, label(set, heads))
         }
-        return sums
+        let outputs = groups.enumerated().map { number, group in
+            attend(
+                cachedScores[number], sets[group.set], group, shared[place].groups[number],
+                "layer.group\(number)")
+        }
+        for set in heads.sets.indices { replace(columns[set], sets[set].cache, set: set) }
+        return outputs
     }
 
     private func label(_ set: Int, _ heads: HeadLayout) -> String {
@@ -109,19 +89,40 @@ extension DecoderLowering {
         return (1 / (root * key), key)
     }
 
-    /// For each set its query vectors.
-    private mutating func lowerQueries(_ input: AttentionInput, _ turn: Turn) -> [[ValueID]] {
+    /// For each set its query vectors; where they are turned first, `input.scale` is yet to
+    /// multiply them. It is known late: the planes sum the queries up before.
+    private mutating func lowerQueries(_ input: inout AttentionInput, _ turn: Turn) -> [[ValueID]] {
         let heads = heads[input.place]
         let factor = factors(heads).query
         let count = heads.sets.indices.map { heads.queryVectors($0) }.reduce(0, +)
-        return heads.sets.indices.map { set in
-            (0..<heads.queryVectors(set)).map { j in
-                let queries = heads.sets[set].map { j < $0.queries.count ? $0.queries[j] : nil }
-                return projectRotated(
-                    input, "q", "\(label(set, heads)).q\(j)", queries, turn, factor: factor,
-                    parts: planes / count)
-            }
+        func queries(_ set: Int, _ j: Int) -> [Int?] {
+            heads.sets[set].map { j < $0.queries.count ? $0.queries[j] : nil }
         }
+        let all = heads.sets.indices.flatMap { set in
+            (0..<heads.queryVectors(set)).map { (set: set, j: $0) }
+        }
+        let projections = all.map { set, j in
+            // A factor would vanish in a norm: the norm's weight has it.
+            projection(
+                input, "q", "\(label(set, heads)).q\(j)", rotatedRows(queries(set, j)),
+                factor: model.hasQueryKeyNorm ? 1 : factor, parts: planes / count)
+        }
+        var sums: [ValueID?] = projections.map { _ in nil }
+        if !turnsFirst, input.normed.deferred != nil {
+            sums = projections.map { sum(input, $0) }
+        }
+        func turned(_ input: AttentionInput) -> [[ValueID]] {
+            var result: [[ValueID]] = heads.sets.map { _ in [] }
+            for (i, vector) in all.enumerated() {
+                result[vector.set].append(
+                    projectRotated(
+                        input, projections[i], queries(vector.set, vector.j), turn, sum: sums[i]))
+            }
+            return result
+        }
+        let early = turnsFirst ? turned(input) : []
+        input.scale = scale(of: input.normed, "layer.attention", on: input.place).scale
+        return turnsFirst ? early : turned(input)
     }
 
     /// For each set its keys and values.
@@ -134,13 +135,13 @@ extension DecoderLowering {
         return heads.sets.indices.map { set in
             let label = label(set, heads)
             let keyHeads = heads.sets[set].map { Optional($0.head) }
-            let key = cached(
-                projectRotated(
-                    input, "k", "\(label).k", keyHeads, turn, factor: factor, parts: parts),
-                "\(label).newKey")
-            let value = cached(
-                project(input, "v", "\(label).v", plainRows(keyHeads), parts: parts),
-                "\(label).newValue")
+            let keys = projection(
+                input, "k", "\(label).k", rotatedRows(keyHeads),
+                factor: model.hasQueryKeyNorm ? 1 : factor, parts: parts)
+            let key = cached(projectRotated(input, keys, keyHeads, turn), "\(label).newKey")
+            let values = projection(
+                input, "v", "\(label).v", plainRows(keyHeads), parts: parts)
+            let value = cached(project(input, values), "\(label).newValue")
             return SetValues(key: key, value: value, cache: caches[set])
         }
     }
@@ -200,7 +201,8 @@ extension DecoderLowering {
     /// Scores, block by block, so that all heads pass each tile of keys while it is installed; at
     /// most -60000 where there is no token.
     private mutating func scores(
-        _ queries: [ValueID], _ cache: Cache, _ group: HeadGroup, _ constants: GroupConstants,
+        _ queries: [ValueID], _ scale: ValueID?, _ cache: Cache, _ group: HeadGroup,
+        _ constants: GroupConstants,
         _ name: String
     ) -> Scores {
         let place = builder[queries[0]].chip
@@ -212,7 +214,8 @@ extension DecoderLowering {
                     .mask, queries[j].at(), Use(constants.selectors[j]))
                 all = l.builder.elementwise(.or, Use(all), Use(other), name: "\(name).query")
             }
-            return all
+            guard let scale else { return all }
+            return l.builder.elementwise(.multiply, Use(all), scale.at(), name: "\(name).query")
         }
         let terms = chained { l in l.terms(of: Use(query), l.plan.kvType, "\(name).query") }
         // A running maximum a part, so that none waits for the last one to rest.
@@ -312,49 +315,5 @@ extension DecoderLowering {
                     weights.blocks[block].map { MatmulTerm(Use($0), tile(self, part, row)) }
                 })
         }
-    }
-
-    // MARK: Output
-
-    /// A set's outputs as terms in the weights' type, as many query vectors side by side as a
-    /// vector holds, and the columns of the output projection that its lanes are.
-    private mutating func mix(
-        _ outputs: [HeadGroup.Head: Use], set: Int, on place: Int
-    ) -> (vectors: [[ValueID]], columns: [IndexMap]) {
-        let heads = heads[place]
-        let width = heads.width(set)
-        let perVector = lanes / width
-        let queries = Array(0..<heads.queryVectors(set))
-        var vectors: [[ValueID]] = []
-        var columns: [IndexMap] = []
-        for first in stride(from: 0, to: queries.count, by: perVector) {
-            let members = queries[first..<min(first + perVector, queries.count)]
-            vectors.append(
-                chained { l in
-                    var sum: Use?
-                    for j in members {
-                        for g in heads.sets[set].indices {
-                            guard var use = outputs[.init(keyValue: g, query: j)] else { continue }
-                            if j > first {
-                                use = l.builder.shift(use, by: (j - first) * width, count: 1).at()
-                            }
-                            sum = sum.map { l.builder.elementwise(.add, $0, use).at() } ?? use
-                        }
-                    }
-                    guard let sum else { preconditionFailure("a query vector holds a head") }
-                    return l.terms(of: sum, l.plan.weightType, "layer.set\(set).mixed\(first)")
-                })
-            var segments: [IndexMap.Segment] = []
-            for j in members {
-                let own = heads.sets[set].map { j < $0.queries.count ? $0.queries[j] : nil }
-                segments += plainRows(own).segments.map {
-                    var segment = $0
-                    segment.position += (j - first) * width
-                    return segment
-                }
-            }
-            columns.append(IndexMap(segments: segments))
-        }
-        return (vectors, columns)
     }
 }

@@ -83,12 +83,13 @@ extension DecoderLowering {
         min(lanes, (plan.context - block * lanes + 15) / 16 * 16)
     }
 
-    /// Appends the token's K row, and its V row to the open block, which is transposed anew: the
-    /// identity's rows as activations read its columns. What belongs into another region goes to
-    /// rows that nobody reads.
+    /// Appends the token's K row, and its V row to the open block. What belongs into another region
+    /// goes to rows that nobody reads.
+    /// - Returns: the open block transposed anew: the identity's rows as activations read its
+    ///   columns.
     mutating func append(
         _ key: ValueID, _ value: ValueID, _ cache: Cache, set: Int, _ label: String
-    ) {
+    ) -> ValueID {
         let place = builder[key].chip
         let slices = chip.weightStreamsPerPlane
         for (part, regions) in cache.keys.enumerated() {
@@ -110,12 +111,19 @@ extension DecoderLowering {
                 $0, blocks.rows, perUser: blocks.rows, at: shared[place].userRows?.openValues)
         }
         let channels = heads[place].rows(set)
-        let columns = chained { l -> ValueID in
+        return chained { l -> ValueID in
             let tile = Tile(user.map { Use($0) }, count: l.lanes)
             let sums = l.builder.matmul(
                 [MatmulTerm(Use(l.shared[place].identity), tile)], count: channels)
             return l.cached(sums, "\(label).columns")
         }
+    }
+
+    /// Puts the open block's columns in the place of its old ones, which no one reads any more.
+    mutating func replace(_ columns: ValueID, _ cache: Cache, set: Int) {
+        let place = builder[columns].chip
+        let slices = chip.weightStreamsPerPlane
+        let channels = heads[place].rows(set)
         for (part, regions) in cache.values.enumerated() {
             for (slice, region) in regions.enumerated() {
                 _ = builder.scatter(

@@ -10,17 +10,12 @@ extension DecoderLowering {
     /// This chip's part of a row-parallel layer: added to the residual at once where the chip is
     /// alone, else rounded to the wire's fp16.
     ///
-    /// Of a few outputs a plane the contraction tiles that are there `early` are summed up first:
-    /// the planes are busy with them until the others are made. The outputs that are left when all
-    /// planes have had as many are summed up by several planes each.
+    /// What was `begun` are the sums of a few outputs over the contraction tiles before `late`. The
+    /// outputs that are left when all planes have had as many are summed up by several planes each.
     mutating func partialSums(
-        _ input: LinearInput, _ weights: LinearWeights, residual: [ValueID], early: Int = 0,
-        _ name: String
+        _ input: LinearInput, _ weights: LinearWeights, residual: [ValueID],
+        begun: [ValueID] = [], late: Range<Int> = 0..<0, _ name: String
     ) -> [ValueID] {
-        let late = early..<input.terms.count
-        let begun = (0..<(early > 0 ? min(2 * planes, hidden.count) : 0)).map { n in
-            sum(input, weights, n, 0..<early)
-        }
         let leftOver = hidden.count % planes
         let first = max(begun.count, hidden.count - leftOver)
         return (0..<hidden.count).map { n in
@@ -34,7 +29,7 @@ extension DecoderLowering {
                 } else {
                     all = l.sum(input, weights, n)
                 }
-                all = l.scaled(all, input, weights, n)
+                all = l.scaled(all, weights, n)
                 if l.places.count == 1 {
                     return l.builder.elementwise(
                         .add, all.at(), residual[n].at(), name: "\(name).\(n)")

@@ -96,6 +96,9 @@ struct DecoderLowering {
     let lanes: Int
     var builder: TemplateBuilder
     private var chains = 0
+    /// What stands for the layer in tensors' names.
+    var layer = "$layer"
+    var layerPrefix: String { "model.layers.\(layer)." }
     /// Chips that share every layer.
     let places: Range<Int>
     var shared: [SharedValues]

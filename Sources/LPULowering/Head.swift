@@ -30,12 +30,13 @@ extension DecoderLowering {
     private mutating func lowerVocabulary(_ x: [ValueID], on place: Int) -> Best? {
         let own = Tiling(place.share(of: model.vocabularySize, plan), lanes: lanes)
         guard own.count > 0 else { return nil }
-        let input = normalise(x, "head", on: place)
-        let weights = linear(
+        let input = normalise(x, nil, "head", on: place)
+        let unscaled = linear(
             "lmHead",
             tensor: model.tiesEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight",
             rows: own.ranges.map { .range($0) }, columns: hiddenColumns,
             inputFactor: input.factor, norm: "model.norm.weight", on: place)
+        let weights = scaled(unscaled, by: scale(of: input, "head", on: place).scale)
         var best: Best?
         for (n, range) in own.ranges.enumerated() {
             let logits = chained { l in

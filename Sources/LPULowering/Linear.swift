@@ -8,17 +8,25 @@ import LPUSupport
 /// What linear layers take: for each contraction tile, the terms whose sum it is.
 struct LinearInput {
     var terms: [[ValueID]]
-    /// What outputs are yet to be multiplied by in every lane: 1/rms of a norm that is deferred.
-    var scale: ValueID?
+    /// The norm whose scalar outputs are yet to be multiplied by.
+    var deferred: DeferredNorm?
     /// The power of two that the terms are times.
     var factor: Float = 1
+}
+
+/// A norm of x that has not been taken.
+struct DeferredNorm {
+    var x: [ValueID]
+    /// What x is divided by in the terms.
+    var magnitude: ValueID?
 }
 
 /// A linear layer's weights as tiles: output tile n, contraction tile k.
 struct LinearWeights {
     var value: ValueID
-    /// For each output tile what its lanes are to be multiplied by: fp8 weights only.
-    var scales: ValueID?
+    /// For each output tile what its lanes are yet to be multiplied by, one for all that are the
+    /// same; empty for nothing.
+    var scales: [Use]
     /// Weight vectors of a tile, and of each output tile the same number of contraction tiles.
     var rows: Int
     var contractions: Int
@@ -81,7 +89,19 @@ extension DecoderLowering {
                 "\(name).scales", tensor: tensor, rows: rows, factor: 1 / inputFactor, norm: norm,
                 on: place) : nil
         return LinearWeights(
-            value: value, scales: scales, rows: height, contractions: columns.count)
+            value: value, scales: scales.map { scales in rows.indices.map { scales.at($0) } } ?? [],
+            rows: height, contractions: columns.count)
+    }
+
+    /// The weights, whose outputs are yet to be times `scale`.
+    mutating func scaled(_ weights: LinearWeights, by scale: ValueID?) -> LinearWeights {
+        guard let scale else { return weights }
+        var weights = weights
+        weights.scales =
+            weights.scales.isEmpty
+            ? [scale.at()]
+            : weights.scales.map { builder.elementwise(.multiply, $0, scale.at()).at() }
+        return weights
     }
 
     /// The scales of fp8 weights, those of the rows that `rows[n]` names in vector n.
@@ -124,20 +144,18 @@ extension DecoderLowering {
 
     /// `sum` in the lanes of output tile `n`: scaled, where there is something to scale it by.
     mutating func scaled(
-        _ sum: ValueID, _ input: LinearInput, _ weights: LinearWeights, _ n: Int,
-        name: String? = nil
+        _ sum: ValueID, _ weights: LinearWeights, _ n: Int, name: String? = nil
     ) -> ValueID {
-        guard let scale = weights.scales?.at(n) ?? input.scale?.at() else { return sum }
-        return builder.elementwise(.multiply, sum.at(), scale, name: name)
+        guard let last = weights.scales.indices.last else { return sum }
+        return builder.elementwise(.multiply, sum.at(), weights.scales[min(n, last)], name: name)
     }
 
-    /// Output tile `n`.
+    /// Output tile `n`, whose sum may be there already.
     mutating func product(
-        _ input: LinearInput, _ weights: LinearWeights, _ n: Int, parts: Int = 1,
+        _ input: LinearInput, _ weights: LinearWeights, _ n: Int, sum known: ValueID? = nil,
         name: String? = nil
     ) -> ValueID {
-        let sum = sum(input, weights, n, parts: parts)
-        return scaled(sum, input, weights, n, name: name)
+        scaled(known ?? sum(input, weights, n), weights, n, name: name)
     }
 
     /// The sum of all, one after another.

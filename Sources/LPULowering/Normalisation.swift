@@ -10,34 +10,94 @@ extension DecoderLowering {
     /// x as the input of linear layers whose weights hold the norm's weight.
     ///
     /// In fp16, x goes in as it is and 1/rms multiplies the outputs, off the path through the
-    /// weights. fp8 terms need a magnitude that is known, and so are normed first.
-    mutating func normalise(_ x: [ValueID], _ name: String, on place: Int) -> LinearInput {
-        let factor = isByteWeights ? Scale.normed(size: model.hiddenSize) : 1
+    /// weights. fp8 terms need a magnitude that is known: a bound that came ahead of x, or else
+    /// they are normed first.
+    mutating func normalise(
+        _ x: [ValueID], _ magnitude: Magnitude?, _ name: String, on place: Int
+    ) -> LinearInput {
+        guard plan.weightType.byteCount == 1 else {
+            return LinearInput(terms: terms(of: x, times: nil, name), deferred: .init(x: x))
+        }
+        if let magnitude {
+            return LinearInput(
+                terms: terms(of: x, times: magnitude.inverse, name),
+                deferred: .init(x: x, magnitude: magnitude.value))
+        }
+        let factor = Scale.normed(size: model.hiddenSize)
         let inverse = inverseRoot(
             meanOf: x, over: shared[place].ones, size: model.hiddenSize, times: factor,
             "\(name).scale")
-        let terms = x.enumerated().map { tile, part in
-            chained { l -> [ValueID] in
-                let value =
-                    l.isByteWeights
-                    ? l.builder.elementwise(.multiply, part.at(), inverse.at()) : part
-                return l.terms(of: Use(value), l.plan.weightType, "\(name).x\(tile)")
-            }
-        }
-        return LinearInput(terms: terms, scale: isByteWeights ? nil : inverse, factor: factor)
+        return LinearInput(terms: terms(of: x, times: inverse, name), factor: factor)
     }
 
-    private var isByteWeights: Bool { plan.weightType.byteCount == 1 }
+    /// What outputs of a deferred norm are to be multiplied by, and |x|2 if it is to bound what
+    /// comes next; nil for an input that is normed.
+    ///
+    /// The planes take the sums over its squares in the order of the program: after sums of
+    /// outputs that do not wait for all of x.
+    mutating func scale(
+        of input: LinearInput, withLength: Bool = false, _ name: String, on place: Int
+    ) -> (scale: ValueID?, length: ValueID?) {
+        guard let deferred = input.deferred else { return (nil, nil) }
+        let size = model.hiddenSize
+        return mean(of: deferred.x, over: shared[place].ones, size: size, "\(name).squares") {
+            l, mean in
+            let inverse = l.builder.elementwise(.rsqrt, mean.at(), name: "\(name).scale")
+            let length =
+                withLength ? l.length(mean, inverse, size: size, "\(name).length") : nil
+            let scale = deferred.magnitude.map {
+                l.builder.elementwise(.multiply, inverse.at(), $0.at(), name: "\(name).scale")
+            }
+            return (scale ?? inverse, length)
+        }
+    }
+
+    private mutating func terms(
+        of x: [ValueID], times factor: ValueID?, _ name: String
+    ) -> [[ValueID]] {
+        x.enumerated().map { tile, part in
+            chained { l in
+                let value = factor.map { l.builder.elementwise(.multiply, part.at(), $0.at()) }
+                return l.terms(of: Use(value ?? part), l.plan.weightType, "\(name).x\(tile)")
+            }
+        }
+    }
+
+    /// |x|2, a little more for the epsilon.
+    mutating func length(_ x: [ValueID], _ name: String, on place: Int) -> ValueID {
+        let size = model.hiddenSize
+        return mean(of: x, over: shared[place].ones, size: size, "\(name).squares") { l, mean in
+            let inverse = l.builder.elementwise(.rsqrt, mean.at())
+            return l.length(mean, inverse, size: size, "\(name).length")
+        }
+    }
+
+    private mutating func length(
+        _ mean: ValueID, _ inverse: ValueID, size: Int, _ name: String
+    ) -> ValueID {
+        let root = builder.elementwise(.multiply, mean.at(), inverse.at())
+        return builder.elementwise(.multiply, root.at(), Float(size).squareRoot(), name: name)
+    }
 
     /// factor/sqrt(mean of squares + epsilon) of the elements in the lanes that the weight vectors
     /// of `ones` mark, of `size` in all.
-    ///
-    /// Squares of real residuals leave fp16: their sum over the tiles is scaled by 2^-14, becomes
-    /// two terms, the second 2^11 times what the first dropped.
     /// - Requires: `factor` is a power of two.
     mutating func inverseRoot(
         meanOf x: [ValueID], over ones: ValueID, size: Int, times factor: Float = 1, _ name: String
     ) -> ValueID {
+        mean(of: x, over: ones, size: size, dividedBy: factor * factor, "\(name).squares") {
+            l, mean in l.builder.elementwise(.rsqrt, mean.at(), name: name)
+        }
+    }
+
+    /// What `finish` makes, in the same chain, of the mean of squares + epsilon over a divisor.
+    ///
+    /// Squares of real residuals leave fp16: their sum over the tiles is scaled by 2^-14, becomes
+    /// two terms, the second 2^11 times what the first dropped.
+    private mutating func mean<Result>(
+        of x: [ValueID], over ones: ValueID, size: Int, dividedBy divisor: Float = 1,
+        _ name: String, _ finish: (inout Self, ValueID) -> Result
+    ) -> Result {
         // Parts side by side: an addition waits for the one before.
         let count = min(4, x.count)
         let parts = (0..<count).map { part in
@@ -45,15 +105,15 @@ extension DecoderLowering {
                 let squares = stride(from: part, to: x.count, by: count).map {
                     l.builder.elementwise(.multiply, x[$0].at(), x[$0].at())
                 }
-                return l.sumInTurn(squares, "\(name).squares")
+                return l.sumInTurn(squares, name)
             }
         }
         let (high, low) = chained { l -> (ValueID, ValueID) in
-            let sum = l.sumInTurn(parts, "\(name).squares")
+            let sum = l.sumInTurn(parts, name)
             return l.wideTerms(of: sum, times: 0x1p-14)
         }
-        let unit = 0x1p14 / (Float(size) * factor * factor)
-        let epsilon = Float(model.normEpsilon) / (factor * factor)
+        let unit = 0x1p14 / (Float(size) * divisor)
+        let epsilon = Float(model.normEpsilon) / divisor
         let ones = Tile([Use(ones)], count: lanes)
         let most = chained { l -> ValueID in
             let sum = l.builder.matmul([MatmulTerm(high.at(), ones)], count: 1)
@@ -63,8 +123,7 @@ extension DecoderLowering {
         return chained { l in
             let sum = l.builder.matmul([MatmulTerm(low.at(), ones)], count: 1)
             let mean = l.builder.elementwise(.multiply, sum.at(), unit * 0x1p-11)
-            let all = l.builder.elementwise(.add, mean.at(), most.at())
-            return l.builder.elementwise(.rsqrt, all.at(), name: name)
+            return finish(&l, l.builder.elementwise(.add, mean.at(), most.at()))
         }
     }
 }

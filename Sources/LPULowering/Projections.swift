@@ -10,9 +10,23 @@ struct AttentionInput {
     /// Of the tensors' names.
     var prefix: String
     var normed: LinearInput
+    /// What is left to multiply by, once it is known.
+    var scale: ValueID?
     /// The norm's weight, folded into the projections.
     var norm: String
     var place: Int
+}
+
+/// A projection of some heads of one chip.
+struct Projection {
+    /// `q`, `k` or `v`.
+    var which: String
+    var label: String
+    var rows: IndexMap
+    var factor: Float
+    /// By as many planes it is summed up.
+    var parts: Int
+    var weights: LinearWeights
 }
 
 /// What a projection is turned by: cosines and signed sines, times what scales its lanes.
@@ -24,12 +38,12 @@ struct Turn {
 /// Queries, keys and values of a layer, from its input to the turn by the token's position.
 extension DecoderLowering {
     mutating func attentionInput(
-        _ x: [ValueID], on place: Int
+        _ x: [ValueID], _ magnitude: Magnitude?, on place: Int
     ) -> AttentionInput {
-        let prefix = "model.layers.$layer."
-        return AttentionInput(
-            prefix: prefix + "self_attn.", normed: normalise(x, "layer.attention", on: place),
-            norm: prefix + "input_layernorm.weight", place: place)
+        AttentionInput(
+            prefix: layerPrefix + "self_attn.",
+            normed: normalise(x, magnitude, "layer.attention", on: place),
+            norm: layerPrefix + "input_layernorm.weight", place: place)
     }
 
     /// Lanes 2i and 2i + 1 of a head hold the pair (i, i + d/2) that rotates together; swapped, the
@@ -54,45 +68,49 @@ extension DecoderLowering {
             })
     }
 
-    /// A projection with its bias, summed up by as many planes as it has parts.
-    mutating func project(
+    /// The weights of `which` projection, of `rows`.
+    mutating func projection(
         _ input: AttentionInput, _ which: String, _ label: String, _ rows: IndexMap,
         factor: Float = 1, parts: Int
+    ) -> Projection {
+        Projection(
+            which: which, label: label, rows: rows, factor: factor, parts: parts,
+            weights: linear(
+                label, tensor: "\(input.prefix)\(which)_proj.weight", rows: [rows],
+                columns: hiddenColumns, factor: factor, inputFactor: input.normed.factor,
+                norm: input.norm, on: input.place))
+    }
+
+    /// A projection's sum over all of x, as it comes from the planes.
+    mutating func sum(_ input: AttentionInput, _ projection: Projection) -> ValueID {
+        sum(input.normed, projection.weights, 0, parts: projection.parts)
+    }
+
+    /// A projection with its bias. If `sum` is not there yet, it passes on streams.
+    mutating func project(
+        _ input: AttentionInput, _ projection: Projection, sum: ValueID? = nil
     ) -> ValueID {
-        let weights = weights(input, which, label, rows, factor: factor)
+        let label = projection.label
+        let weights = scaled(projection.weights, by: input.scale)
         let bias =
             model.hasAttentionBias
             ? vector(
-                "\(label).bias", tensor: "\(input.prefix)\(which)_proj.bias", rows: [rows],
-                factor: factor, on: input.place) : nil
+                "\(label).bias", tensor: "\(input.prefix)\(projection.which)_proj.bias",
+                rows: [projection.rows], factor: projection.factor, on: input.place) : nil
         return chained { l in
-            let product = l.product(
-                input.normed, weights, 0, parts: parts, name: "\(label).scaled")
-            return l.biased(product, bias, 0)
+            let sum = sum ?? l.sum(input, projection)
+            return l.biased(l.scaled(sum, weights, 0, name: "\(label).scaled"), bias, 0)
         }
     }
 
-    private mutating func weights(
-        _ input: AttentionInput, _ which: String, _ label: String, _ rows: IndexMap, factor: Float
-    ) -> LinearWeights {
-        linear(
-            label, tensor: "\(input.prefix)\(which)_proj.weight", rows: [rows],
-            columns: hiddenColumns, factor: factor, inputFactor: input.normed.factor,
-            norm: input.norm, on: input.place)
-    }
-
     /// What all keys or all queries of the layer are turned by: the position, and the weight of
-    /// their norm where there is one; where there is neither norm nor bias, 1/rms comes last and
-    /// is part of it.
+    /// their norm where there is one.
     mutating func turn(
         _ input: AttentionInput, _ which: String, _ label: String, factor: Float
     ) -> Turn {
         let position = Turn(
             cosine: shared[input.place].cosine, sine: shared[input.place].sine)
-        guard model.hasQueryKeyNorm else {
-            guard !model.hasAttentionBias, let scale = input.normed.scale else { return position }
-            return scaled(position, cosine: scale, sine: scale)
-        }
+        guard model.hasQueryKeyNorm else { return position }
         let heads = heads[input.place].perSet
         func weights(_ name: String, swapped: Bool) -> ValueID {
             var rows = rotatedRows([0], swapped: swapped)
@@ -117,37 +135,40 @@ extension DecoderLowering {
             sine: builder.elementwise(.multiply, turn.sine.at(), sine.at()))
     }
 
+    /// `true` iff projections are turned before they are scaled: nothing stands between.
+    var turnsFirst: Bool { !model.hasQueryKeyNorm && !model.hasAttentionBias }
+
     /// A projection of heads, normed one by one where the model does so, turned.
     mutating func projectRotated(
-        _ input: AttentionInput, _ which: String, _ label: String, _ heads: [Int?], _ turn: Turn,
-        factor: Float, parts: Int
+        _ input: AttentionInput, _ projection: Projection, _ heads: [Int?], _ turn: Turn,
+        sum: ValueID? = nil
     ) -> ValueID {
-        let rows = rotatedRows(heads)
-        guard model.hasQueryKeyNorm else {
-            if model.hasAttentionBias {
-                let value = project(input, which, label, rows, factor: factor, parts: parts)
+        let label = projection.label
+        guard turnsFirst else {
+            let value = project(input, projection, sum: sum)
+            guard model.hasQueryKeyNorm else {
                 return chained { l in l.rotated(value, turn, label) }
             }
-            let weights = weights(input, which, label, rows, factor: factor)
-            // Scales of fp8 weights are part of the turn: no multiplication waits for the sum.
-            let own = weights.scales.map { scales in
-                let swapped = self.scales(
-                    "\(label).scalesSwapped", tensor: "\(input.prefix)\(which)_proj.weight",
-                    rows: [rotatedRows(heads, swapped: true)], factor: 1 / input.normed.factor,
-                    norm: input.norm, on: input.place)
-                return scaled(turn, cosine: scales, sine: swapped)
-            }
-            return chained { l in
-                l.rotated(l.sum(input.normed, weights, 0, parts: parts), own ?? turn, label)
-            }
+            let scale = inverseRoot(
+                meanOf: [value], over: shared[input.place].headOnes ?? shared[input.place].ones,
+                size: model.headDimension, "\(label).normScale")
+            let own = scaled(turn, cosine: scale, sine: scale)
+            return chained { l in l.rotated(value, own, label) }
         }
-        // A factor would vanish in the norm: the norm's weight has it.
-        let value = project(input, which, label, rows, parts: parts)
-        let scale = inverseRoot(
-            meanOf: [value], over: shared[input.place].headOnes ?? shared[input.place].ones,
-            size: model.headDimension, "\(label).normScale")
-        let own = scaled(turn, cosine: scale, sine: scale)
-        return chained { l in l.rotated(value, own, label) }
+        // Scales of fp8 weights are part of the turn: no multiplication waits for the sum.
+        let own = projection.weights.scales.first.map { scales in
+            let swapped = self.scales(
+                "\(label).scalesSwapped", tensor: "\(input.prefix)\(projection.which)_proj.weight",
+                rows: [rotatedRows(heads, swapped: true)], factor: 1 / input.normed.factor,
+                norm: input.norm, on: input.place)
+            return scaled(turn, cosine: scales.value, sine: swapped)
+        }
+        return chained { l in
+            let rotated = l.rotated(sum ?? l.sum(input, projection), own ?? turn, label)
+            guard let scale = input.scale else { return rotated }
+            return l.builder.elementwise(
+                .multiply, rotated.at(), scale.at(), name: "\(label).scaled")
+        }
     }
 
     /// q cos + swap(q) (+-sin). The distributors copy the vector in passing, once as it is and once

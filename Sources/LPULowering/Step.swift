@@ -43,9 +43,8 @@ private struct ProgramBuilder {
     }
 }
 
-/// A decode step as templates: ingress, a prologue a stage, the embedding, a layer as often as the
-/// model has one, bytes that go forward and hand-overs between the stages, and a head whose token
-/// leaves where it entered.
+/// A decode step as templates: ingress, a prologue a stage, the embedding, the layers, bytes that
+/// go forward and hand-overs between the stages, and a head whose token leaves where it entered.
 extension DecoderLowering {
     /// The whole step on the chips of each stage.
     mutating func lowerStep(on stages: [[ChipID]]) -> Program {
@@ -146,7 +145,12 @@ extension DecoderLowering {
                 return parameter(program.made(value, by: prologue))
             }
         }
-        return (x.map { $0.map { parameter($0) } }, bindings)
+        // What was handed over stands elsewhere among the chips of the hand-over.
+        return (
+            x.enumerated().map { i, made in
+                made.map { parameter($0, chip: i % places.count) }
+            }, bindings
+        )
     }
 
     // MARK: Layers
@@ -164,16 +168,24 @@ extension DecoderLowering {
         return x.map { $0.map { program.made($0, by: i) } }
     }
 
+    /// A template that is placed in every stage.
+    private struct Part {
+        var template: Int
+        /// Values of the prologue that it takes before all others.
+        var bindings: [ValueID]
+        /// The residual, and the outputs of attention.
+        var results: [[ValueID]]
+        var outputs: [[ValueID]] = []
+    }
+
+    /// The layers of all stages. Between two layers of a stage nothing rests but the residual and
+    /// what attention has made of it: parts of a sum are worked on while they arrive.
     private mutating func lowerLayers(
         _ stages: [[ChipID]], _ prologue: inout Prologue, _ embedded: [[Made]],
         _ program: inout ProgramBuilder
     ) -> [[Made]] {
         let made = shared
-        let (start, bindings) = open(
-            "layer", shared: made, prologue: prologue.instances[0], x: embedded, program)
-        let output = lowerFeedForward(lowerAttention(start))
-        shared = made
-        let template = close(&program)
+        var parts: [LayerPart: Part] = [:]
         var handOver: (template: Int, results: [[ValueID]])?
         var x = embedded
         for (stage, chips) in stages.enumerated() {
@@ -186,23 +198,61 @@ extension DecoderLowering {
                 x = lowered.results.map { $0.map { program.made($0, by: i) } }
             }
             let layers = plan.layers(of: stage, count: model.layerCount)
-            func forward(before layer: Int) {
-                guard layer == max(layers.upperBound - 1, layers.lowerBound),
-                    stage + 1 < stages.count
-                else { return }
+            var outputs: [[Made]] = []
+            let steps =
+                layers.prefix(1).map { (LayerPart.opening, $0) }
+                + layers.dropLast().map { (.layer, $0) } + layers.suffix(1).map { (.closing, $0) }
+            func forward() {
+                guard stage + 1 < stages.count else { return }
                 lowerForward(from: chips, to: stages[stage + 1], &prologue, &program)
             }
-            if layers.isEmpty { forward(before: layers.lowerBound) }
-            for layer in layers {
-                forward(before: layer)
+            if steps.isEmpty { forward() }
+            for (kind, layer) in steps {
+                if kind == .closing { forward() }
+                let part =
+                    parts[kind]
+                    ?? lower(kind, made, prologue.instances[stage], x, outputs, &program)
+                parts[kind] = part
                 let i = program.place(
-                    template, on: chips, layer: layer,
-                    bindings.map { program.made($0, by: prologue.instances[stage]) }
-                        + x.flatMap { $0 })
-                x = output.map { $0.map { program.made($0, by: i) } }
+                    part.template, on: chips, layer: layer,
+                    part.bindings.map { program.made($0, by: prologue.instances[stage]) }
+                        + (x + outputs).flatMap { $0 })
+                if !part.results.isEmpty {
+                    x = part.results.map { $0.map { program.made($0, by: i) } }
+                }
+                outputs = part.outputs.map { $0.map { program.made($0, by: i) } }
             }
         }
         return x
+    }
+
+    /// Where a layer is cut: `opening` is the attention of a stage's first layer, `layer` what
+    /// follows attention and the attention of the next layer, `closing` what follows the last.
+    private enum LayerPart: String {
+        case opening, layer, closing
+    }
+
+    private mutating func lower(
+        _ kind: LayerPart, _ made: [SharedValues], _ prologue: Int, _ x: [[Made]],
+        _ outputs: [[Made]], _ program: inout ProgramBuilder
+    ) -> Part {
+        let (start, bindings) = open(
+            kind.rawValue, shared: made, prologue: prologue, x: x + outputs, program)
+        defer {
+            shared = made
+            layer = "$layer"
+        }
+        var residual = Residual(tiles: Array(start.prefix(x.count)))
+        var attended: [[ValueID]] = []
+        if kind != .opening {
+            residual = lowerFeedForward(
+                lowerOutput(residual.tiles, Array(start.dropFirst(x.count))))
+            layer = "$next"
+        }
+        if kind != .closing { attended = lowerAttention(residual) }
+        return Part(
+            template: close(&program), bindings: bindings,
+            results: kind == .opening ? [] : residual.tiles, outputs: attended)
     }
 
     /// Every chip gets the residual from the chip of its place in the stage before. The replicas

@@ -48,8 +48,9 @@ extension Placer {
         }
     }
 
-    /// The exchanges not placed yet that nothing parts from the transfer of bundle `b`,
-    /// in the order in which their parts are made: a link sends them in that order.
+    /// The exchanges not placed yet that nothing parts from the transfer of bundle `b`, in the
+    /// order in which a link sends them: of the parts that are made when it is free the first in
+    /// the program, which is the first to be used.
     func exchanges(from b: Int) -> [Int] {
         var found: [(ready: Int, exchange: Int)] = []
         for bundle in bundles[b...] {
@@ -61,7 +62,26 @@ extension Placer {
             isExchanged[e] = true
             found.append((own.ready, e))
         }
-        return found.sorted { ($0.ready, $0.exchange) < ($1.ready, $1.exchange) }.map(\.exchange)
+        var order: [Int] = []
+        var free = 0
+        while let earliest = found.map(\.ready).min() {
+            free = max(free, earliest)
+            guard let next = found.firstIndex(where: { $0.ready <= free }) else { break }
+            let exchange = found.remove(at: next).exchange
+            free += cyclesOfLink(exchange)
+            order.append(exchange)
+        }
+        return order
+    }
+
+    /// Cycles for which a part keeps a link busy.
+    private func cyclesOfLink(_ e: Int) -> Int {
+        let value = template.values[exchanges[e].part.index]
+        guard let to = orbitChips[value.chip].dropFirst().first,
+            let link = machine.topology.link(from: chips[value.chip], to: to),
+            let interval = machine.topology.axis(of: link)?.interval
+        else { return 0 }
+        return value.type.byteCount * interval.numerator / interval.denominator
     }
 
     /// Sends the part to all chips of the orbit and takes theirs in.

@@ -194,7 +194,7 @@ private struct Assembly {
         let pauses = pauses(lengths)
         func forEachLength(_ instance: Instance, _ body: (_ chip: Int, _ length: Int) -> Void) {
             let size = size(instance.template)
-            let isLayer = placers[instance.template]?.repeats == true
+            let isLayer = instance.layer != nil
             for (q, chip) in instance.chips.enumerated() {
                 let pause = isLayer ? pauses[chip, default: 0] : 0
                 body(chip.index, lengths[instance.template][q / size] + pause)

@@ -81,6 +81,9 @@ enum Fixture {
             _ = t.image(
                 "qScales\(chip)", chip: chip, type: .fp32, count: 8,
                 .scales(vectors(query, heads), factor: 3, columnScale: norm))
+            _ = t.image(
+                "qGreatest\(chip)", chip: chip, type: .fp32, count: 8,
+                .greatestScale(query, factor: 3, columnScale: norm))
             let columns = [Part(32 * chip, 32, .linear(1))]
             let down = tiles(
                 "layers.$layer.down_proj.weight", rows: ranges(48, by: 32), columns: columns)

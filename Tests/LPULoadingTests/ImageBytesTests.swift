@@ -61,6 +61,14 @@ import Testing
                         (scales[$0] * factor).bitPattern
                     }
                     try #require(bytes == expected, "\(value.name) of i\(i)")
+                case .greatestScale(let tensor, let factor, let scale):
+                    let scales = try Quantisation(
+                        resolve(tensor), type: type, factor: 0.25, columnScale: scale.map(resolve)
+                    ).scales(of: Fixture.source)
+                    let word = ((scales.max() ?? 0) * factor).bitPattern.littleEndian
+                    let planes = withUnsafeBytes(of: word) { Array($0) }
+                    let vector = planes.flatMap { [UInt8](repeating: $0, count: 32) }
+                    #expect(bytes == (0..<value.count).flatMap { _ in vector })
                 case .zero:
                     #expect(bytes == [UInt8](repeating: 0, count: value.count * 32))
                 case .constant, .diagonal, .table, .rotary: Issue.record("\(value.name)")

@@ -115,7 +115,7 @@ import Testing
         #expect(try unpack(other, schedule, down) == elements.map { $0.map { $0 ^ 0x80 } })
         // The schedule drops the rows of the second chip's columns.
         var partial = schedule
-        partial.templates[1].chips[1].allocations.removeAll { $0.value == ValueID(5) }
+        partial.templates[1].chips[1].allocations.removeAll { $0.value == ValueID(7) }
         let found = try unpack(image, partial, down)
         #expect(found.indices.allSatisfy { (found[$0] == nil) == ($0 % 64 >= 32) })
     }

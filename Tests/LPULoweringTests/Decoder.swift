@@ -115,11 +115,14 @@ struct DecoderRun {
     }
 
     /// The numbers that a value holds, vector by vector, in the first instance that has it, or in
-    /// that of a layer.
+    /// that which has the attention of a layer: `layer` has that of the next.
     func vectors(_ name: String, layer: Int? = nil) -> [[Double]] {
         let (program, lanes) = (interpreter.program, interpreter.program.lanes)
-        for (i, instance) in program.instances.enumerated()
-        where layer == nil || instance.layer == layer {
+        for (i, instance) in program.instances.enumerated() {
+            let isNext = program.templates[instance.template].name == "layer"
+            guard layer == nil || instance.layer.map({ isNext ? $0 + 1 : $0 }) == layer else {
+                continue
+            }
             let values = program.templates[instance.template].values
             guard let index = values.firstIndex(where: { $0.name == name }) else { continue }
             return vectors(of: values[index], interpreter.bytes(of: ValueID(index), in: i), lanes)

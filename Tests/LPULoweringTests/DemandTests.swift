@@ -57,7 +57,8 @@ import Testing
                 switch formula {
                 case .weights, .scales: sums[chip].weights += bytes
                 case .zero: sums[chip].cache += bytes
-                case .constant, .diagonal, .table, .rotary: sums[chip].rest += bytes
+                case .greatestScale, .constant, .diagonal, .table, .rotary:
+                    sums[chip].rest += bytes
                 }
             }
         }

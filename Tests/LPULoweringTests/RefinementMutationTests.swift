@@ -139,7 +139,7 @@ extension Formula {
             self = .constant(bits: bits, vectors: vectors, lanes: lanes.dropFirst().indices)
         case .diagonal(let bits, let offset, let period):
             self = .diagonal(bits: bits, offset: offset + 1, period: period)
-        case .scales, .table, .zero: break
+        case .scales, .greatestScale, .table, .zero: break
         }
     }
 }

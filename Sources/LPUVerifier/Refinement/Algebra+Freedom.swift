@@ -18,8 +18,9 @@ extension Algebra {
     func isFree(atom number: Int32) -> Bool {
         let atom = atoms[number][0]
         return switch atom.kind {
-        case .named, .tokens, .trigonometric, .indicator, .word: true
-        case .weight, .contraction, .chosen, .quantum, .unknown: false
+        case .named, .tokens, .trigonometric, .indicator, .word, .magnitude: true
+        case .quantum: atom.b == Quantum.greatest
+        case .weight, .contraction, .chosen, .unknown: false
         case .exponential, .tanh, .absolute, .sum, .guarded, .rest, .recent, .stored:
             isFree(atom.a)
         case .maximum: lists[atom.a].allSatisfy { isFree($0) }
@@ -38,6 +39,8 @@ extension Algebra {
     private static func mask(_ kinds: [Atom.Kind]) -> UInt32 {
         kinds.reduce(0) { $0 | 1 << UInt32($1.rawValue) }
     }
-    private static let tensorKinds = mask([.weight, .contraction, .chosen, .quantum, .unknown])
-    private static let freeKinds = mask([.named, .tokens, .trigonometric, .indicator, .word])
+    private static let tensorKinds = mask([.weight, .contraction, .chosen, .unknown])
+    private static let freeKinds = mask([
+        .named, .tokens, .trigonometric, .indicator, .word, .magnitude,
+    ])
 }

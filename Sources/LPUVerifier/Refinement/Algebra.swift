@@ -14,13 +14,16 @@ struct Atom: PoolElement {
         case chosen
         /// 1 for the tokens of set `a` (a list of ranges), else 0.
         case tokens
-        /// What channel `b` of the quantised tensor `a` was divided by; -1 is the token's.
+        /// What channel `b` of the quantised tensor `a` was divided by, or one of `Quantum`.
         case quantum
         /// Cosine (`a` = 0) or sine of frequency `b` (of the reals) times angle function `c`.
         case trigonometric
         /// 1 at the positions of set `a` (a list of ranges), else 0.
         case indicator
         case exponential, tanh, absolute
+        /// A sum of magnitudes: what op `a` makes in its iteration `b` in run `c`. Nothing is taken
+        /// of it but that it is not negative: where it does not cancel, nothing is equal to it.
+        case magnitude
         /// A sum that stands under a root, its greatest common factors taken out.
         case sum
         /// The greatest of list `a`.
@@ -61,7 +64,7 @@ struct Atom: PoolElement {
     /// Never negative: a factor of a sum that may leave its root.
     var isPositive: Bool {
         switch kind {
-        case .exponential, .sum, .absolute, .quantum: true
+        case .exponential, .sum, .absolute, .magnitude, .quantum: true
         case .weight, .named, .contraction, .chosen, .tokens, .trigonometric, .indicator, .tanh,
             .maximum,
             .guarded, .rest, .recent, .stored, .word, .operation, .byte, .branch, .either,
@@ -69,6 +72,13 @@ struct Atom: PoolElement {
             false
         }
     }
+}
+
+/// Channels of a quantised tensor that are not known by number.
+enum Quantum {
+    static let ofToken: Int32 = -1
+    /// The one with the greatest scale.
+    static let greatest: Int32 = -2
 }
 
 /// A power of an atom; `halves` is twice the exponent.

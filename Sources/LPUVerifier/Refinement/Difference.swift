@@ -104,8 +104,7 @@ extension LaneAlgebra {
             path.append(a.a)
             return differ(e.a, a.a, &path)
         case .weight, .named, .contraction, .chosen, .tokens, .quantum, .trigonometric, .indicator,
-            .maximum,
-            .word, .operation, .byte, .branch, .either, .argument, .unknown:
+            .maximum, .magnitude, .word, .operation, .byte, .branch, .either, .argument, .unknown:
             return nil
         }
     }

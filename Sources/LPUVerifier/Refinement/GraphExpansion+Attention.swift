@@ -6,7 +6,7 @@ extension GraphExpansion {
     /// Row `position` is replaced by `update`; what rows before hold was written by the same
     /// operation in earlier steps.
     func cache(past: TensorID, update: [Int32]) -> Elements {
-        let tensor = algebra.name(block[past].name)
+        let tensor = name(block[past].name)
         let channels = block[past].shape(context: positions)[2]
         for (i, number) in update.enumerated() {
             let unscaled = state.unscaled(number)
@@ -53,10 +53,10 @@ extension GraphExpansion {
         for h in 0..<q.count / channels {
             var shifts: [Int32: [Int32]] = [:]
             for tensor in ofQueries {
-                shifts[algebra.name(tensor.name)] = shift(h, channels, tensor)
+                shifts[name(tensor.name)] = shift(h, channels, tensor)
             }
             for tensor in ofKeys {
-                shifts[algebra.name(tensor.name)] = shift(h / groups, channels, tensor)
+                shifts[name(tensor.name)] = shift(h / groups, channels, tensor)
             }
             let renaming = Renaming(shifts, state)
             guard

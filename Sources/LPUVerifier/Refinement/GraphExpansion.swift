@@ -35,6 +35,8 @@ final class GraphExpansion {
 
     let block: Block
     let state: RefinementState
+    /// The block is of the layer after the one that is looked at: `$next` stands for it.
+    private let isNext: Bool
     private(set) var elements: [Elements?]
     /// Elements of the tensors that are named instead of written out where they are used.
     private(set) var named: [(tensor: TensorID, written: [Int32], names: [Int32])] = []
@@ -45,13 +47,16 @@ final class GraphExpansion {
     var positions: Int { state.numbers.words.positions }
 
     /// - Parameters:
+    ///   - isNext: the block is that of the layer after the one that is looked at.
     ///   - input: the name of the residual stream that comes in, by element.
     ///   - output: the name of the one that goes out.
     init(
-        _ block: Block, _ state: RefinementState, input: (Int) -> Int32, output: (Int) -> Int32
+        _ block: Block, _ state: RefinementState, isNext: Bool = false,
+        input: (Int) -> Int32, output: (Int) -> Int32
     ) {
         self.block = block
         self.state = state
+        self.isNext = isNext
         elements = Array(repeating: nil, count: block.tensors.count)
         for id in block.inputs {
             switch block[id].role {
@@ -69,19 +74,25 @@ final class GraphExpansion {
             let tensor = algebra.name(block[node.output].name)
             let names = written.indices.map { i in
                 node.output == block.output
-                    ? output(i) : algebra.polynomial(.named, tensor, 0, Int32(i))
+                    ? output(i)
+                    : algebra.polynomial(.named, tensor, isNext ? 1 : 0, Int32(i))
             }
             named.append((node.output, written, names))
             elements[node.output.index] = .numbers(names)
         }
     }
 
-    /// The residual stream, which every program holds exactly.
+    /// The name of a tensor that the program has too.
+    func name(_ tensor: String) -> Int32 {
+        algebra.name(isNext ? tensor.replacing("$layer", with: "$next") : tensor)
+    }
+
+    /// The residual stream and the outputs of heads, which every program holds exactly.
     private func isNamed(_ node: Block.Node) -> Bool {
         switch node.operation {
-        case .add, .gather: true
-        case .linear, .rmsNormalization, .rotaryEmbedding, .tensorScatter, .queryTimesKeys,
-            .weightsTimesValues, .scale, .causalMask, .softmax, .multiply, .swish, .argMax:
+        case .add, .gather, .weightsTimesValues: true
+        case .linear, .rmsNormalization, .rotaryEmbedding, .tensorScatter, .queryTimesKeys, .scale,
+            .causalMask, .softmax, .multiply, .swish, .argMax:
             false
         }
     }
@@ -110,7 +121,7 @@ final class GraphExpansion {
     private func weight(_ tensor: WeightTensor, _ coordinates: Int...) -> Int32 {
         algebra.polynomial(
             .weight,
-            algebra.lists.intern([algebra.name(tensor.name)] + coordinates.map { Int32($0) }))
+            algebra.lists.intern([name(tensor.name)] + coordinates.map { Int32($0) }))
     }
 
     // MARK: Operations
@@ -157,7 +168,7 @@ final class GraphExpansion {
     }
 
     private func gather(_ table: WeightTensor) -> [Int32] {
-        let tensor = algebra.name(table.name)
+        let tensor = name(table.name)
         return (0..<table.shape[1]).map {
             algebra.polynomial(.chosen, algebra.lists.intern([tensor, Int32($0)]))
         }
@@ -181,7 +192,7 @@ final class GraphExpansion {
     private func linear(
         _ x: [Int32], _ tensor: WeightTensor, _ bias: WeightTensor?
     ) -> [Int32] {
-        let (columns, name) = (covector(x), algebra.name(tensor.name))
+        let (columns, name) = (covector(x), name(tensor.name))
         return (0..<tensor.shape[0]).map { o in
             let sum = row(name, axis: 1, [Int32(o)], columns)
             return bias.map { algebra.add(sum, weight($0, o)) } ?? sum

@@ -114,6 +114,11 @@ final class Image {
         case .rotary:
             let lane = Lane(polynomial: algebra.unknown("a row of angles that is not looked up"))
             return Array(repeating: lane, count: count)
+        case .greatestScale(_, let factor, _):
+            let greatest = quantum.map { algebra.polynomial(.quantum, $0, Quantum.greatest) }
+            let lane = Lane(
+                polynomial: algebra.scaled(greatest ?? Algebra.one, by: Double(factor)))
+            return Array(repeating: lane, count: count)
         case .weights, .scales: return elements(v)
         }
     }
@@ -151,7 +156,7 @@ final class Image {
             guard let quantum else { return algebra.constant(Double(factor)) }
             return algebra.scaled(
                 algebra.polynomial(.quantum, quantum, channel), by: Double(factor))
-        case .constant, .diagonal, .table, .rotary, .zero: return Algebra.zero
+        case .greatestScale, .constant, .diagonal, .table, .rotary, .zero: return Algebra.zero
         }
     }
 
@@ -166,18 +171,22 @@ final class Image {
         switch formula {
         case .weights(let layout, let factor, let scale):
             return quantum(layout.tensor, value.type, factor, scale)
-        case .scales(let layout, _, let scale):
-            var found: Set<Int32?> = []
-            for other in template.values {
-                guard case .image(.weights(let layout2, let factor, scale)) = other.origin,
-                    layout2.tensor == layout.tensor
-                else { continue }
-                found.insert(quantum(layout.tensor, other.type, factor, scale))
-            }
-            return found.count == 1 ? found.first ?? nil : algebra.lists.intern([-1])
+        case .scales(let layout, _, let scale): return quantum(ofScales: layout.tensor, scale)
+        case .greatestScale(let tensor, _, let scale): return quantum(ofScales: tensor, scale)
         case .constant, .diagonal, .table, .rotary, .zero: return nil
         }
     }()
+
+    private func quantum(ofScales tensor: String, _ scale: String?) -> Int32? {
+        var found: Set<Int32?> = []
+        for other in template.values {
+            guard case .image(.weights(let layout, let factor, scale)) = other.origin,
+                layout.tensor == tensor
+            else { continue }
+            found.insert(quantum(tensor, other.type, factor, scale))
+        }
+        return found.count == 1 ? found.first ?? nil : algebra.lists.intern([-1])
+    }
 
     private func quantum(
         _ tensor: String, _ type: ElementType, _ factor: Float, _ scale: String?

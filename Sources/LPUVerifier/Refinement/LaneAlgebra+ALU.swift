@@ -29,7 +29,8 @@ extension LaneAlgebra {
         switch operation {
         case .copy, .toFP16, .toFP8: return a
         case .negate: return Lane(polynomial: algebra.scaled(x, by: -1))
-        case .absolute: return Lane(polynomial: algebra.polynomial(.absolute, x))
+        case .absolute:
+            return x == Algebra.zero ? .zero : Lane(polynomial: algebra.polynomial(.absolute, x))
         case .rsqrt: return Lane(polynomial: algebra.inverseRoot(x))
         case .tanh: return Lane(polynomial: algebra.tanh(x))
         case .exp:
@@ -110,7 +111,7 @@ extension LaneAlgebra {
     /// `true` iff the lane is a constant that is below every number of a model.
     private func isLowest(_ lane: Lane) -> Bool {
         bits(lane).map { Double(Float(bitPattern: $0)) <= -Self.limit }
-            ?? algebra.constantValue(lane.raw).map { $0 <= -Self.limit } ?? false
+            ?? lane.polynomial.flatMap(algebra.constantValue).map { $0 <= -Self.limit } ?? false
     }
 
     private func greatest(_ a: Lane, _ b: Lane) -> Lane {

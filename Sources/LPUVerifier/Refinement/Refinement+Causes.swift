@@ -7,9 +7,12 @@ import LPUSupport
 /// the graph, that the program does not make.
 extension Refinement {
     func firstMissing(_ origins: Origins) -> [Violation] {
-        if let found = missing(embedding, layer: nil, origins) { return found }
+        let first = [(embedding, candidates(nil))]
+        if let found = missing(first, "the \(embedding.block.name)", origins) { return found }
         for (layer, shape) in graph.layers.enumerated() {
-            if let found = missing(layers[shape], layer: layer, origins) { return found }
+            let ahead = next.isEmpty ? [] : [(next[shape], candidates(layer - 1))]
+            let made = [(layers[shape], candidates(layer))] + ahead
+            if let found = missing(made, "layer \(layer)", origins) { return found }
         }
         return missingLogits(origins)
     }
@@ -27,22 +30,29 @@ extension Refinement {
         }
     }
 
-    /// Violations of the first tensor of which an element is not made; nil if there is none.
+    /// Violations of the first tensor of which an element is not made; nil if there is none. A
+    /// block is written as each of the runs that may make it counts layers.
     private func missing(
-        _ block: GraphExpansion, layer: Int?, _ origins: Origins
+        _ blocks: [(block: GraphExpansion, candidates: [(instance: Int, run: TemplateRun)])],
+        _ text: String, _ origins: Origins
     ) -> [Violation]? {
-        let candidates = candidates(layer)
-        let text = layer.map { "layer \($0)" } ?? "the \(block.block.name)"
-        guard !candidates.isEmpty else {
+        guard blocks.contains(where: { !$0.candidates.isEmpty }) else {
             return [Violation(.refinement, "nothing computes \(text)")]
         }
-        for tensor in block.named {
-            let made = candidates.reduce(into: Set<Int32>()) { $0.formUnion($1.run.named) }
-            let absent = tensor.names.indices.filter { !made.contains(tensor.names[$0]) }
+        let made = blocks.map { block, candidates in
+            candidates.reduce(into: Set<Int32>()) { $0.formUnion($1.run.named) }
+        }
+        for (t, tensor) in blocks[0].block.named.enumerated() {
+            let absent = tensor.names.indices.filter { i in
+                !zip(blocks, made).contains { $1.contains($0.block.named[t].names[i]) }
+            }
             guard !absent.isEmpty else { continue }
-            let name = block.block[tensor.tensor].name
-            let found = explained(
-                absent.map { (tensor.written[$0], "\(name)[\($0)]") }, candidates, origins)
+            let name = blocks[0].block.block[tensor.tensor].name
+            let found = blocks.flatMap { block, candidates in
+                explained(
+                    absent.map { (block.named[t].written[$0], "\(name)[\($0)]") }, candidates,
+                    origins)
+            }
             return found.isEmpty
                 ? [
                     Violation(

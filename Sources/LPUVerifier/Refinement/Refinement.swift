@@ -17,10 +17,12 @@ struct Refinement {
     /// The blocks of the graph, written out.
     let embedding: GraphExpansion
     let layers: [GraphExpansion]
+    /// The layers again, as those after the one that is looked at.
+    let next: [GraphExpansion]
     let head: GraphExpansion
     private(set) var runs: [PlacedRun] = []
     private var memory: [RunKey: TemplateRun] = [:]
-    private var activeShape = 0
+    private var activeShapes = Shapes(own: 0, next: 0)
 
     /// A template's run in the place of an instance.
     struct PlacedRun {
@@ -29,9 +31,15 @@ struct Refinement {
         var base: Int
     }
 
+    /// Those of a layer and the one after it.
+    private struct Shapes: Hashable {
+        var own: Int
+        var next: Int
+    }
+
     private struct RunKey: Hashable {
         var template: Int
-        var shape: Int
+        var shapes: Shapes
         var arguments: [Content]
     }
 
@@ -53,17 +61,21 @@ struct Refinement {
         layers = graph.layerShapes.map {
             GraphExpansion($0, state, input: residual(0), output: residual(1))
         }
+        let isCut = program.templates.contains { $0.names("$next") }
+        next = (isCut ? graph.layerShapes : []).map {
+            GraphExpansion($0, state, isNext: true, input: residual(1), output: residual(2))
+        }
         let last = residual(graph.layers.count)
         head = GraphExpansion(graph.head, state, input: last, output: last)
-        activate(0)
+        activate(activeShapes)
         for i in program.instances.indices { place(i) }
     }
 
     /// What the lanes hold is called by the names of one shape of layers.
-    private func activate(_ shape: Int) {
+    private func activate(_ shapes: Shapes) {
         state.numbers.forgetNames()
         state.algebra.clearAliases()
-        for block in [embedding, layers[shape]] {
+        for block in [embedding, layers[shapes.own]] + next.dropFirst(shapes.next).prefix(1) {
             for tensor in block.named {
                 for (written, name) in zip(tensor.written, tensor.names) {
                     state.algebra.alias(written, as: name)
@@ -76,19 +88,22 @@ struct Refinement {
         let instance = program.instances[i]
         let template = program.templates[instance.template]
         let base = template.namesLayer ? instance.layer ?? 0 : 0
-        let shape = graph.layers.indices.contains(base) ? graph.layers[base] : 0
+        func shape(_ layer: Int) -> Int {
+            graph.layers.indices.contains(layer) ? graph.layers[layer] : 0
+        }
+        let shapes = Shapes(own: shape(base), next: shape(base + 1))
         let arguments = instance.arguments.map { argument in
             let source = runs[argument.instance]
             return state.shifted(source.run.content(argument.value), by: source.base - base)
         }
-        let key = RunKey(template: instance.template, shape: shape, arguments: arguments)
+        let key = RunKey(template: instance.template, shapes: shapes, arguments: arguments)
         if let run = memory[key] {
             runs.append(PlacedRun(run: run, base: base))
             return
         }
-        if shape != activeShape {
-            activate(shape)
-            activeShape = shape
+        if shapes != activeShapes {
+            activate(shapes)
+            activeShapes = shapes
         }
         let run = TemplateRun(template, arguments: arguments, state)
         memory[key] = run
@@ -106,11 +121,14 @@ struct Refinement {
 
 extension ProgramTemplate {
     /// `true` iff a tensor's name depends on the instance's layer.
-    var namesLayer: Bool {
+    var namesLayer: Bool { names("$layer") || names("$next") }
+
+    /// `true` iff `word` is in a tensor's name.
+    fileprivate func names(_ word: String) -> Bool {
         values.contains { value in
-            if let meaning = value.meaning, meaning.tensor.contains("$layer") { return true }
+            if let meaning = value.meaning, meaning.tensor.contains(word) { return true }
             guard case .image(let formula) = value.origin else { return false }
-            return formula.layout?.tensor.contains("$layer") ?? false
+            return formula.layout?.tensor.contains(word) ?? false
         }
     }
 }

@@ -35,7 +35,8 @@ extension RefinementState {
                 case .byte: atom.b < 0 || isFreeOfLayers(atom.b)
                 case .argument: true
                 case .weight, .named, .contraction, .chosen, .quantum, .exponential, .tanh,
-                    .absolute, .sum, .maximum, .guarded, .rest, .recent, .stored, .operation,
+                    .absolute, .magnitude, .sum, .maximum, .guarded, .rest, .recent, .stored,
+                    .operation,
                     .branch, .either:
                     false
                 }

@@ -109,7 +109,7 @@ final class Renaming {
     private func renamed(_ atom: Atom, _ number: Int32) -> Summand? {
         func same() -> Summand { Summand(monomial: algebra.monomial(of: number), coefficient: 0) }
         switch atom.kind {
-        case .named, .tokens, .trigonometric, .indicator, .word: return same()
+        case .named, .tokens, .trigonometric, .indicator, .word, .magnitude: return same()
         case .chosen: return shifts[algebra.lists[atom.a][0]] == nil ? same() : nil
         case .quantum: return quantum(atom)
         case .weight:
@@ -152,6 +152,7 @@ final class Renaming {
     }
 
     private func quantum(_ atom: Atom) -> Summand? {
+        if atom.b == Quantum.greatest { return term(algebra.polynomial(.quantum, atom.a, atom.b)) }
         let list = algebra.lists[atom.a]
         guard list.count > 1, let channel = coordinate(list[0], 0, atom.b),
             atom.b >= 0 || channel == atom.b

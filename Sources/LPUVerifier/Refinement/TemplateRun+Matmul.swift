@@ -50,6 +50,23 @@ extension TemplateRun {
         return numbers.vectors.intern(lanes)
     }
 
+    /// A sum of magnitudes as one number by itself: so a bound that scales what a sum is made of,
+    /// and is taken out of it again, is the same on all chips.
+    func magnitude(_ vector: Int32, _ op: Int, _ iteration: Int) -> Int32 {
+        let lanes = numbers.vectors[vector]
+        guard let first = lanes.first, first.raw > 0, lanes.allSatisfy({ $0 == first }) else {
+            return vector
+        }
+        let terms = algebra.polynomials[first.raw]
+        guard terms.count > 1, terms.allSatisfy({ algebra.isMagnitude($0) }) else { return vector }
+        // Its twins' are other numbers.
+        naming[op] = true
+        return numbers.uniform(
+            Lane(
+                polynomial: algebra.polynomial(
+                    .magnitude, Int32(op), Int32(iteration), Int32(number))))
+    }
+
     private func runs(of tile: Tile) -> [TileRun] {
         if tile.sources.count == 1, tile.sources[0].step == 1 {
             let start = tile.sources[0].vector(0)
@@ -161,5 +178,14 @@ extension TemplateRun {
                 ?? term.monomial
         }
         return algebra.polynomial(term)
+    }
+}
+
+extension Algebra {
+    /// `true` iff a term is a magnitude times a positive constant.
+    fileprivate func isMagnitude(_ term: Summand) -> Bool {
+        let factors = monomials[term.monomial]
+        return factors.count == 1 && factors[0].halves == 2 && reals[term.coefficient] > 0
+            && atoms[factors[0].atom][0].kind == .absolute
     }
 }

@@ -98,7 +98,7 @@ extension TemplateRun {
         case .rotary(let rotary): return angles(rotary, offsets, start)
         case .weights(_, let factor, nil) where offsets.variable == .token:
             let divisor = image.quantum.map {
-                Factor(atom: algebra.atom(.quantum, $0, -1), halves: -2)
+                Factor(atom: algebra.atom(.quantum, $0, Quantum.ofToken), halves: -2)
             }
             return tokenRows(of: image, offsets, start) { coordinates in
                 let element = [algebra.name(image.tensor)] + coordinates.dropFirst().map(Int32.init)
@@ -107,10 +107,10 @@ extension TemplateRun {
                     algebra.monomial(divisor.map { [$0] } ?? []))
             }
         case .scales(_, let factor, _) where offsets.variable == .token:
-            let scale = image.quantum.map { algebra.polynomial(.quantum, $0, -1) }
+            let scale = image.quantum.map { algebra.polynomial(.quantum, $0, Quantum.ofToken) }
             let number = algebra.scaled(scale ?? Algebra.one, by: Double(factor))
             return tokenRows(of: image, offsets, start) { _ in number }
-        case .weights, .scales, .constant, .diagonal, .table, .zero:
+        case .weights, .scales, .greatestScale, .constant, .diagonal, .table, .zero:
             return unknown("a row of this table")
         }
     }

@@ -178,7 +178,9 @@ final class TemplateRun {
         case .matmul(let terms):
             let isInteger = result.type == .int32
             vectors = (0..<op.count).map { i in
-                isInteger ? unknown("a sum of products of integers") : multiply(terms, i)
+                isInteger
+                    ? unknown("a sum of products of integers")
+                    : magnitude(multiply(terms, i), number, i)
             }
         case .elementwise(let operation, let a, let b):
             vectors = (0..<op.count).map { i in

@@ -58,7 +58,8 @@ struct Twins {
         case (.scales(let x, let p, let s), .scales(let y, let q, let t)) where p == q && s == t:
             // What was divided by is of the whole row.
             return shift(from: x, to: y).map { [(x.tensor, $0.prefix(1))] }
-        case (.weights, _), (.scales, _), (.constant, _), (.diagonal, _), (.table, _),
+        case (.weights, _), (.scales, _), (.greatestScale, _), (.constant, _), (.diagonal, _),
+            (.table, _),
             (.rotary, _), (.zero, _):
             return a == b ? [] : nil
         }

@@ -57,7 +57,12 @@ extension LaneAlgebra {
             return "\(name(element[0]))[token, \(element[1])]"
         case .tokens: return "[token in \(describe(set: atom.a))]"
         case .quantum:
-            let channel = atom.b < 0 ? "token" : "\(atom.b)"
+            let channel =
+                switch atom.b {
+                case Quantum.ofToken: "token"
+                case Quantum.greatest: "greatest"
+                default: "\(atom.b)"
+                }
             return "scale[\(channel)] of \(name(list(atom.a)[0]))"
         case .trigonometric:
             let steps = list(atom.c)
@@ -73,6 +78,7 @@ extension LaneAlgebra {
         case .exponential: return "exp(\(inner(atom.a)))"
         case .tanh: return "tanh(\(inner(atom.a)))"
         case .absolute: return "|\(inner(atom.a))|"
+        case .magnitude: return "op\(atom.a)'s sum of magnitudes"
         case .sum: return "(\(inner(atom.a)))"
         case .maximum: return "the greatest of \(algebra.lists[atom.a].count) numbers"
         case .guarded: return "\(inner(atom.a)) seen at \(describe(set: atom.b))"

@@ -96,7 +96,7 @@ extension SymbolicProgram {
             return bits == 0 || !vectors.contains(k) || lanes.isEmpty
         case .diagonal(let bits, _, _): return bits == 0
         case .table(let bits, _, _): return bits.allSatisfy { $0 == 0 }
-        case .rotary: return false
+        case .greatestScale, .rotary: return false
         case .zero: return true
         }
     }
