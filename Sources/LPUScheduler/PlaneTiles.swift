@@ -93,9 +93,10 @@ extension Placer {
         }
     }
 
-    /// The plane with the least work, in cycles of loads: activations pass meanwhile. One that holds
-    /// the tile already, or a side that holds its rows, comes first, one that holds four tiles more
-    /// than another last: every layer takes as many rows of each bank as of the fullest.
+    /// The plane with the least work, in cycles of loads: activations pass meanwhile. One that
+    /// holds the tile already, or a side that holds its rows, comes first, one that holds four
+    /// tiles more than another last: every layer takes as many rows of each bank as of the
+    /// fullest.
     private func choosePlane(
         for tile: Tile, type: ElementType, place: Int, avoiding used: [Int], _ work: [Int]
     ) throws(Infeasibility) -> PlaneChoice {
