@@ -110,7 +110,7 @@ extension LaneAlgebra {
     /// `true` iff the lane is a constant that is below every number of a model.
     private func isLowest(_ lane: Lane) -> Bool {
         bits(lane).map { Double(Float(bitPattern: $0)) <= -Self.limit }
-            ?? algebra.constantValue(lane.raw).map { $0 <= -Self.limit } ?? false
+            ?? lane.polynomial.flatMap(algebra.constantValue).map { $0 <= -Self.limit } ?? false
     }
 
     private func greatest(_ a: Lane, _ b: Lane) -> Lane {

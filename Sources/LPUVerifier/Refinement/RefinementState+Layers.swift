@@ -36,7 +36,7 @@ extension RefinementState {
                 case .argument: true
                 case .weight, .named, .contraction, .chosen, .quantum, .exponential, .tanh,
                     .absolute, .sum, .maximum, .guarded, .rest, .recent, .stored, .operation,
-                    .branch, .either:
+                    .branch, .either, .renamed:
                     false
                 }
             }
