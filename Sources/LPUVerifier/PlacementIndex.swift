@@ -142,13 +142,15 @@ extension PlacementIndex {
 
 extension ChipProgram {
     /// `true` iff no law sees where cycle 0 is when all of it starts later: nothing is before the
-    /// placement's start, nothing far out, and every allocation lasts beyond it.
+    /// placement's start, nothing far out, and rows of the image last beyond it. What is never
+    /// live is so in all cycles.
     fileprivate var canShift: Bool {
         let cycles = 0..<PlacementIndex.horizon / 4
         return bursts.allSatisfy { cycles.contains($0.start.index) }
             && allocations.allSatisfy {
-                cycles.contains($0.live.lowerBound.index)
-                    && cycles.dropFirst().contains($0.live.upperBound.index)
+                let first = $0.isImage ? 1 : 0
+                return cycles.contains($0.live.lowerBound.index)
+                    && cycles.dropFirst(first).contains($0.live.upperBound.index)
             }
     }
 }

@@ -48,24 +48,28 @@ extension ChipTimeline {
         if burst.start.index >= PlacementIndex.horizon {
             return "the first issue is not before @\(PlacementIndex.horizon)"
         }
-        let levels = [burst.inner, burst.outer].filter { $0.count != 1 }
-        if levels.count > chip.repeatDepth {
-            return "Repeats nest \(levels.count) deep, the machine allows \(chip.repeatDepth)"
+        let levels = (burst.inner.count != 1 ? 1 : 0) + (burst.outer.count != 1 ? 1 : 0)
+        if levels > chip.repeatDepth {
+            return "Repeats nest \(levels) deep, the machine allows \(chip.repeatDepth)"
         }
-        for level in levels {
-            if !(1...chip.maxRepeatCount).contains(Int(level.count)) {
-                return "repeats \(level.count) times, outside of 1...\(chip.maxRepeatCount)"
-            }
-            if !(1...chip.maxRepeatDistance).contains(Int(level.distance)) {
-                return "repeats every \(level.distance) cycles, outside of "
-                    + "1...\(chip.maxRepeatDistance)"
-            }
+        if let problem = timingProblem(burst.inner) ?? timingProblem(burst.outer) {
+            return problem
         }
         let round = (Int(burst.inner.count) - 1) * Int(burst.inner.distance)
-        if levels.count == 2 && Int(burst.outer.distance) <= round {
+        if levels == 2 && Int(burst.outer.distance) <= round {
             return "a round of the inner Repeat takes \(round + 1) cycles, the next begins after "
                 + "\(burst.outer.distance); exchange the Repeats or split the burst"
         }
         return nil
+    }
+
+    private func timingProblem(_ level: Repeat) -> String? {
+        if level.count == 1 { return nil }
+        if !(1...chip.maxRepeatCount).contains(Int(level.count)) {
+            return "repeats \(level.count) times, outside of 1...\(chip.maxRepeatCount)"
+        }
+        return (1...chip.maxRepeatDistance).contains(Int(level.distance))
+            ? nil
+            : "repeats every \(level.distance) cycles, outside of 1...\(chip.maxRepeatDistance)"
     }
 }

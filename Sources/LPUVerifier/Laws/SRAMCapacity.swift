@@ -40,10 +40,15 @@ struct SRAMDemand: Sendable {
 
     init(_ timeline: ChipTimeline) {
         chip = timeline.chip
-        let sound = timeline.allocations.filter { timeline.problem($0) == nil }
-        image = Self.rowCount(sound.filter(\.isImage))
-        working = Self.rowCount(sound) - image
-        capacity = 2 * chip.memSlicesPerHemisphere * chip.banksPerSlice * chip.rowsPerBank
+        var (all, images) = (RowSet(count: chip.rowCount), RowSet(count: chip.rowCount))
+        for allocation in timeline.allocations where timeline.problem(allocation) == nil {
+            let rows = allocation.rows(on: chip)
+            all.insert(rows)
+            if allocation.isImage { images.insert(rows) }
+        }
+        image = images.count
+        working = all.count - image
+        capacity = chip.rowCount
         var count = timeline.strays.count
         var starts: [Int] = []
         for queue in timeline.queues where !queue.isEmpty {
@@ -77,26 +82,19 @@ struct SRAMDemand: Sendable {
     private static func waits(_ wait: Int, _ chip: Chip) -> Int {
         max(0, wait - 1) / chip.maxWait
     }
+}
 
-    /// Rows that the allocations take, each once.
-    private static func rowCount(_ allocations: [Allocation]) -> Int {
-        let spans = allocations.map { (bank: $0.bankKey, rows: $0.rowRange) }
-            .sorted { ($0.bank, $0.rows.lowerBound) < ($1.bank, $1.rows.lowerBound) }
-        var count = 0
-        var (bank, end) = (-1, 0)
-        for span in spans {
-            if span.bank != bank { (bank, end) = (span.bank, 0) }
-            count += max(0, span.rows.upperBound - max(end, span.rows.lowerBound))
-            end = max(end, span.rows.upperBound)
-        }
-        return count
-    }
+extension Chip {
+    /// Of all slices.
+    fileprivate var rowCount: Int { 2 * memSlicesPerHemisphere * banksPerSlice * rowsPerBank }
 }
 
 extension Allocation {
-    /// A number for its slice's bank, for sorting.
-    fileprivate var bankKey: Int {
-        (Int(hemisphere.rawValue) << 8 | Int(slice)) << 8 | Int(base.bank)
+    /// Among the rows of all banks of all slices.
+    fileprivate func rows(on chip: Chip) -> Range<Int> {
+        let slice = Int(hemisphere.rawValue) * chip.memSlicesPerHemisphere + Int(self.slice)
+        let bank = (slice * chip.banksPerSlice + Int(base.bank)) * chip.rowsPerBank
+        return bank + rowRange.lowerBound..<bank + rowRange.upperBound
     }
 
     var rowRange: Range<Int> { Int(base.row)..<Int(base.row) + Int(rows) }

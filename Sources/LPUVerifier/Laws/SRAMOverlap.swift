@@ -16,23 +16,35 @@ enum SRAMOverlap: ChipLaw {
         }
         for queue in bySlice.indices {
             var sweep = SliceSweep(timeline, queue, bySlice[queue])
-            sweep.run(&report)
+            sweep.judgeAllocations(&report)
+            sweep.judgeAccesses(&report)
         }
     }
 }
 
 /// One slice through time: allocations come and go, accesses find theirs among the live ones.
 private struct SliceSweep {
-    /// The rows that a burst touches at each issue, in one bank.
+    enum Verb: String {
+        case read = "reads"
+        case gather = "gathers from"
+        case write = "writes"
+        case scatter = "scatters into"
+    }
+
+    /// The rows that a burst touches at its first issue, in one bank.
     struct Access {
-        var verb: String
-        var bank: UInt8
-        /// At the first issue.
+        var verb: Verb
+        var bank: Int
         var rows: Range<Int>
-        /// A window does not: all of it counts at every issue.
-        var moves: Bool
-        /// A plain write: what the row held is lost.
-        var replaces: Bool
+
+        init(_ verb: Verb, _ row: RowAddress, rows: Int = 1) {
+            self.verb = verb
+            bank = Int(row.bank)
+            self.rows = Int(row.row)..<Int(row.row) + rows
+        }
+
+        /// A window does not move: all of it counts at every issue.
+        var moves: Bool { verb == .read || verb == .write }
     }
 
     let timeline: ChipTimeline
@@ -40,12 +52,11 @@ private struct SliceSweep {
     /// By first live cycle.
     let allocations: [Allocation]
     private let images: [Allocation]
-    /// By bank and block of rows, the allocations that have rows of it.
-    private var blocks: [[Int32]]
-    private let blocksPerBank: Int
+    /// Rows of the memory image, bank after bank.
+    private var imageRows: RowSet
+    private var blocks: RowBlocks
+    /// Allocations that begin by now.
     private var next = 0
-    /// By bank.
-    private var live: [[Allocation]]
 
     init(_ timeline: ChipTimeline, _ queue: Int, _ allocations: [Allocation]) {
         self.timeline = timeline
@@ -53,90 +64,63 @@ private struct SliceSweep {
         self.allocations = allocations.filter { !$0.live.isEmpty }
             .sorted { $0.live.lowerBound < $1.live.lowerBound }
         images = allocations.filter(\.isImage)
-        live = Array(repeating: [], count: timeline.chip.banksPerSlice)
-        blocksPerBank = timeline.chip.rowsPerBank / Self.blockRows + 1
-        blocks = Array(repeating: [], count: timeline.chip.banksPerSlice * blocksPerBank)
-        for (i, allocation) in self.allocations.enumerated() where !allocation.rowRange.isEmpty {
-            let first = allocation.rowRange.lowerBound / Self.blockRows
-            let last = (allocation.rowRange.upperBound - 1) / Self.blockRows
-            for block in first...last {
-                blocks[Int(allocation.base.bank) * blocksPerBank + block].append(Int32(i))
-            }
+        let (banks, rows) = (timeline.chip.banksPerSlice, timeline.chip.rowsPerBank)
+        imageRows = RowSet(count: banks * rows)
+        for image in images {
+            let base = Int(image.base.bank) * rows
+            imageRows.insert(base + image.rowRange.lowerBound..<base + image.rowRange.upperBound)
         }
-    }
-
-    /// Rows of a block: a look-up goes through the allocations of one.
-    private static let blockRows = 32
-
-    /// An allocation that has the rows from `first` to `last`.
-    private func holder(of rows: Range<Int>, _ bank: UInt8, from first: Int, to last: Int) -> Int? {
-        guard rows.lowerBound >= 0 else { return nil }
-        let block = Int(bank) * blocksPerBank + rows.lowerBound / Self.blockRows
-        guard blocks.indices.contains(block) else { return nil }
-        return blocks[block].first {
-            let held = allocations[Int($0)]
-            return held.base.bank == bank && held.live.lowerBound.index <= first
-                && held.live.upperBound.index > last && held.rowRange.contains(rows)
-        }.map(Int.init)
+        blocks = RowBlocks(self.allocations, banks: banks, rowsPerBank: rows)
     }
 
     private var unit: Unit { timeline.table.units[queue] }
 
-    mutating func run(_ report: inout LawReport) {
-        for i in timeline.queues[queue] {
-            let burst = timeline.bursts[i]
-            report.count(burst)
-            guard timeline.isSound[i] else { continue }
-            advance(to: burst.start.index, &report)
-            for access in Self.accesses(burst.instruction) { check(access, burst, &report) }
-        }
-        advance(to: Int.max, &report)
-    }
+    // MARK: Allocations
 
-    /// Takes in every allocation that is live at `cycle` or before.
-    private mutating func advance(to cycle: Int, _ report: inout LawReport) {
-        while next < allocations.count, allocations[next].live.lowerBound.index <= cycle {
-            let new = allocations[next]
-            next += 1
-            let bank = Int(new.base.bank)
-            live[bank].removeAll { $0.live.upperBound <= new.live.lowerBound }
-            for old in live[bank] {
+    func judgeAllocations(_ report: inout LawReport) {
+        var blocks = blocks
+        for (number, new) in allocations.enumerated() {
+            blocks.forEachOverlap(with: number) { old in
                 let rows = old.rowRange.clamped(to: new.rowRange)
-                if rows.isEmpty || old.agrees(with: new, on: rows) { continue }
+                if rows.isEmpty || old.agrees(with: new, on: rows) { return }
                 report.add(
                     chip: timeline.id, unit: unit, cycle: new.live.lowerBound.index,
                     "rows \(rows) of bank \(new.base.bank) hold \(old.value) until "
                         + "\(old.live.upperBound) and \(new.value) at once")
             }
-            live[bank].append(new)
         }
     }
 
-    private static func accesses(_ instruction: Instruction) -> [Access] {
-        guard case .memory(let read, let write) = instruction else { return [] }
-        var accesses: [Access] = []
-        func add(_ verb: String, _ row: RowAddress, window rows: Int? = nil) {
-            let range = Int(row.row)..<Int(row.row) + (rows ?? 1)
-            accesses.append(
-                Access(
-                    verb: verb, bank: row.bank, rows: range, moves: rows == nil,
-                    replaces: verb == "writes"))
+    // MARK: Accesses
+
+    mutating func judgeAccesses(_ report: inout LawReport) {
+        for i in timeline.queues[queue] {
+            report.count(timeline.bursts[i])
+            guard timeline.isSound[i],
+                case .memory(let read, let write) = timeline.bursts[i].instruction
+            else { continue }
+            let burst = timeline.bursts[i]
+            while next < allocations.count, allocations[next].live.lowerBound <= burst.start {
+                next += 1
+            }
+            switch read {
+            case .none: break
+            case .read(let row, _): check(Access(.read, row), burst, &report)
+            case .gather(let window, let rows, _, _):
+                check(Access(.gather, window, rows: Int(rows)), burst, &report)
+            }
+            switch write {
+            case .none: break
+            case .write(let row, _): check(Access(.write, row), burst, &report)
+            case .scatter(let window, let rows, _, _):
+                check(Access(.scatter, window, rows: Int(rows)), burst, &report)
+            }
         }
-        switch read {
-        case .none: break
-        case .read(let row, _): add("reads", row)
-        case .gather(let window, let rows, _, _): add("gathers from", window, window: Int(rows))
-        }
-        switch write {
-        case .none: break
-        case .write(let row, _): add("writes", row)
-        case .scatter(let window, let rows, _, _): add("scatters into", window, window: Int(rows))
-        }
-        return accesses
     }
 
-    private func check(_ access: Access, _ burst: Burst, _ report: inout LawReport) {
-        if access.replaces, let held = imageRow(access, burst) {
+    private mutating func check(_ access: Access, _ burst: Burst, _ report: inout LawReport) {
+        // A plain write loses what the row held; only scatters change what stays.
+        if access.verb == .write, let held = imageRow(access, burst) {
             report.add(
                 chip: timeline.id, unit: unit, cycle: held.cycle,
                 "writes row \(held.row) of bank \(access.bank), which holds \(held.value) of the "
@@ -146,49 +130,71 @@ private struct SliceSweep {
         let steps = access.moves ? burst.addressSteps : 0...0
         let rows =
             access.rows.lowerBound + steps.lowerBound..<access.rows.upperBound + steps.upperBound
-        let (first, last) = (burst.start.index, burst.lastIssue.index)
-        if holder(of: rows, access.bank, from: first, to: last) != nil { return }
+        if isHeld(rows, access.bank, from: burst.start.index, to: burst.lastIssue.index) { return }
         // The burst leaves one allocation for another, or does wrong: issue by issue, then.
         var issues = IssueCursor(burst)
+        var held: Allocation?
         while let issue = issues.next() {
             let step = access.moves ? issue.step : 0
             let touched = access.rows.lowerBound + step..<access.rows.upperBound + step
-            if let row = firstUnallocated(touched, access.bank, issue.cycle) {
+            if let held, held.rowRange.contains(touched), held.live.contains(Cycle(issue.cycle)) {
+                continue
+            }
+            if let row = firstUnallocated(touched, access.bank, issue.cycle, &held) {
                 report.add(
                     chip: timeline.id, unit: unit, cycle: issue.cycle,
-                    "\(access.verb) row \(row) of bank \(access.bank), where nothing is "
+                    "\(access.verb.rawValue) row \(row) of bank \(access.bank), where nothing is "
                         + "allocated in cycle \(issue.cycle)")
                 return
             }
         }
     }
 
-    /// The first issue that writes a row of the memory image; only scatters change what stays.
+    /// `true` iff each of the rows is in one allocation from `first` to `last`.
+    private mutating func isHeld(
+        _ rows: Range<Int>, _ bank: Int, from first: Int, to last: Int
+    ) -> Bool {
+        var row = rows.lowerBound
+        while row < rows.upperBound {
+            guard let held = blocks.holder(of: row, bank, from: first, to: last, below: next) else {
+                return false
+            }
+            row = held.rowRange.upperBound
+        }
+        return true
+    }
+
+    /// - Parameter held: the allocation of the last row that was looked at.
+    private func firstUnallocated(
+        _ rows: Range<Int>, _ bank: Int, _ cycle: Int, _ held: inout Allocation?
+    ) -> Int? {
+        var row = rows.lowerBound
+        while row < rows.upperBound {
+            held = blocks.holder(of: row, bank, at: cycle)
+            guard let held else { return row }
+            row = held.rowRange.upperBound
+        }
+        return nil
+    }
+
+    /// The first issue that writes a row of the memory image.
     private func imageRow(
         _ access: Access, _ burst: Burst
     ) -> (row: Int, cycle: Int, value: ValueID)? {
         let steps = burst.addressSteps
+        let base = access.bank * timeline.chip.rowsPerBank
         let first = access.rows.lowerBound
         let rows = first + steps.lowerBound..<first + steps.upperBound + 1
-        let near = images.filter { $0.base.bank == access.bank && $0.rowRange.overlaps(rows) }
-        guard !near.isEmpty else { return nil }
+        guard imageRows.contains(anyOf: base + rows.lowerBound..<base + rows.upperBound) else {
+            return nil
+        }
+        let near = images.filter { Int($0.base.bank) == access.bank && $0.rowRange.overlaps(rows) }
         var issues = IssueCursor(burst)
         while let issue = issues.next() {
             let row = first + issue.step
             if let held = near.first(where: { $0.rowRange.contains(row) }) {
                 return (row, issue.cycle, held.value)
             }
-        }
-        return nil
-    }
-
-    private func firstUnallocated(_ rows: Range<Int>, _ bank: UInt8, _ cycle: Int) -> Int? {
-        var row = rows.lowerBound
-        while row < rows.upperBound {
-            guard let held = holder(of: row..<row + 1, bank, from: cycle, to: cycle) else {
-                return row
-            }
-            row = allocations[held].rowRange.upperBound
         }
         return nil
     }

@@ -134,7 +134,7 @@ extension Algebra {
         let coefficient = reals[term.coefficient]
         if polynomials[polynomial].count > 1, has(.sum, in: term.monomial) {
             let primitive = primitive(polynomial)
-            let root = atom(.sum, primitive.polynomial)
+            let root = root(of: primitive.polynomial)
             if monomials[term.monomial].contains(where: { $0.atom == root && $0.halves < 0 }),
                 let squared = product(
                     primitive.monomial, monomial([Factor(atom: root, halves: 2)])),
@@ -194,7 +194,7 @@ extension Algebra {
                 Factor(atom: $0.atom, halves: -$0.halves / 2)
             })
         if primitive.polynomial != Self.one {
-            let root = Factor(atom: atom(.sum, primitive.polynomial), halves: -1)
+            let root = Factor(atom: self.root(of: primitive.polynomial), halves: -1)
             factor = product(factor, monomial([root])) ?? factor
         }
         let coefficient = 1 / primitive.coefficient.squareRoot()

@@ -126,13 +126,12 @@ extension Algebra {
             let both = unknown("what is looked up twice for one token")
             return polynomials[both][0]
         }
-        let rest = monomial(a.rest)
         guard union != Self.everyToken else {
-            return Summand(monomial: rest, coefficient: x.coefficient)
+            return Summand(monomial: a.rest, coefficient: x.coefficient)
         }
-        let atom = Factor(atom: self.atom(.tokens, union), halves: 2)
-        let product = product(rest, monomial([atom])) ?? rest
-        return Summand(monomial: product, coefficient: x.coefficient)
+        let chosen = monomial(of: atom(.tokens, union))
+        return Summand(
+            monomial: product(a.rest, chosen) ?? a.rest, coefficient: x.coefficient)
     }
 
     private static var overlap: Int32 { -1 }
@@ -152,13 +151,15 @@ extension Algebra {
         return union
     }
 
-    private func chosenTokens(_ monomial: Int32) -> (set: Int32, rest: [Factor]) {
+    private func chosenTokens(_ monomial: Int32) -> (set: Int32, rest: Int32) {
         let factors = monomials[monomial]
-        if let (tokens, other) = tokensAndOther(factors) { return (tokens.a, [other]) }
+        if let (tokens, other) = tokensAndOther(factors) {
+            return (tokens.a, self.monomial(of: other.atom))
+        }
         let atom = factors.first { atoms[$0.atom][0].kind == .tokens }
         return (
             atom.map { atoms[$0.atom][0].a } ?? lists.intern([]),
-            factors.filter { atoms[$0.atom][0].kind != .tokens }
+            self.monomial(factors.filter { atoms[$0.atom][0].kind != .tokens })
         )
     }
 

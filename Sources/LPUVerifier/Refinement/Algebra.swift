@@ -51,6 +51,8 @@ struct Atom: PoolElement {
         case argument
         /// Something that could not be followed: reason `a`, number b.
         case unknown
+        /// Polynomial `a` of other rows of its tensors, as list `b` says: see `Algebra+Renamed`.
+        case renamed
     }
     var kind: Kind
     var a: Int32 = 0
@@ -68,7 +70,7 @@ struct Atom: PoolElement {
         case .weight, .named, .contraction, .chosen, .tokens, .trigonometric, .indicator, .tanh,
             .maximum,
             .guarded, .rest, .recent, .stored, .word, .operation, .byte, .branch, .either,
-            .argument, .unknown:
+            .argument, .unknown, .renamed:
             false
         }
     }
@@ -111,7 +113,8 @@ struct Reals {
     subscript(id: Int32) -> Double { values[Int(id)] }
 
     mutating func intern(_ value: Double) -> Int32 {
-        value < 0 ? exactly(-values[Int(magnitude(-value))]) : magnitude(value)
+        if value == 1 { return 0 }
+        return value < 0 ? exactly(-values[Int(magnitude(-value))]) : magnitude(value)
     }
 
     private mutating func exactly(_ value: Double) -> Int32 {
@@ -151,19 +154,22 @@ final class Algebra {
     private var nameNumbers: [String: Int32] = [:]
     /// Terms of a polynomial stand by these: equal for the contractions of one row, and for what
     /// differs only in the tokens for which it is there.
-    private var keys: [Int64] = []
-    private var kinds: [UInt32] = []
+    private let keys = Column<Int64>()
+    private let kinds = Column<UInt32>()
     /// For each polynomial, what it is named as, or -1.
-    private var aliases: [Int32] = []
+    private let aliases = Column<Int32>()
     /// How many there are.
     let tokens: Int
     /// For each atom, itself as a monomial and as a polynomial, or -1.
-    private var singles: [(monomial: Int32, polynomial: Int32)] = []
+    private let singles = Column<Single>()
     var unknownCount: Int32 = 0
     var merges: [Merge: ScaledCovector] = [:]
     var primitives: [Int32: Primitive] = [:]
     var tokenUnions: [UInt64: Int32] = [:]
-    var freePolynomials = NumberMemory()
+    let supports = Supports()
+    let longForms = LongForms()
+    /// What a step adds to which cache.
+    var cacheUpdates: [Int32: CacheUpdates] = [:]
 
     /// 0 and 1 as polynomials; 1 as monomial; the covector of no column.
     static let zero: Int32 = 0
@@ -173,6 +179,7 @@ final class Algebra {
 
     init(tokens: Int) {
         self.tokens = tokens
+        _ = lists.intern([])
         _ = monomial([])
         _ = polynomials.intern([])
         _ = polynomials.intern(Summand(monomial: Self.unit, coefficient: 0))
@@ -195,14 +202,24 @@ final class Algebra {
     /// An atom as a polynomial. One atom by itself is its own monomial and polynomial, which the
     /// pools need not look for.
     func polynomial(of atom: Int32) -> Int32 {
-        while singles.count <= Int(atom) { singles.append((-1, -1)) }
-        if singles[Int(atom)].polynomial < 0 {
-            let monomial = monomials.add(Factor(atom: atom, halves: 2))
-            noteMonomial(monomial)
-            let polynomial = polynomials.add(Summand(monomial: monomial, coefficient: 0))
-            singles[Int(atom)] = (monomial, polynomial)
-        }
-        return singles[Int(atom)].polynomial
+        single(atom).polynomial
+    }
+
+    private struct Single: BitwiseCopyable {
+        var monomial: Int32 = -1
+        var polynomial: Int32 = -1
+    }
+
+    private func single(_ atom: Int32) -> Single {
+        singles.append(Single(), upTo: atom)
+        let known = singles[atom]
+        if known.polynomial >= 0 { return known }
+        let monomial = monomials.add(Factor(atom: atom, halves: 2))
+        noteMonomial(monomial)
+        let polynomial = polynomials.add(Summand(monomial: monomial, coefficient: 0))
+        let single = Single(monomial: monomial, polynomial: polynomial)
+        singles[atom] = single
+        return single
     }
 
     /// The polynomial of a term.
@@ -234,10 +251,7 @@ final class Algebra {
     func monomial(_ factors: [Factor]) -> Int32 { factors.withUnsafeBufferPointer(monomial) }
 
     /// An atom as a monomial.
-    func monomial(of atom: Int32) -> Int32 {
-        _ = polynomial(of: atom)
-        return singles[Int(atom)].monomial
-    }
+    func monomial(of atom: Int32) -> Int32 { single(atom).monomial }
 
     func monomial(_ factors: UnsafeBufferPointer<Factor>) -> Int32 {
         if factors.count == 1, factors[0].halves == 2 {
@@ -256,16 +270,16 @@ final class Algebra {
         self.kinds.append(kinds)
         keys.append(Int64(id))
         if has(.contraction, in: id) || has(.tokens, in: id) {
-            keys[Int(id)] = key(of: factors, id)
+            keys[id] = key(of: factors, id)
         }
     }
 
     /// The kinds of its factors, a bit each.
-    func kinds(of monomial: Int32) -> UInt32 { kinds[Int(monomial)] }
+    func kinds(of monomial: Int32) -> UInt32 { kinds[monomial] }
 
     /// `true` iff an atom of this kind is a factor.
     func has(_ kind: Atom.Kind, in monomial: Int32) -> Bool {
-        kinds[Int(monomial)] & 1 << UInt32(kind.rawValue) != 0
+        kinds[monomial] & 1 << UInt32(kind.rawValue) != 0
     }
 
     /// Of what multiplies a contraction only positive atoms, those of norms and of softmax, may go
@@ -301,7 +315,7 @@ final class Algebra {
         return nil
     }
 
-    func key(_ term: Summand) -> Int64 { keys[Int(term.monomial)] }
+    func key(_ term: Summand) -> Int64 { keys[term.monomial] }
 
     // MARK: Looking
 
@@ -325,17 +339,17 @@ final class Algebra {
 
     /// From now on `polynomial` is named as `name`, a polynomial too.
     func alias(_ polynomial: Int32, as name: Int32) {
-        while aliases.count <= Int(polynomial) { aliases.append(-1) }
-        aliases[Int(polynomial)] = name
+        aliases.append(-1, upTo: polynomial)
+        aliases[polynomial] = name
     }
 
-    func clearAliases() { aliases.removeAll(keepingCapacity: true) }
+    func clearAliases() { aliases.removeAll() }
 
     /// The name, or the polynomial itself.
     func named(_ polynomial: Int32) -> Int32 {
-        guard Int(polynomial) < aliases.count, aliases[Int(polynomial)] >= 0 else {
+        guard Int(polynomial) < aliases.count, aliases[polynomial] >= 0 else {
             return polynomial
         }
-        return aliases[Int(polynomial)]
+        return aliases[polynomial]
     }
 }

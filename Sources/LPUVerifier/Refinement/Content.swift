@@ -19,8 +19,6 @@ final class RefinementState {
     var cached: [Int32: CachedElement] = [:]
     var addressMemory: [AddressKey: AddressFunction?] = [:]
     var pairMemory: [Int32: [[Region.Pair]]] = [:]
-    /// What a step adds to which cache.
-    var cacheUpdates: [Int32: CacheUpdates] = [:]
     var preimageMemory: [AddressFunction: [(offset: Int, positions: Int32)]] = [:]
     var tokenMemory: [TokenKey: PositionSet] = [:]
     var settledMemory: [UInt64: Int32] = [:]

@@ -17,8 +17,8 @@ extension Algebra {
     }
 
     private func add(_ key: Merge) -> ScaledCovector {
-        let f = scaled(covectors[key.f], by: 1, key.fMonomial)
-        let g = scaled(covectors[key.g], by: reals[key.ratio], key.gMonomial)
+        let f = scaled(columns(of: key.f), by: 1, key.fMonomial)
+        let g = scaled(columns(of: key.g), by: reals[key.ratio], key.gMonomial)
         var runs: [Run] = []
         var (i, j) = (0, 0)
         var at: Int32 = 0
@@ -89,11 +89,12 @@ extension Algebra {
             }
         }
         return ScaledCovector(
-            coefficient: leading, monomial: shared, covector: covectors.intern(all))
+            coefficient: leading, monomial: shared, covector: named(covector: covectors.intern(all))
+        )
     }
 
     /// The number of columns, each once.
     func width(_ covector: Int32) -> Int {
-        covectors[covector].reduce(0) { $0 + Int($1.end - $1.start) }
+        columns(of: covector).reduce(0) { $0 + Int($1.end - $1.start) }
     }
 }

@@ -104,7 +104,8 @@ extension LaneAlgebra {
             path.append(a.a)
             return differ(e.a, a.a, &path)
         case .weight, .named, .contraction, .chosen, .tokens, .quantum, .trigonometric, .indicator,
-            .maximum, .magnitude, .word, .operation, .byte, .branch, .either, .argument, .unknown:
+            .maximum, .magnitude, .word, .operation, .byte, .branch, .either, .argument, .unknown,
+            .renamed:
             return nil
         }
     }
@@ -130,6 +131,6 @@ extension LaneAlgebra {
 
     /// Columns one by one, but runs of many by their first.
     private func columns(_ covector: Int32) -> [(Int32, Int32)] {
-        algebra.covectors[covector].map { ($0.start, $0.polynomial) }
+        algebra.columns(of: covector).map { ($0.start, $0.polynomial) }
     }
 }

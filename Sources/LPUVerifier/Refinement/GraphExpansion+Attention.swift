@@ -14,7 +14,7 @@ extension GraphExpansion {
                 tensor: tensor, head: Int32(i / channels), channel: Int32(i % channels),
                 coefficient: unscaled.coefficient)
         }
-        state.cacheUpdates[tensor] = CacheUpdates(elements: update, channels: channels)
+        algebra.cacheUpdates[tensor] = CacheUpdates(elements: update, channels: channels)
         return .cache(tensor: tensor, update: update)
     }
 
@@ -58,7 +58,7 @@ extension GraphExpansion {
             for tensor in ofKeys {
                 shifts[name(tensor.name)] = shift(h / groups, channels, tensor)
             }
-            let renaming = Renaming(shifts, state)
+            let renaming = Renaming(shifts, algebra)
             guard
                 zip(q[..<channels], q[(h * channels)...]).allSatisfy({
                     renaming.polynomial($0) == $1

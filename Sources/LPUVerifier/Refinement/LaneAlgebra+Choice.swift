@@ -122,8 +122,12 @@ extension LaneAlgebra {
 
     /// The index of the greatest of numbers and their indices in turn, in ascending order.
     func argument(_ candidates: [Int32]) -> Int32 {
-        let numbers = stride(from: 0, to: candidates.count, by: 2).map { candidates[$0] }
-        let members = Array(Set(numbers)).sorted()
+        var members: [Int32] = []
+        members.reserveCapacity(candidates.count / 2)
+        for i in stride(from: 0, to: candidates.count, by: 2) { members.append(candidates[i]) }
+        // The graph makes its numbers in the order of their indices.
+        let isAscending = zip(members, members.dropFirst()).allSatisfy(<)
+        if !isAscending { members = Array(Set(members)).sorted() }
         let greatest =
             members.count == 1
             ? members[0] : algebra.polynomial(.maximum, algebra.lists.intern(members))

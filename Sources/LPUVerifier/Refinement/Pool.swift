@@ -16,13 +16,16 @@ final class Pool<Element: PoolElement> {
     private struct State {
         var sequences: UnsafeMutableBufferPointer<UnsafeBufferPointer<Element>>
         var count = 0
-        /// Open addressing: upper half of the hash, then the number plus one; 0 is a free place.
+        /// Open addressing: the upper bits of the hash, then the number plus one; 0 is free. The
+        /// place is told by the lowest of these bits, so that the table grows without a hash.
         var table: UnsafeMutableBufferPointer<UInt64>
         var hashed = 0
         var block: UnsafeMutableBufferPointer<Element>
         var used = 0
     }
-    private static var upper: UInt64 { 0xffff_ffff_0000_0000 }
+    /// Of a number, in an entry.
+    private static var numberBits: UInt64 { 29 }
+    private static var numberMask: UInt64 { 1 << numberBits - 1 }
     private var blocks: [UnsafeMutableBufferPointer<Element>] = []
 
     init() {
@@ -49,18 +52,18 @@ final class Pool<Element: PoolElement> {
 
     /// The number of a sequence. O(length).
     func intern(_ sequence: UnsafeBufferPointer<Element>) -> Int32 {
-        let hash = Self.hash(sequence)
-        let (mask, upper) = (state.pointee.table.count - 1, hash & Self.upper)
-        var place = Int(truncatingIfNeeded: hash >> 20) & mask
+        let upper = Self.hash(sequence) & ~Self.numberMask
+        let mask = state.pointee.table.count - 1
+        var place = Int(truncatingIfNeeded: upper >> Self.numberBits) & mask
         while case let entry = state.pointee.table[place], entry != 0 {
-            if entry & Self.upper == upper {
-                let id = Int32(truncatingIfNeeded: entry) - 1
+            if entry & ~Self.numberMask == upper {
+                let id = Int32(truncatingIfNeeded: entry & Self.numberMask) - 1
                 if Self.equal(self[id], sequence) { return id }
             }
             place = (place + 1) & mask
         }
         let id = append(sequence)
-        state.pointee.table[place] = hash & Self.upper | UInt64(id + 1)
+        state.pointee.table[place] = upper | UInt64(id + 1)
         state.pointee.hashed += 1
         if 2 * state.pointee.hashed > state.pointee.table.count { grow() }
         return id
@@ -96,6 +99,7 @@ final class Pool<Element: PoolElement> {
 
     private func append(_ sequence: UnsafeBufferPointer<Element>) -> Int32 {
         let id = state.pointee.count
+        precondition(id < Self.numberMask, "a pool holds fewer than 2^29 sequences")
         if id == state.pointee.sequences.count {
             let larger = UnsafeMutableBufferPointer<UnsafeBufferPointer<Element>>.allocate(
                 capacity: 2 * id)
@@ -122,18 +126,66 @@ final class Pool<Element: PoolElement> {
         return UnsafeBufferPointer(place)
     }
 
-    /// An entry keeps bits 32 on of its hash, its place needs bits 20 on: it is hashed anew.
     private func grow() {
         let old = state.pointee.table
         let mask = 4 * old.count - 1
         state.pointee.table = .allocate(capacity: 4 * old.count)
         state.pointee.table.initialize(repeating: 0)
         for entry in old where entry != 0 {
-            let hash = Self.hash(self[Int32(truncatingIfNeeded: entry) - 1])
-            var place = Int(truncatingIfNeeded: hash >> 20) & mask
+            var place = Int(truncatingIfNeeded: entry >> Self.numberBits) & mask
             while state.pointee.table[place] != 0 { place = (place + 1) & mask }
             state.pointee.table[place] = entry
         }
+        old.deallocate()
+    }
+}
+
+/// Words by small numbers in plain memory, in pages: few of many numbers may be asked for.
+final class NumberMemory {
+    private let pages:
+        UnsafeMutablePointer<UnsafeMutableBufferPointer<UnsafeMutablePointer<UInt64>?>>
+    private static var pageBits: Int { 9 }
+    private static var absent: UInt64 { .max }
+
+    init() {
+        pages = .allocate(capacity: 1)
+        pages.initialize(to: .allocate(capacity: 64))
+        pages.pointee.initialize(repeating: nil)
+    }
+
+    deinit {
+        for page in pages.pointee { page?.deallocate() }
+        pages.pointee.deallocate()
+        pages.deallocate()
+    }
+
+    subscript(number: Int32) -> UInt64? {
+        get {
+            let page = Int(number) >> Self.pageBits
+            guard page < pages.pointee.count, let words = pages.pointee[page] else { return nil }
+            let word = words[Int(number) & (1 << Self.pageBits - 1)]
+            return word == Self.absent ? nil : word
+        }
+        set {
+            let page = Int(number) >> Self.pageBits
+            if page >= pages.pointee.count { grow(to: page + 1) }
+            let words = pages.pointee[page] ?? newPage(page)
+            words[Int(number) & (1 << Self.pageBits - 1)] = newValue ?? Self.absent
+        }
+    }
+
+    private func newPage(_ page: Int) -> UnsafeMutablePointer<UInt64> {
+        let words = UnsafeMutablePointer<UInt64>.allocate(capacity: 1 << Self.pageBits)
+        words.initialize(repeating: Self.absent, count: 1 << Self.pageBits)
+        pages.pointee[page] = words
+        return words
+    }
+
+    private func grow(to count: Int) {
+        let old = pages.pointee
+        pages.pointee = .allocate(capacity: max(count, 2 * old.count))
+        pages.pointee.initialize(repeating: nil)
+        for (page, words) in old.enumerated() { pages.pointee[page] = words }
         old.deallocate()
     }
 }

@@ -36,8 +36,7 @@ extension RefinementState {
                 case .argument: true
                 case .weight, .named, .contraction, .chosen, .quantum, .exponential, .tanh,
                     .absolute, .magnitude, .sum, .maximum, .guarded, .rest, .recent, .stored,
-                    .operation,
-                    .branch, .either:
+                    .operation, .branch, .either, .renamed:
                     false
                 }
             }

@@ -5,32 +5,65 @@
 /// expression says of some rows of the tensors, the renamed one therefore says of the others, and
 /// ops whose operands are renamed have the renamed results.
 final class Renaming {
-    private unowned let state: RefinementState
+    unowned let algebra: Algebra
     /// How far each coordinate moves.
     private let shifts: [Int32: [Int32]]
-    /// For a cache, the head that each head becomes.
-    private var heads: [Int32: [Int32]] = [:]
-    private var polynomials = NumberMemory()
-    private var monomials = NumberMemory()
-    private var atoms = NumberMemory()
+    /// By tensor, once it is asked for.
+    private var effects: [Effect?] = []
+    private var moved: [Int32: Bool] = [:]
+    private let polynomials = NumberMemory()
+    private let monomials = NumberMemory()
+    private let atoms = NumberMemory()
     private var vectors: [Int32: Int32?] = [:]
     private var covectors: [UInt64: ScaledCovector?] = [:]
     private static let none = UInt64(UInt32.max)
 
-    private var algebra: Algebra { state.algebra }
+    /// What becomes of a tensor's elements.
+    private enum Effect {
+        case stays
+        case moves([Int32])
+        /// The head that each head becomes, or -1.
+        case heads([Int32])
+    }
 
-    init(_ shifts: [Int32: [Int32]], _ state: RefinementState) {
+    init(_ shifts: [Int32: [Int32]], _ algebra: Algebra) {
         self.shifts = shifts.filter { $0.value.contains { $0 != 0 } }
-        self.state = state
+        self.algebra = algebra
+    }
+
+    /// What a renamed form's key tells; of caches only the heads that are mentioned.
+    init(_ key: Int32, ofSupport support: Int32, _ algebra: Algebra) {
+        var shifts: [Int32: [Int32]] = [:]
+        var heads: [Int32: [Int32]] = [:]
+        let (items, image) = (algebra.lists[support], algebra.lists[key])
+        var place = 1
+        for i in stride(from: 0, to: items.count, by: 2) {
+            let (tensor, second) = (items[i], items[i + 1])
+            if second < 0 {
+                let shift = Array(image[place..<place - Int(second)])
+                if shift.count > shifts[tensor]?.count ?? 0 { shifts[tensor] = shift }
+                place -= Int(second)
+            } else {
+                var map = heads[tensor] ?? []
+                while map.count <= Int(second) { map.append(-1) }
+                map[Int(second)] = image[place]
+                heads[tensor] = map
+                place += 1
+            }
+        }
+        self.shifts = shifts.filter { $0.value.contains { $0 != 0 } }
+        self.algebra = algebra
+        for (tensor, map) in heads { set(.heads(map), of: tensor) }
     }
 
     // MARK: Lanes
 
     /// nil where a lane holds what cannot be renamed.
-    func vector(_ vector: Int32) -> Int32? {
+    func vector(_ vector: Int32, _ numbers: LaneAlgebra) -> Int32? {
         if let known = vectors[vector] { return known }
         var lanes: [Lane] = []
-        for lane in state.numbers.vectors[vector] {
+        lanes.reserveCapacity(numbers.lanes)
+        for lane in numbers.vectors[vector] {
             guard lane.raw > 0 else {
                 lanes.append(lane)
                 continue
@@ -38,8 +71,8 @@ final class Renaming {
             guard let polynomial = polynomial(lane.raw) else { break }
             lanes.append(Lane(polynomial: polynomial))
         }
-        let isWhole = lanes.count == state.numbers.lanes
-        let result = isWhole ? state.numbers.vectors.intern(lanes) : nil
+        let isWhole = lanes.count == numbers.lanes
+        let result = isWhole ? numbers.vectors.intern(lanes) : nil
         vectors[vector] = .some(result)
         return result
     }
@@ -47,7 +80,7 @@ final class Renaming {
     // MARK: Expressions
 
     func polynomial(_ polynomial: Int32) -> Int32? {
-        if algebra.isFree(polynomial) { return polynomial }
+        guard moves(algebra.support(polynomial)) else { return polynomial }
         if let known = polynomials[polynomial] { return known == Self.none ? nil : Int32(known) }
         let result = renamed(polynomial)
         polynomials[polynomial] = result.map { UInt64($0) } ?? Self.none
@@ -76,10 +109,11 @@ final class Renaming {
         return renamed
     }
 
-    private func monomial(_ monomial: Int32) -> Summand? {
-        if algebra.isFree(monomial: monomial) { return Summand(monomial: monomial, coefficient: 0) }
+    func monomial(_ monomial: Int32) -> Summand? {
         if let known = monomials[monomial] { return Self.unpacked(known) }
-        let result = product(of: monomial)
+        let result =
+            moves(algebra.support(monomial: monomial))
+            ? product(of: monomial) : Summand(monomial: monomial, coefficient: 0)
         monomials[monomial] = Self.packed(result)
         return result
     }
@@ -120,15 +154,16 @@ final class Renaming {
             return polynomial(atom.a).flatMap { term(algebra.polynomial(atom.kind, $0, atom.b)) }
         case .tanh: return polynomial(atom.a).flatMap { term(algebra.tanh($0)) }
         case .rest: return polynomial(atom.a).flatMap { term(algebra.rest(of: $0)) }
-        case .sum: return polynomial(atom.a).flatMap(sum)
+        case .sum: return named(sum: atom.a) ?? polynomial(atom.a).flatMap(sum)
+        case .renamed: return renamed(name: algebra.polynomial(of: number), atom)
         case .maximum: return maximum(algebra.lists[atom.a])
         case .stored, .operation, .byte, .branch, .either, .argument, .unknown:
-            return algebra.isFree(atom: number) ? same() : nil
+            return algebra.support(atom: number) == Algebra.nothing ? same() : nil
         }
     }
 
     /// The only term of a polynomial.
-    private func term(_ polynomial: Int32) -> Summand? {
+    func term(_ polynomial: Int32) -> Summand? {
         let terms = algebra.polynomials[polynomial]
         return terms.count == 1 ? terms[0] : nil
     }
@@ -136,7 +171,7 @@ final class Renaming {
     private func sum(_ polynomial: Int32) -> Summand? {
         let primitive = algebra.primitive(polynomial)
         guard primitive.coefficient > 0 else { return nil }
-        let root = algebra.monomial(of: algebra.atom(.sum, primitive.polynomial))
+        let root = algebra.monomial(of: algebra.root(of: primitive.polynomial))
         return algebra.product(primitive.monomial, root).map {
             Summand(monomial: $0, coefficient: algebra.reals.intern(primitive.coefficient))
         }
@@ -163,16 +198,51 @@ final class Renaming {
     // MARK: Elements
 
     /// nil for a head of a cache that becomes none.
-    private func coordinate(_ tensor: Int32, _ axis: Int, _ value: Int32) -> Int32? {
-        if let updates = state.cacheUpdates[tensor] {
+    func coordinate(_ tensor: Int32, _ axis: Int, _ value: Int32) -> Int32? {
+        switch effect(of: tensor) {
+        case .stays: return value
+        case .moves(let shift): return shift.indices.contains(axis) ? value + shift[axis] : nil
+        case .heads(let map):
             if axis > 0 { return value }
-            let map = heads[tensor] ?? headMap(updates)
-            heads[tensor] = map
             return map.indices.contains(Int(value)) && map[Int(value)] >= 0
                 ? map[Int(value)] : nil
         }
-        guard let shift = shifts[tensor] else { return value }
-        return shift.indices.contains(axis) ? value + shift[axis] : nil
+    }
+
+    private func effect(of tensor: Int32) -> Effect {
+        if Int(tensor) < effects.count, let known = effects[Int(tensor)] { return known }
+        let effect: Effect =
+            if let updates = algebra.cacheUpdates[tensor] {
+                .heads(headMap(updates))
+            } else if let shift = shifts[tensor] {
+                .moves(shift)
+            } else {
+                .stays
+            }
+        set(effect, of: tensor)
+        return effect
+    }
+
+    private func set(_ effect: Effect, of tensor: Int32) {
+        while effects.count <= Int(tensor) { effects.append(nil) }
+        effects[Int(tensor)] = effect
+    }
+
+    /// `true` iff something of a support becomes another thing, or nothing that could be told.
+    func moves(_ support: Int32) -> Bool {
+        if support == Algebra.nothing { return false }
+        if let known = moved[support] { return known }
+        let list = algebra.lists[support]
+        let result = stride(from: 0, to: list.count, by: 2).contains { i in
+            if list[i] < 0 { return list[i] == Supports.unrenamable }
+            return switch effect(of: list[i]) {
+            case .stays: false
+            case .moves: true
+            case .heads: list[i + 1] < 0 || coordinate(list[i], 0, list[i + 1]) != list[i + 1]
+            }
+        }
+        moved[support] = result
+        return result
     }
 
     /// A list of a tensor and an element's coordinates.
@@ -195,7 +265,7 @@ final class Renaming {
             moved.append(coordinate)
         }
         // The columns of a cache are positions or channels, which stay.
-        let shift = state.cacheUpdates[tensor] == nil ? shifts[tensor]?[Int(columns)] ?? 0 : 0
+        let shift = algebra.cacheUpdates[tensor] == nil ? shifts[tensor]?[Int(columns)] ?? 0 : 0
         guard let covector = covector(atom.b, movedBy: shift) else { return nil }
         return algebra.term(covector, slot: algebra.lists.intern(moved))
     }
@@ -214,16 +284,27 @@ final class Renaming {
     private func covector(_ covector: Int32, movedBy shift: Int32) -> ScaledCovector? {
         let key = covector.word | shift.word << 32
         if let known = covectors[key] { return known }
+        let result =
+            (shift == 0 ? named(covector: covector) : nil)
+            ?? renamed(columns: covector, movedBy: shift)
+        covectors[key] = .some(result)
+        return result
+    }
+
+    private func renamed(columns covector: Int32, movedBy shift: Int32) -> ScaledCovector? {
+        runs(covector, movedBy: shift).map(algebra.covector)
+    }
+
+    func runs(_ covector: Int32, movedBy shift: Int32) -> [Run]? {
         var runs: [Run] = []
-        let old = algebra.covectors[covector]
+        let old = algebra.columns(of: covector)
+        runs.reserveCapacity(old.count)
         for run in old {
-            guard let polynomial = polynomial(run.polynomial) else { break }
+            guard let polynomial = polynomial(run.polynomial) else { return nil }
             runs.append(
                 Run(start: run.start + shift, end: run.end + shift, polynomial: polynomial))
         }
-        let result = runs.count == old.count ? algebra.covector(runs) : nil
-        covectors[key] = .some(result)
-        return result
+        return runs
     }
 
     // MARK: Caches
@@ -267,30 +348,6 @@ struct CacheUpdates {
     /// Head by head.
     var elements: [Int32]
     var channels: Int
-}
-
-/// Words by small numbers, in pages: few of many numbers are asked for.
-struct NumberMemory {
-    private var pages: [ContiguousArray<UInt64>] = []
-    private static var pageBits: Int { 9 }
-    private static var absent: UInt64 { .max }
-
-    subscript(number: Int32) -> UInt64? {
-        get {
-            let page = Int(number) >> Self.pageBits
-            guard page < pages.count, !pages[page].isEmpty else { return nil }
-            let word = pages[page][Int(number) & (1 << Self.pageBits - 1)]
-            return word == Self.absent ? nil : word
-        }
-        set {
-            let page = Int(number) >> Self.pageBits
-            while pages.count <= page { pages.append([]) }
-            if pages[page].isEmpty {
-                pages[page] = ContiguousArray(repeating: Self.absent, count: 1 << Self.pageBits)
-            }
-            pages[page][Int(number) & (1 << Self.pageBits - 1)] = newValue ?? Self.absent
-        }
-    }
 }
 
 extension Algebra {

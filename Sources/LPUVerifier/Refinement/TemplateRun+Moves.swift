@@ -100,11 +100,14 @@ extension TemplateRun {
             let divisor = image.quantum.map {
                 Factor(atom: algebra.atom(.quantum, $0, Quantum.ofToken), halves: -2)
             }
+            let (tensor, cofactor) = (
+                algebra.name(image.tensor), algebra.monomial(divisor.map { [$0] } ?? [])
+            )
             return tokenRows(of: image, offsets, start) { coordinates in
-                let element = [algebra.name(image.tensor)] + coordinates.dropFirst().map(Int32.init)
+                let element = [tensor] + coordinates.dropFirst().map(Int32.init)
                 return algebra.scaled(
                     algebra.polynomial(.chosen, algebra.lists.intern(element)), by: Double(factor),
-                    algebra.monomial(divisor.map { [$0] } ?? []))
+                    cofactor)
             }
         case .scales(_, let factor, _) where offsets.variable == .token:
             let scale = image.quantum.map { algebra.polynomial(.quantum, $0, Quantum.ofToken) }
@@ -154,11 +157,11 @@ extension TemplateRun {
                 isAll
                 ? Algebra.one
                 : algebra.polynomial(.tokens, algebra.lists.intern(found.list))
+            var last: (element: Int32, product: Int32) = (Algebra.zero, Algebra.zero)
             for lane in piece.lanes {
-                let coordinates = piece.element(vector: piece.vectors.lowerBound, lane: lane)
-                lanes[lane] = Lane(
-                    polynomial: algebra.add(
-                        lanes[lane].raw, algebra.multiply(element(coordinates), chosen)))
+                let here = element(piece.element(vector: piece.vectors.lowerBound, lane: lane))
+                if here != last.element { last = (here, algebra.multiply(here, chosen)) }
+                lanes[lane] = Lane(polynomial: algebra.add(lanes[lane].raw, last.product))
             }
         }
         return numbers.vectors.intern(lanes.map(numbers.named))

@@ -160,7 +160,7 @@ final class TemplateRun {
         if let renaming = twins.renamings[template.values[value.index].chip],
             case .vectors(let list)? = contents[twins.values[value.index].index]
         {
-            let vectors = algebra.lists[list].compactMap(renaming.vector)
+            let vectors = algebra.lists[list].compactMap { renaming.vector($0, numbers) }
             if vectors.count == algebra.lists[list].count {
                 contents[value.index] = .vectors(
                     algebra.lists.intern(vectors.map(numbers.named(vector:))))

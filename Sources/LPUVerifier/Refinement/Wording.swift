@@ -98,13 +98,14 @@ extension LaneAlgebra {
         case .argument:
             return "the index of the greatest of \(algebra.lists[atom.a].count / 2) numbers"
         case .unknown: return "<\(name(atom.a))>"
+        case .renamed: return "\(inner(atom.a)) of other rows"
         }
     }
 
     private func describe(slot: Int32, _ covector: Int32, depth: Int) -> String {
         let row = algebra.lists[slot]
         var coordinates = row.dropFirst(2).map { "\($0)" }
-        let runs = algebra.covectors[covector]
+        let runs = algebra.columns(of: covector)
         let range = runs.isEmpty ? "" : "\(runs[0].start)..<\(runs[runs.count - 1].end)"
         coordinates.insert(range, at: Int(row[1]))
         let columns = algebra.width(covector)

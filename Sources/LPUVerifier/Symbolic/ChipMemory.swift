@@ -5,33 +5,23 @@ import LPUMachine
 final class ChipMemory: @unchecked Sendable {
     let rows: UnsafeMutablePointer<Term>
     let count: Int
-    /// A bit a row: it was written.
-    private var isWritten: [UInt64]
+    private var written: RowSet
 
     init(_ chip: Chip) {
         count = 2 * chip.memSlicesPerHemisphere * chip.banksPerSlice * chip.rowsPerBank
         // Zeros are no terms.
         rows = zeroedPages(of: Term.self, count)
-        isWritten = Array(repeating: 0, count: count / 64 + 1)
+        written = RowSet(count: count)
     }
 
     deinit { munmap(rows, count * MemoryLayout<Term>.stride) }
 
-    func noteWrite(_ row: Int) { isWritten[row / 64] |= 1 << (row % 64) }
+    func noteWrite(_ row: Int) { written.insert(row) }
 
-    func isWritten(_ row: Int) -> Bool { isWritten[row / 64] >> (row % 64) & 1 != 0 }
+    func isWritten(_ row: Int) -> Bool { written.contains(row) }
 
     /// `true` iff one of the rows was written. O(rows / 64).
-    func isWritten(in range: Range<Int>) -> Bool {
-        var row = range.lowerBound
-        while row < range.upperBound {
-            let last = min(range.upperBound - 1, row | 63)
-            let mask = UInt64.max >> UInt64(63 - last % 64) & UInt64.max << UInt64(row % 64)
-            if isWritten[row / 64] & mask != 0 { return true }
-            row = last + 1
-        }
-        return false
-    }
+    func isWritten(in range: Range<Int>) -> Bool { written.contains(anyOf: range) }
 }
 
 /// Which rows of a chip one placement reads before it writes them, and which it writes.

@@ -157,7 +157,7 @@ extension ChipRun {
         guard term.isOfProgram else { return }
         let key = SymbolicProgram.searchKey(
             .transfer, 0, program.family(term), 0, chip: id.index)
-        var node = program.candidateHeads[key] ?? -1
+        var node = Int32(program.candidateHeads[key])
         while node >= 0 {
             let op = Int(program.candidateNodes[Int(node)].op)
             node = program.candidateNodes[Int(node)].next

@@ -39,7 +39,7 @@ extension SymbolicProgram {
         hint: Int, instance: Int32, key: @autoclosure () -> UInt64, accept: (Int) -> Int?
     ) -> Match? {
         if hint >= 0, let i = accept(hint) { return Match(op: hint, iteration: i) }
-        let head = candidateHeads[key()] ?? -1
+        let head = Int32(candidateHeads[key()])
         for isOwn in [true, false] {
             var node = head
             while node >= 0 {

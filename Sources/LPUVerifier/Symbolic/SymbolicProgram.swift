@@ -48,7 +48,7 @@ final class SymbolicProgram: Sendable {
     /// Streams that the result of each ALU operation leaves on, by its number.
     let resultBytes: [Int]
     /// Heads of lists in `candidateNodes` by search key.
-    let candidateHeads: [UInt64: Int32]
+    let candidateHeads: NumberTable
     let candidateNodes: [CandidateNode]
     /// Bytes of coverage that all ops take.
     let slotCount: Int

@@ -19,12 +19,14 @@ struct SymbolicProgramBuilder: TermLookup {
     var terms: [SymbolicTerm] = []
     var sources: [Operand] = []
     var laneActions = LaneActions()
-    var candidateHeads: [UInt64: Int32] = [:]
+    var candidateHeads = NumberTable()
     var candidateNodes: [CandidateNode] = []
     var slotCount = 0
-    /// The first op with a description, and the first on each chip.
-    private var firstEqual = OpIndex()
-    private var firstEqualOnChip = OpIndex()
+    /// The first op with a description; and where there are several, the first on each chip.
+    var firstEqual = NumberTable()
+    var firstEqualOnChip = NumberTable()
+    /// Room for a description.
+    var scratch: [Int] = []
     /// The first value that is these bytes side by side.
     private var firstPack: [[Int]: Int] = [:]
     private let operationNumbers = SymbolicProgram.operationNumbers
@@ -74,28 +76,39 @@ struct SymbolicProgramBuilder: TermLookup {
 
     // MARK: Aliases
 
-    private mutating func setAlias(_ value: Int, _ five: [SymbolicProgram.Entry]) {
-        entries += five
+    /// - Parameter entry: of each of the five slots.
+    private mutating func setAlias(_ value: Int, _ entry: (Int) -> SymbolicProgram.Entry) {
+        let first = entry(0)
+        entries.append(first)
+        for slot in 1..<5 { entries.append(entry(slot)) }
         aliases[value] = Int32(entries.count / 5)
-        families[value] = families[Int(five[0].root)]
+        families[value] = families[Int(first.root)]
     }
 
     /// `value` is vectors `start + k * step` of `other`.
-    private mutating func alias(_ value: Int, to other: Int, start: Int = 0, step: Int = 1) {
-        setAlias(value, (0..<5).map { entry(other, $0, start: start, step: step) })
+    mutating func alias(_ value: Int, to other: Int, start: Int = 0, step: Int = 1) {
+        let first = entries.count
+        for slot in 0..<5 { entries.append(entry(other, slot, start: start, step: step)) }
+        aliases[value] = Int32(entries.count / 5)
+        families[value] = families[Int(entries[first].root)]
     }
 
+    /// `value` is one vector of its own in every iteration.
+    mutating func aliasConstant(_ value: Int) { alias(value, to: value, step: 0) }
+
     /// A 32-bit copy of `use`: its bytes are those of the widened word.
-    private mutating func aliasCopy(_ value: Int, to use: Operand) {
+    mutating func aliasCopy(_ value: Int, to use: Operand) {
         let (start, step) = (Int(use.start), Int(use.step))
         let other = Int(use.value)
         let word = entry(other, SymbolicProgram.word, start: start, step: step)
         guard !word.view.isWholeWord else {
             return alias(value, to: other, start: start, step: step)
         }
-        var five = (0..<5).map { _ in word }
-        for b in 0..<4 { five[b].view = word.view.widenedByte(b) }
-        setAlias(value, five)
+        setAlias(value) { slot in
+            var entry = word
+            if slot < 4 { entry.view = word.view.widenedByte(slot) }
+            return entry
+        }
     }
 
     /// Bytes of other values side by side; the word is theirs if they are planes of one root.
@@ -116,8 +129,7 @@ struct SymbolicProgramBuilder: TermLookup {
             packs[low.root, default: []].append(Int32(value))
             firstPack[key] = value
         }
-        let padded = bytes + Array(repeating: low, count: max(0, 4 - bytes.count))
-        setAlias(value, Array(padded.prefix(4)) + [word])
+        setAlias(value) { $0 == 4 ? word : $0 < bytes.count ? bytes[$0] : low }
         if !consecutive { families[value] = Int32(value) }
     }
 
@@ -144,7 +156,7 @@ struct SymbolicProgramBuilder: TermLookup {
         record.mask = planeMask(result)
         describe(op.kind, base, &record)
         if record.kind == .transpose { record.count = counts[result] }
-        record.isConstant = record.count > 1 && ops(of: record).allSatisfy(isConstant)
+        record.isConstant = record.count > 1 && isConstant(record)
         resolve(op.kind, base, &record, number)
         if record.kind != .view { slotCount += Int(record.count) }
         ops.append(record)
@@ -154,20 +166,20 @@ struct SymbolicProgramBuilder: TermLookup {
     /// `true` iff it is one term in all iterations: it does not step, or its vectors are equal.
     private func isConstant(_ operand: Operand) -> Bool {
         guard operand.isUse, operand.step != 0 else { return true }
-        let slots = Array(0..<types[Int(operand.value)].byteCount) + [SymbolicProgram.word]
-        return slots.allSatisfy { entry(operand, $0).step == 0 }
+        func isSame(_ slot: Int) -> Bool { entry(operand, slot).step == 0 }
+        return isSame(SymbolicProgram.word)
+            && (0..<types[Int(operand.value)].byteCount).allSatisfy(isSame)
     }
 
-    /// The operands of a record that step with its iterations; never empty for constants.
-    private func ops(of record: OpRecord) -> [Operand] {
+    /// `true` iff no operand steps with the iterations.
+    private func isConstant(_ record: OpRecord) -> Bool {
         switch record.kind {
         case .matmul:
-            [record.a]
-                + terms[Int(record.firstTerm)..<Int(record.firstTerm + record.code)]
-                .map(\.activation)
-        case .elementwise, .lanes, .select, .gather: [record.a, record.b, record.c]
-        case .transpose, .scatter, .transfer, .ingress, .egress, .view:
-            [Operand(value: 0, start: 0, step: 1)]
+            terms[Int(record.firstTerm)..<Int(record.firstTerm + record.code)]
+                .allSatisfy { isConstant($0.activation) }
+        case .elementwise, .lanes, .select, .gather:
+            isConstant(record.a) && isConstant(record.b) && isConstant(record.c)
+        case .transpose, .scatter, .transfer, .ingress, .egress, .view: false
         }
     }
 
@@ -260,7 +272,7 @@ struct SymbolicProgramBuilder: TermLookup {
         }
     }
 
-    private func entry(_ operand: Operand, _ slot: Int) -> SymbolicProgram.Entry {
+    func entry(_ operand: Operand, _ slot: Int) -> SymbolicProgram.Entry {
         entry(
             Int(operand.value), slot, start: Int(operand.start), step: Int(operand.step))
     }
@@ -276,123 +288,4 @@ struct SymbolicProgramBuilder: TermLookup {
         families[Int(record.result)] = family
         families += Array(repeating: family, count: Int(record.count))
     }
-
-    /// Hash-consing: ops of one description make one list of vectors.
-    private mutating func share(_ record: inout OpRecord, _ number: Int) {
-        let result = Int(record.result)
-        let key = description(record)
-        let found = firstEqual.find(key, chip: -1, self)
-        let first = found.op
-        if record.isMove {
-            if record.kind == .elementwise {
-                aliasCopy(result, to: record.a)
-            } else {
-                alias(
-                    result, to: Int(record.a.value), start: Int(record.a.start),
-                    step: Int(record.a.step))
-            }
-        } else if let first {
-            alias(result, to: Int(ops[first].result))
-        } else if record.isConstant {
-            setAlias(result, (0..<5).map { entry(result, $0, start: 0, step: 0) })
-        }
-        if first == nil { firstEqual.insert(number, at: found.slot) }
-        let onChip = firstEqualOnChip.find(key, chip: record.chip, self)
-        if let other = onChip.op {
-            record.nextEqual = ops[other].nextEqual
-            ops[other].nextEqual = Int32(number)
-        } else {
-            firstEqualOnChip.insert(number, at: onChip.slot)
-        }
-    }
-
-    /// Equal for ops that make equal vectors, iteration by iteration.
-    fileprivate func description(_ record: OpRecord) -> [Int] {
-        let isWord = record.kind == .elementwise
-        var key = [
-            Int(record.kind.rawValue), Int(record.code), Int(record.count),
-            types[Int(record.result)].byteCount, isWord ? 1 : 0,
-        ]
-        func append(_ operand: Operand) {
-            guard operand.isUse else {
-                key += [Int(operand.value), Int(operand.start)]
-                return
-            }
-            let slots = isWord ? 4..<5 : 0..<types[Int(operand.value)].byteCount
-            for slot in slots {
-                let e = entry(operand, slot)
-                key += [Int(e.root), Int(e.start), Int(e.step), Int(e.view.raw)]
-            }
-        }
-        [record.a, record.b, record.c].forEach(append)
-        guard record.kind == .matmul else { return key }
-        for term in terms[Int(record.firstTerm)..<Int(record.firstTerm + record.code)] {
-            key += [Int(term.tileCount), Int(term.sourceCount)]
-            append(term.activation)
-            key.append(Int(View.code(types[Int(term.activation.value)])))
-            let first = Int(term.firstSource)
-            sources[first..<first + Int(term.sourceCount)].forEach(append)
-        }
-        return key
-    }
-
-    // MARK: Search lists
-
-    private mutating func insertCandidates(_ number: Int) {
-        let record = ops[number]
-        var keys: [UInt64] = []
-        func insert(_ first: Operand, _ second: Operand = .none, slot: Int) {
-            keys.append(
-                SymbolicProgram.searchKey(
-                    record.kind,
-                    record.kind == .elementwise || record.kind == .lanes
-                        ? Int(record.code) : 0,
-                    family(first, slot), family(second, slot), chip: Int(record.chip)))
-        }
-        switch record.kind {
-        case .elementwise: insert(record.a, record.b, slot: SymbolicProgram.word)
-        case .lanes, .select, .transpose, .gather, .scatter, .transfer:
-            for plane in 0..<types[Int(record.a.value)].byteCount { insert(record.a, slot: plane) }
-        case .matmul:
-            if record.code > 0 { insert(terms[Int(record.firstTerm)].activation, slot: 0) }
-        case .ingress, .egress, .view: break
-        }
-        for (i, key) in keys.enumerated() where !keys[..<i].contains(key) {
-            candidateNodes.append(
-                CandidateNode(op: Int32(number), next: candidateHeads[key] ?? -1))
-            candidateHeads[key] = Int32(candidateNodes.count - 1)
-        }
-    }
-
-    private func family(_ operand: Operand, _ slot: Int) -> UInt64 {
-        let term = term(operand, 0, slot)
-        return term.isOfProgram ? UInt64(families[term.root]) : term.raw << 32
-    }
-}
-
-/// Ops by description, found by a hash of it and compared in full: a description may be long, so
-/// none is kept.
-private struct OpIndex {
-    private var ops: [UInt64: Int32] = [:]
-
-    /// The op with the description, on `chip` unless that is negative; or where it belongs.
-    func find(
-        _ description: [Int], chip: Int32, _ builder: SymbolicProgramBuilder
-    ) -> (op: Int?, slot: UInt64) {
-        var slot = UInt64(truncatingIfNeeded: chip) &* 0x9e37_79b9_7f4a_7c15
-        for word in description {
-            slot = (slot ^ UInt64(truncatingIfNeeded: word)) &* 0x9e37_79b9_7f4a_7c15
-            slot ^= slot >> 29
-        }
-        while let op = ops[slot] {
-            let record = builder.ops[Int(op)]
-            if chip < 0 || record.chip == chip, builder.description(record) == description {
-                return (Int(op), slot)
-            }
-            slot &+= 1
-        }
-        return (nil, slot)
-    }
-
-    mutating func insert(_ op: Int, at slot: UInt64) { ops[slot] = Int32(op) }
 }

@@ -1,0 +1,39 @@
+/// A set of rows, a bit each.
+struct RowSet {
+    private var words: [UInt64]
+
+    init(count: Int) { words = Array(repeating: 0, count: (count + 63) / 64) }
+
+    mutating func insert(_ row: Int) { words[row / 64] |= 1 << (row % 64) }
+
+    func contains(_ row: Int) -> Bool { words[row / 64] >> (row % 64) & 1 != 0 }
+
+    /// O(rows / 64).
+    mutating func insert(_ rows: Range<Int>) {
+        Self.forEachWord(of: rows) {
+            words[$0] |= $1
+            return false
+        }
+    }
+
+    /// `true` iff one of the rows is in the set. O(rows / 64).
+    func contains(anyOf rows: Range<Int>) -> Bool {
+        Self.forEachWord(of: rows) { words[$0] & $1 != 0 }
+    }
+
+    /// O(rows / 64).
+    var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
+
+    /// `true` as soon as `body` says so of a word's number and the bits of the rows in it.
+    @discardableResult
+    private static func forEachWord(of rows: Range<Int>, _ body: (Int, UInt64) -> Bool) -> Bool {
+        var row = rows.lowerBound
+        while row < rows.upperBound {
+            let last = min(rows.upperBound - 1, row | 63)
+            let mask = UInt64.max >> UInt64(63 - last % 64) & UInt64.max << UInt64(row % 64)
+            if body(row / 64, mask) { return true }
+            row = last + 1
+        }
+        return false
+    }
+}
