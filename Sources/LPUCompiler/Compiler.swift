@@ -63,4 +63,15 @@ public struct Compiler: Sendable {
         schedule.claims.digest = schedule.digest(on: machine)
         return schedule
     }
+
+    /// Places weights and caches of a model's plan as the scheduler does, without timing them, and
+    /// answers whether there is room: what the planner asks where its sums leave it open.
+    public static func judge(_ model: ModelConfiguration) -> CapacityJudge {
+        { plan, machine in
+            guard let program = try? Compiler(machine: machine).lower(model, plan: plan) else {
+                return false
+            }
+            return (try? checkCapacity(of: program, on: machine)) != nil
+        }
+    }
 }

@@ -119,8 +119,13 @@ extension DecoderLowering {
         if prologue.forward == nil {
             open("forward", chips: 2 * places.count)
             let bytes = prologue.bytes.enumerated().map { parameter($1, chip: $0) }
-            let results = bytes.enumerated().map {
-                builder.transfer($1.at(), to: places.count + $0, count: 1, name: "forwarded")
+            let linked = linkedPlaces(near, far, topology)
+            func forward(_ bytes: ValueID, to place: Int) -> ValueID {
+                builder.transfer(bytes.at(), to: places.count + place, count: 1, name: "forwarded")
+            }
+            let direct = linked.map { forward(bytes[$0], to: $0) }
+            let results = places.map { place in
+                linked.firstIndex(of: place).map { direct[$0] } ?? forward(direct[0], to: place)
             }
             prologue.forward = (close(&program), results)
         }
@@ -264,16 +269,18 @@ extension DecoderLowering {
     ) -> (template: Int, results: [[ValueID]]) {
         open("handOver", chips: 2 * places.count)
         let near = x.enumerated().map { place, tiles in tiles.map { parameter($0, chip: place) } }
-        let isShared = sharesAreFaster(from: sources, to: targets)
+        let linked = linkedPlaces(sources, targets, topology)
+        let isShared =
+            linked.count < places.count || sharesAreFaster(from: sources, to: targets)
         func hand(_ tile: Int, _ place: Int) -> ValueID {
             builder.transfer(
                 near[place][tile].at(), to: places.count + place, count: 1, name: "handed")
         }
-        let shares = (0..<(isShared ? hidden.count : 0)).map { hand($0, $0 % places.count) }
+        let shares = (0..<(isShared ? hidden.count : 0)).map { hand($0, linked[$0 % linked.count]) }
         let far = places.map { place in
             (0..<hidden.count).map { tile in
                 guard isShared else { return hand(tile, place) }
-                return tile % places.count == place
+                return linked[tile % linked.count] == place
                     ? shares[tile]
                     : builder.transfer(
                         shares[tile].at(), to: places.count + place, count: 1, name: "shared")
@@ -309,13 +316,16 @@ extension DecoderLowering {
             close(&program), on: stages[last],
             bindings.map { program.made($0, by: prologue[last]) } + x.flatMap { $0 })
         let made = program.made(bytes, by: head)
-        open("egress", chips: last == 0 ? 1 : 2)
-        var out = parameter(made, chip: 0)
-        if last > 0 { out = builder.transfer(out.at(), to: 1, count: 1, name: "returned") }
-        builder.egress(out.at(), name: "egress")
+        // Home over as many hops as it takes.
         let home = stages[0][0]
-        _ = program.place(
-            close(&program), on: last == 0 ? [home] : [stages[last][0], home], [made])
+        let way = topology.route(from: stages[last][0], to: home) ?? []
+        open("egress", chips: way.count + 1)
+        var out = parameter(made, chip: 0)
+        for hop in way.indices {
+            out = builder.transfer(out.at(), to: hop + 1, count: 1, name: "returned")
+        }
+        builder.egress(out.at(), name: "egress")
+        _ = program.place(close(&program), on: way.map(\.chip) + [home], [made])
     }
 }
 

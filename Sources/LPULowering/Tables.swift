@@ -120,7 +120,7 @@ extension DecoderLowering {
 
     /// The cosines and signed sines of the token's position.
     mutating func lowerRotary(_ position: ValueID, on place: Int) {
-        guard plan.context > chip.rowsPerBank else {
+        guard plan.splitsRotaryTables(on: chip) else {
             let row = address(position, "positionAddress")
             shared[place].cosine = rotaryRow(row, rows: plan.context, step: 1, isSine: false)
             shared[place].sine = rotaryRow(row, rows: plan.context, step: 1, isSine: true)

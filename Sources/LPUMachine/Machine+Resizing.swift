@@ -2,8 +2,8 @@ import LPUSupport
 
 extension Machine {
     /// The machine with as many chips, its last axis shorter or longer; nil where `chips` is no
-    /// multiple of the other axes' chips, or there is no axis. As few as fit the first axis are
-    /// that part of it.
+    /// multiple of the other axes' chips, there is no axis, or a dragonfly's groups have no ports
+    /// for so many others. As few as fit the first axis are that part of it.
     ///
     /// A longer axis may ask for more links than the chip has: they are then taken as there, which
     /// `linksOfAxes` tells.
@@ -22,7 +22,7 @@ extension Machine {
         guard chips.isMultiple(of: others) else { return nil }
         machine.topology.axes[last].size = chips / others
         machine.chip.linkCount = max(chip.linkCount, machine.linksOfAxes)
-        return machine
+        return machine.topology.problems.isEmpty ? machine : nil
     }
 
     /// Chips that a longer or shorter last axis adds or takes away.
@@ -32,6 +32,6 @@ extension Machine {
 
     /// Links that the axes take.
     public var linksOfAxes: Int {
-        topology.axes.map { $0.firstLink.index + $0.size - 1 }.max() ?? 0
+        topology.axes.map(\.links.upperBound).max() ?? 0
     }
 }

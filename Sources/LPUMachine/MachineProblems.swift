@@ -5,26 +5,48 @@ extension Machine {
     var problems: [String] { chip.problems + linkProblems }
 
     private var linkProblems: [String] {
-        var problems: [String] = []
-        // Sizes are at most 1024, so that a product of two still fits.
-        var chips = 1
-        for axis in topology.axes where chips <= 1024 { chips *= axis.size }
-        if chips > 1024 { problems.append("the axes make \(chips) chips or more, above 1024") }
+        var problems = topology.problems
         for (i, axis) in topology.axes.enumerated() {
-            let end = axis.firstLink.index + axis.size - 1
-            if end > chip.linkCount {
+            if axis.links.upperBound > chip.linkCount {
                 problems.append(
-                    "axis '\(axis.name)' takes links up to \(end - 1), linkCount is "
-                        + "\(chip.linkCount); raise linkCount or lower firstLink")
+                    "axis '\(axis.name)' takes links up to \(axis.links.upperBound - 1), linkCount "
+                        + "is \(chip.linkCount); raise linkCount or lower firstLink")
             }
-            for other in topology.axes[..<i]
-            where other.firstLink.index < end
-                && axis.firstLink.index < other.firstLink.index + other.size - 1
-            {
+            for other in topology.axes[..<i] where other.links.overlaps(axis.links) {
                 problems.append(
                     "axes '\(other.name)' and '\(axis.name)' share links; move a firstLink")
             }
         }
+        return problems
+    }
+}
+
+extension Topology {
+    /// Why the axes' links join no chips.
+    var problems: [String] {
+        var problems: [String] = []
+        // Sizes are at most 1024, so that a product of two still fits.
+        var chips = 1
+        for axis in axes where chips <= 1024 {
+            switch axis.wiring {
+            case .allToAll: break
+            case .dragonfly(let links):
+                if chips * links < axis.size - 1 {
+                    problems.append(
+                        "a group of axis '\(axis.name)' has \(chips * links) links, there are "
+                            + "\(axis.size - 1) other groups; raise links or lower size")
+                }
+            case .line(let links, let reach):
+                // Links are paired, there and back, and every distance has its own.
+                if links % 2 != 0 || chips * links % (2 * reach) != 0 {
+                    problems.append(
+                        "a group of axis '\(axis.name)' has \(chips) x \(links) links, no pairs "
+                            + "for each of \(reach) groups on either side")
+                }
+            }
+            chips *= axis.size
+        }
+        if chips > 1024 { problems.append("the axes make \(chips) chips or more, above 1024") }
         return problems
     }
 }

@@ -81,9 +81,8 @@ extension Machine {
         topology.axes.map { axis in
             let source = source(of: axis.key)
             return [
-                axis.key, "\(axis.size) all to all",
-                "links \(axis.firstLink.index)..."
-                    + "\(axis.firstLink.index + axis.size - 2)",
+                axis.key, axis.words,
+                "links \(axis.links.lowerBound)...\(axis.links.upperBound - 1)",
                 "\(axis.lanes) lane\(axis.lanes == 1 ? "" : "s")",
                 "latency \(axis.latency), hop \(hop(over: axis))", "interval \(axis.interval)",
                 source.grade.rawValue, source.reason,
@@ -137,16 +136,39 @@ extension Machine {
     }
 
     /// The cycles after which `chips` chips, the sender among them, can hold a row of one chip,
-    /// going from SRAM to SRAM; nil if there are fewer.
-    /// - Complexity: O(chips · log chips · axes).
+    /// going from SRAM to SRAM; nil if there are fewer, or no links lead to so many.
+    /// - Complexity: O(chips · (chips + links)): Dijkstra's algorithm.
     public func cyclesToReach(chips: Int) -> Int? {
         guard chips > 0, chips <= chipCount else { return nil }
-        let hops = topology.axes.map { hop(over: $0) }
-        let times = (0..<chipCount).map { chip in
-            zip(topology.coordinates(of: ChipID(chip)), hops).reduce(0) {
-                $0 + ($1.0 == 0 ? 0 : $1.1)
+        var times = Array(repeating: Int.max, count: chipCount)
+        var left = Array(0..<chipCount)
+        times[0] = 0
+        for reached in 1...chips {
+            guard let next = left.indices.min(by: { times[left[$0]] < times[left[$1]] }),
+                times[left[next]] < Int.max
+            else { return nil }
+            let chip = left.remove(at: next)
+            if reached == chips { return times[chip] }
+            for axis in topology.axes {
+                for link in axis.links {
+                    let end = LinkEnd(ChipID(chip), LinkID(link))
+                    guard let peer = topology.peer(of: end) else { continue }
+                    let time = times[chip] + hop(over: axis)
+                    times[peer.chip.index] = min(times[peer.chip.index], time)
+                }
             }
         }
-        return times.sorted()[chips - 1]
+        return nil
+    }
+}
+
+extension Axis {
+    /// How many there are, and how they are wired.
+    fileprivate var words: String {
+        switch wiring {
+        case .allToAll: "\(size) all to all"
+        case .dragonfly: "\(size) groups all to all"
+        case .line(_, let reach): "\(size) groups in a line, to \(reach) on either side"
+        }
     }
 }

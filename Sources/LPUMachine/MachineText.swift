@@ -39,8 +39,14 @@ extension Axis {
     /// What stands before its values in the file and names it in `Machine.sources`.
     var key: String { "axis \(name)" }
     var text: String {
-        "size \(size) firstLink \(firstLink.index) lanes \(lanes) latency \(latency)"
-            + " interval \(interval)"
+        let wires =
+            switch wiring {
+            case .allToAll: ""
+            case .dragonfly(let links): "dragonfly \(links) "
+            case .line(let links, let reach): "line \(links) reach \(reach) "
+            }
+        return wires + "size \(size) firstLink \(firstLink.index) lanes \(lanes)"
+            + " latency \(latency) interval \(interval)"
     }
 }
 
@@ -162,6 +168,14 @@ private struct MachineReader {
             try scanner.expect(what, id: machineSyntax)
             return try scanner.integer(what, in: range, id: machineValue)
         }
+        var wiring = Axis.Wiring.allToAll
+        if scanner.take("dragonfly") {
+            let links = try scanner.integer("links", in: 1...1024, id: machineValue)
+            wiring = .dragonfly(links: links)
+        } else if scanner.take("line") {
+            let links = try scanner.integer("links", in: 2...1024, id: machineValue)
+            wiring = .line(links: links, reach: try integer("reach", 1...1024))
+        }
         let size = try integer("size", 2...1024)
         let firstLink = try integer("firstLink", 0...1023)
         let lanes = try integer("lanes", 1...1024)
@@ -169,7 +183,7 @@ private struct MachineReader {
         try scanner.expect("interval", id: machineSyntax)
         axes.append(
             Axis(
-                name: name, size: size, firstLink: LinkID(firstLink), lanes: lanes,
+                name: name, size: size, wiring: wiring, firstLink: LinkID(firstLink), lanes: lanes,
                 latency: latency, interval: try scanner.interval("interval")))
         try readSource("axis \(name)", &scanner)
     }

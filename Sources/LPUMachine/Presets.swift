@@ -22,6 +22,8 @@ extension Machine {
     private static let presets: [(name: String, bytes: [UInt8])] = [
         ("groqchip1", PackageResources.groqchip1_machine),
         ("node8", PackageResources.node8_machine),
+        ("dragonfly256", PackageResources.dragonfly256_machine),
+        ("quadfour576", PackageResources.quadfour576_machine),
         ("lp30", PackageResources.lp30_machine),
         ("lp30-nominal", PackageResources.lp30_nominal_machine),
         ("lpx256", PackageResources.lpx256_machine),

@@ -174,7 +174,7 @@ private struct DemandRows {
         for group in share.headGroups(of: chip.lanesPerSuperlane) {
             addConstants(group.maskVectors, .int8)
         }
-        let isSplit = plan.context > chip.rowsPerBank
+        let isSplit = plan.splitsRotaryTables(on: chip)
         addConstants(2 * (isSplit ? (plan.context + 255) / 256 + 256 : plan.context), .fp32)
         addConstants(blocks.count, .fp32)
         let addresses = (blocks.parts + 1) * slices + share.sets.count * blocks.parts

@@ -1,4 +1,4 @@
-import LPUMachine
+public import LPUMachine
 import LPUModel
 import LPUNumerics
 import LPUSupport
@@ -13,9 +13,13 @@ struct Fit {
 
     var fits: Bool { room.free >= 0 }
 
-    init(_ model: ModelConfiguration, _ plan: Plan, on machine: Machine) {
+    /// - Parameter isLenient: `true` to see the banks filled as evenly as can be, which the scheduler
+    ///   does not quite: what does not fit so fits in no way.
+    init(
+        _ model: ModelConfiguration, _ plan: Plan, on machine: Machine, isLenient: Bool = false
+    ) {
         let places = plan.chipDemands(of: model, on: machine)
-        let rooms = Rooms(plan, machine.chip)
+        let rooms = Rooms(plan, machine.chip, isLenient: isLenient)
         var tightest: (demand: Demand, room: Room, stage: Int)?
         for stage in 0..<plan.pipelineStages {
             let layers = plan.layers(of: stage, count: model.layerCount).count
@@ -57,19 +61,42 @@ extension Fit {
     /// - Requires: no more stages than layers.
     static func best(_ plan: Plan, _ model: ModelConfiguration, on machine: Machine) -> Fit {
         var best = Fit(model, plan, on: machine)
-        for least in [1, 0] where !best.fits && plan.pipelineStages > 1 {
-            let dealt = plan.dealtByDemand(of: model, least: least, on: machine)
+        for dealt in dealings(of: plan, model, on: machine) where !best.fits {
             let fit = Fit(model, dealt, on: machine)
             if fit.room.free > best.room.free { best = fit }
         }
         return best
     }
+
+    /// The same, or nil where it does not fit: by its sums, or, where these leave it open and the
+    /// plan is one of few, by `judge`.
+    static func fitting(
+        _ plan: Plan, _ model: ModelConfiguration, on machine: Machine, _ judge: CapacityJudge?
+    ) -> Fit? {
+        let best = best(plan, model, on: machine)
+        guard !best.fits, let judge else { return best.fits ? best : nil }
+        for dealt in [plan] + dealings(of: plan, model, on: machine) {
+            let lenient = Fit(model, dealt, on: machine, isLenient: true)
+            if lenient.fits, judge(dealt, machine) { return Fit(model, dealt, on: machine) }
+        }
+        return nil
+    }
+
+    private static func dealings(
+        of plan: Plan, _ model: ModelConfiguration, on machine: Machine
+    ) -> [Plan] {
+        guard plan.pipelineStages > 1 else { return [] }
+        return [1, 0].map { plan.dealtByDemand(of: model, least: $0, on: machine) }
+    }
 }
+
+/// Whether a plan's program finds room on a machine, as its scheduler would place it.
+public typealias CapacityJudge = (Plan, Machine) -> Bool
 
 extension PlanRequest {
     /// What the plan that comes nearest asks for, and what would mend it.
     func infeasibility(
-        _ model: ModelConfiguration, _ machine: Machine, menu: [Plan]
+        _ model: ModelConfiguration, _ machine: Machine, menu: [Plan], _ judge: CapacityJudge?
     ) -> Infeasibility {
         let fits = menu.map { Fit.best($0, model, on: machine) }
         guard let best = fits.min(by: { $0.room.free > $1.room.free }) else {
@@ -81,25 +108,32 @@ extension PlanRequest {
                 + "\(plan.tensorParallel) chips a stage",
             id: "plan-capacity", unit: best.room.unit, demand: best.room.demand,
             capacity: best.room.capacity, terms: best.room.terms,
-            remedies: remedies(model, machine, menu: menu))
+            remedies: remedies(model, machine, menu: menu, nearest: plan, judge))
     }
 
     private func remedies(
-        _ model: ModelConfiguration, _ machine: Machine, menu: [Plan]
+        _ model: ModelConfiguration, _ machine: Machine, menu: [Plan], nearest: Plan,
+        _ judge: CapacityJudge?
     ) -> [String] {
+        /// Whether some plan of the menu fits, changed as the request is; the nearest by the judge.
         func fits(_ request: PlanRequest) -> Bool {
-            menu.contains {
-                let plan = request.plan(degree: $0.tensorParallel, stages: $0.pipelineStages)
-                return Fit.best(plan, model, on: machine).fits
+            func changed(_ plan: Plan) -> Plan {
+                request.plan(degree: plan.tensorParallel, stages: plan.pipelineStages)
             }
+            return menu.contains { Fit.best(changed($0), model, on: machine).fits }
+                || Fit.fitting(
+                    changed(nearest), model, on: machine,
+                    isJudged(nearest.tensorParallel, machine) ? judge : nil) != nil
         }
         var remedies: [String] = []
-        if let chips = smallestMachine(model, machine) {
-            let links = machine.resized(chips: chips)?.linksOfAxes ?? 0
-            let missing = links - machine.chip.linkCount
-            remedies.append(
-                "--chips \(chips)"
-                    + (missing > 0 ? " (\(missing) links a chip more than it has)" : ""))
+        if let smallest = smallestMachine(model, machine, judge) {
+            remedies.append(smallest.words(on: machine, keepsStages: true))
+        } else if tensorParallel != nil, pipelineStages != nil {
+            var free = self
+            free.pipelineStages = nil
+            if let smallest = free.smallestMachine(model, machine, judge) {
+                remedies.append(smallest.words(on: machine, keepsStages: false))
+            }
         }
         var changed = self
         if kvType != .fp8 {
@@ -111,51 +145,83 @@ extension PlanRequest {
             changed.weightType = .fp8
             if fits(changed) { remedies.append("--weights fp8") }
         }
-        if let context = longestContext(fits) { remedies.append("--context \(context)") }
+        if let context = longestContext(block: machine.chip.lanes, fits) {
+            remedies.append("--context \(context)")
+        }
         return remedies
     }
 
-    /// The longest context, in blocks of keys, with which some plan fits; nil if even one block is
-    /// too much.
-    private func longestContext(_ fits: (PlanRequest) -> Bool) -> Int? {
+    /// The longest context with which some plan fits, in whole blocks of keys, of which less than
+    /// one takes as much; nil if even one position is too much.
+    private func longestContext(block: Int, _ fits: (PlanRequest) -> Bool) -> Int? {
         func fitsAt(_ context: Int) -> Bool {
             var request = self
             request.context = context
             return fits(request)
         }
         // Of [low, high): low fits, high does not.
-        var (low, high) = (1, context)
-        guard fitsAt(low) else { return nil }
+        var (low, high) = (0, (context + block - 1) / block)
         while high - low > 1 {
             let middle = (low + high) / 2
-            if fitsAt(middle) { low = middle } else { high = middle }
+            if fitsAt(middle * block) { low = middle } else { high = middle }
         }
-        return low
+        if low > 0 { return low * block }
+        return context > 1 && fitsAt(1) ? 1 : nil
     }
 
     /// The fewest chips of a machine of this family, its last axis longer or shorter, on which
     /// some plan fits; nil where none does.
-    private func smallestMachine(_ model: ModelConfiguration, _ machine: Machine) -> Int? {
+    private func smallestMachine(
+        _ model: ModelConfiguration, _ machine: Machine, _ judge: CapacityJudge?
+    ) -> SmallestMachine? {
         guard let first = machine.topology.axes.first else { return nil }
         let unit = machine.chipsPerUnit
         let isLine = machine.topology.axes.count == 1
-        var smallest: Int?
+        var options: [SmallestMachine] = []
         let degrees = tensorParallel.map { [$0] } ?? Array(1...(isLine ? 64 : first.size))
         for degree in degrees where degree > 0 {
             for stages in pipelineStages.map({ [$0] }) ?? Array(1...model.layerCount)
             where (1...model.layerCount).contains(stages) {
-                let plan = plan(degree: degree, stages: stages)
                 let chips =
                     isLine || degree * stages <= first.size
                     ? degree * stages : (first.size * stages + unit - 1) / unit * unit
-                if chips >= smallest ?? Int.max { continue }
-                guard Fit.best(plan, model, on: machine).fits,
-                    let larger = machine.resized(chips: chips),
-                    wiringProblem(stageChips(plan, larger), larger) == nil
-                else { continue }
-                smallest = chips
+                guard let larger = machine.resized(chips: chips) else { continue }
+                options.append(SmallestMachine(degree: degree, stages: stages, machine: larger))
             }
         }
-        return smallest
+        options.sort {
+            ($0.machine.chipCount, $0.degree, $0.stages)
+                < ($1.machine.chipCount, $1.degree, $1.stages)
+        }
+        return options.first {
+            let plan = plan(degree: $0.degree, stages: $0.stages)
+            return wiringProblem(stageChips(plan, $0.machine), $0.machine) == nil
+                && Fit.fitting(
+                    plan, model, on: $0.machine, isJudged($0.degree, machine) ? judge : nil) != nil
+        }
+    }
+
+    /// `true` iff the judge is asked of plans with so many chips a stage: it takes its time, and
+    /// most plans are none that anybody would take.
+    func isJudged(_ degree: Int, _ machine: Machine) -> Bool {
+        [tensorParallel, 1, machine.topology.axes.first?.size].contains(degree)
+    }
+}
+
+/// A plan and the smallest machine of a family that it was found to fit.
+private struct SmallestMachine {
+    var degree: Int
+    var stages: Int
+    var machine: Machine
+
+    /// The options that ask for it.
+    func words(on asked: Machine, keepsStages: Bool) -> String {
+        let missing = machine.topology.axes.isEmpty ? 0 : machine.linksOfAxes - asked.chip.linkCount
+        return [
+            keepsStages ? nil : "--pp \(stages)",
+            keepsStages || machine.chipCount > asked.chipCount
+                ? "--chips \(machine.chipCount)" : nil,
+            missing > 0 ? "(\(missing) links a chip more than it has)" : nil,
+        ].compactMap { $0 }.joined(separator: " ")
     }
 }

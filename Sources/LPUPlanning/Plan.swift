@@ -1,3 +1,4 @@
+public import LPUMachine
 public import LPUNumerics
 
 /// How a decode step is cut over the machine, and for whom it is made.
@@ -41,4 +42,8 @@ public struct Plan: Hashable, Sendable {
         }
         return stage * count / pipelineStages..<(stage + 1) * count / pipelineStages
     }
+
+    /// `true` iff angles are added up from two short tables, of every 256th position and of 256:
+    /// one of all positions would take more than half of a bank, in each of eight slices.
+    public func splitsRotaryTables(on chip: Chip) -> Bool { context > chip.rowsPerBank / 2 }
 }

@@ -51,7 +51,7 @@ public struct Candidate: Hashable, Sendable {
     public var bound: Bound
     /// Of the chip that is asked for most.
     public var demand: Demand
-    /// Users whose KV rows fit; at least one.
+    /// Users whose KV rows fit; at least those of the plan.
     public var users: Int
     /// `true` iff no other candidate has a shorter length and no longer interval, or the reverse.
     public var isParetoOptimal = false
@@ -66,26 +66,33 @@ public struct Candidate: Hashable, Sendable {
 /// layers. Ties go to fewer chips, then to the smaller degree. For large models a degree other than
 /// one chip or the whole first axis, whose chips the scheduler cannot treat alike, has to be better
 /// by 3 %.
+///
+/// What fits is told by sums that leave the scheduler some room. Where more than that is asked for,
+/// but not more than there is, `judge` is asked, of plans that share layers over as many chips as
+/// the request says, over one, or over the whole first axis.
 /// - Throws: `DiagnosticSet` where the request cannot be met by any size, `Infeasibility` where
 ///   nothing fits, with the smallest machine of the family on which something does.
 /// - Complexity: O(plans x layers x degree squared): about a hundred plans and a tenth of a second
-///   for a model of 80 layers on 256 chips.
+///   for a model of 80 layers on 256 chips; and what the judge takes.
 public func enumeratePlans(
-    _ model: ModelConfiguration, on machine: Machine, _ request: PlanRequest
+    _ model: ModelConfiguration, on machine: Machine, _ request: PlanRequest,
+    judge: CapacityJudge? = nil
 ) throws -> [Candidate] {
     try request.check(model, machine)
     let menu = try request.menu(model, machine)
     var candidates = menu.compactMap { plan -> Candidate? in
-        let fit = Fit.best(plan, model, on: machine)
-        guard fit.fits else { return nil }
-        let users = fit.mostUsers(model, on: machine)
+        let isJudged = request.isJudged(plan.tensorParallel, machine)
+        guard let fit = Fit.fitting(plan, model, on: machine, isJudged ? judge : nil) else {
+            return nil
+        }
+        let users = fit.fits ? fit.mostUsers(model, on: machine) : fit.plan.users
         return Candidate(
             plan: fit.plan,
             estimate: Estimate(
                 model, fit.plan, users: request.users ?? users, on: machine),
             bound: Bound(model, fit.plan, on: machine), demand: fit.fullest, users: users)
     }
-    if candidates.isEmpty { throw request.infeasibility(model, machine, menu: menu) }
+    if candidates.isEmpty { throw request.infeasibility(model, machine, menu: menu, judge) }
     markParetoOptimal(&candidates)
     let isLarge = ModelGraph(model).parameterCount > 1_000_000_000
     func key(_ candidate: Candidate) -> PlanRequest.Key {
@@ -99,13 +106,10 @@ public func enumeratePlans(
 /// The best plan by the request's objective.
 /// - Throws: as `enumeratePlans`.
 public func bestPlan(
-    _ model: ModelConfiguration, on machine: Machine, _ request: PlanRequest
+    _ model: ModelConfiguration, on machine: Machine, _ request: PlanRequest,
+    judge: CapacityJudge? = nil
 ) throws -> Plan {
-    // Nothing else to choose: the lowering then says what it lacks.
-    if let degree = request.tensorParallel, let stages = request.pipelineStages {
-        return request.plan(degree: degree, stages: stages)
-    }
-    return try enumeratePlans(model, on: machine, request)[0].plan
+    try enumeratePlans(model, on: machine, request, judge: judge)[0].plan
 }
 
 private func markParetoOptimal(_ candidates: inout [Candidate]) {

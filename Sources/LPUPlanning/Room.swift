@@ -21,10 +21,13 @@ struct Room {
 struct Rooms {
     private let plan: Plan
     private let chip: Chip
+    /// Whether banks are seen as filled as evenly as can be.
+    private let isLenient: Bool
 
-    init(_ plan: Plan, _ chip: Chip) {
+    init(_ plan: Plan, _ chip: Chip, isLenient: Bool = false) {
         self.plan = plan
         self.chip = chip
+        self.isLenient = isLenient
     }
 
     /// The rooms of a chip that has so many layers.
@@ -35,7 +38,9 @@ struct Rooms {
         var weights = room(
             feeding.resting, uneven: uneven, gaps: 4 * chip.loadCycles,
             "bytes of the weight slices of a chip", slices: weightSlices)
-        if isFirst { weights.terms.append(.init("embedding tables", spilled(parts))) }
+        if isFirst && !isLenient {
+            weights.terms.append(.init("embedding tables", spilled(parts)))
+        }
         let all = parts.demand(layers: layers, isFirst: isFirst, isLast: isLast)
         return [
             weights,
@@ -58,6 +63,7 @@ struct Rooms {
         let bytes = parts.layer.resting.total
         let row = rowBytes(weightSlices)
         let even = (bytes + row - 1) / row
+        if isLenient { return max(even, parts.regionRows) * row - bytes }
         let planes = 2 * chip.planesPerHemisphere
         let sets = weightSlices / (chip.planesPerHemisphere * chip.weightStreamsPerPlane)
         let banks = max(1, sets * chip.banksPerSlice)
@@ -90,7 +96,7 @@ struct Rooms {
             unit: unit, capacity: rowBytes(slices) * chip.rowsPerBank,
             terms: demand.terms + [
                 .init("uneven banks", uneven),
-                .init("gaps and copies of constants", rowBytes(slices) * gaps),
+                .init("gaps and copies of constants", isLenient ? 0 : rowBytes(slices) * gaps),
             ])
     }
 }

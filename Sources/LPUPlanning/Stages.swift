@@ -12,26 +12,35 @@ public func stageChips(_ plan: Plan, _ machine: Machine) -> [[ChipID]] {
     }
 }
 
-/// Why the stages cannot exchange what they must in single hops; nil if they can.
+/// The places of a stage whose chips are linked to those of the same places in the next: these hand
+/// over, and where they are not all, pass on to the others there.
+public func linkedPlaces(
+    _ near: [ChipID], _ far: [ChipID], _ topology: Topology
+) -> [Int] {
+    near.indices.filter { topology.link(from: near[$0], to: far[$0]) != nil }
+}
+
+/// Why the stages cannot exchange what they must, alike and in single hops; nil if they can. Only
+/// the token goes back to the first stage over as many as it takes.
 public func wiringProblem(_ stages: [[ChipID]], _ machine: Machine) -> String? {
+    let topology = machine.topology
     if let last = stages.last?.last, last.index >= machine.chipCount {
         return "stages reach to \(last), \(machine.name) has \(machine.chipCount) chips"
     }
-    func hops(_ a: ChipID, _ b: ChipID) -> Int { machine.topology.hops(from: a, to: b) }
     for chips in stages {
-        if let far = chips.first(where: { hops(chips[0], $0) > 1 }) {
-            return
-                "\(chips[0]) and \(far) share a layer, but are more than one hop apart: try fewer"
+        for (i, a) in chips.enumerated() {
+            if let b = chips[..<i].first(where: { topology.link(from: a, to: $0) == nil }) {
+                return "\(b) and \(a) share a layer, but are more than one hop apart: try fewer"
+            }
         }
     }
+    guard let first = stages.first, stages.count > 1 else { return nil }
+    let linked = linkedPlaces(first, stages[1], topology)
     for (a, b) in zip(stages, stages.dropFirst()) {
-        if let (x, y) = zip(a, b).first(where: { hops($0, $1) > 1 }) {
-            return "\(x) hands over to \(y), but they are more than one hop apart"
+        if linked.isEmpty || linkedPlaces(a, b, topology) != linked {
+            return "\(a[0]) hands over to \(b[0]), but their stages are not linked as "
+                + "\(first[0]) and \(stages[1][0])"
         }
-    }
-    // The bytes that come in go from the first stage to each, the token comes back from the last.
-    if let far = stages.first(where: { hops(stages[0][0], $0[0]) > 1 }) {
-        return "\(stages[0][0]) and \(far[0]) are more than one hop apart"
     }
     return nil
 }

@@ -207,13 +207,36 @@ struct StepTiming {
     private func handedOver(
         _ states: [ChipState], _ vectors: Int, from sources: [ChipID], to targets: [ChipID]
     ) -> [ChipState] {
-        zip(states, zip(sources, targets)).map { state, chips in
+        let linked = linkedPlaces(sources, targets, machine.topology)
+        guard linked.count == states.count else {
+            return spread(states, vectors, over: linked, from: sources, to: targets)
+        }
+        return zip(states, zip(sources, targets)).map { state, chips in
             let hop = hops(chips.0, chips.1) + 2 * machine.chip.edge
             let span = span(vectors, from: chips.0, to: chips.1)
             return ChipState(
                 first: state.first + hop, last: max(state.last, state.first + span) + hop,
                 stream: emptyStream)
         }
+    }
+
+    /// The linked places hand over equal shares, and pass them on to all others.
+    private func spread(
+        _ states: [ChipState], _ vectors: Int, over linked: [Int], from sources: [ChipID],
+        to targets: [ChipID]
+    ) -> [ChipState] {
+        let share = (vectors + linked.count - 1) / linked.count
+        let arrivals = linked.map { place -> (first: Int, last: Int) in
+            let state = states[place]
+            let hop = hops(sources[place], targets[place]) + 2 * machine.chip.edge
+            let span = span(share, from: sources[place], to: targets[place])
+            return (state.first + hop, max(state.last, state.first + span) + hop)
+        }
+        let hop = targets.count > 1 ? hops(targets[0], targets[1]) + 2 * machine.chip.edge : 0
+        let state = ChipState(
+            first: (arrivals.map(\.first).min() ?? 0) + hop,
+            last: (arrivals.map(\.last).max() ?? 0) + hop, stream: emptyStream)
+        return targets.map { _ in state }
     }
 
     /// The residual of a stage without layers, of whose chips any may send it.
@@ -242,13 +265,18 @@ struct StepTiming {
 
     // MARK: Links
 
-    /// From `send` on one chip to the vector at the edge of another, the least way there is.
+    /// From `send` on one chip to the vector at the edge of another, by no way less.
     private func hops(_ a: ChipID, _ b: ChipID) -> Int {
         guard countsHops else { return 0 }
         let topology = machine.topology
+        let receive = machine.chip.receiveLatency
+        guard topology.axes.allSatisfy({ $0.wiring == .allToAll }) else {
+            let fastest = topology.axes.map(\.latency).min() ?? 0
+            return topology.leastHops(from: a, to: b) * (fastest + receive)
+        }
         let (x, y) = (topology.coordinates(of: a), topology.coordinates(of: b))
         return topology.axes.indices.reduce(0) { sum, i in
-            sum + (x[i] == y[i] ? 0 : topology.axes[i].latency + machine.chip.receiveLatency)
+            sum + (x[i] == y[i] ? 0 : topology.axes[i].latency + receive)
         }
     }
 

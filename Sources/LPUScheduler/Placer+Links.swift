@@ -19,7 +19,7 @@ extension Placer {
             throw Infeasibility(
                 at: "\(OpID(op))", id: "link-path",
                 unit: "hops from \(chips[from]) to \(chips[to])",
-                demand: machine.topology.hops(from: chips[from], to: chips[to]), capacity: 1,
+                demand: machine.topology.leastHops(from: chips[from], to: chips[to]), capacity: 1,
                 terms: [], remedies: ["a transfer a hop"])
         }
         try ensureImage(use.value, use.vector(i))

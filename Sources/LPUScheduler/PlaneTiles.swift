@@ -59,7 +59,7 @@ extension Placer {
     }
 
     /// The planes that a tile of `type` takes.
-    private func held(_ plane: PlaneChoice, _ type: ElementType) -> [Int] {
+    func held(_ plane: PlaneChoice, _ type: ElementType) -> [Int] {
         let p = planeIndex(plane)
         return type == .fp16 ? [p, p + 1] : [p]
     }
@@ -204,7 +204,7 @@ extension Placer {
     }
 
     /// `true` iff all tiles before it on its planes have been installed and its rows are made.
-    private func mayLoad(_ use: Int) -> Bool {
+    func mayLoad(_ use: Int) -> Bool {
         tileUses[use].tile.sources.allSatisfy { isMade($0.value) }
             && held(tileUses[use].plane, tileUses[use].type).allSatisfy {
                 let state = planes[tileUses[use].place][$0]

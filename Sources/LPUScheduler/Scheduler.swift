@@ -19,12 +19,12 @@ public func schedule(
     _ program: Program, digest: String, for machine: Machine, strategy: Strategy = .list
 ) throws(Infeasibility) -> Schedule {
     var assembly = Assembly(program: program, machine: machine, strategy: strategy)
-    try assembly.placeTemplates()
+    try assembly.placeTemplates { (placer) throws(Infeasibility) in try placer.run() }
     return try assembly.schedule(digest: digest)
 }
 
 /// The templates of a program as they are placed, and where their instances go.
-private struct Assembly {
+struct Assembly {
     let program: Program
     let machine: Machine
     let strategy: Strategy
@@ -74,7 +74,10 @@ private struct Assembly {
     /// Places that one timed place stands for.
     private func size(_ t: Int) -> Int { symmetries[t]?.size ?? 1 }
 
-    mutating func placeTemplates() throws(Infeasibility) {
+    /// Has `place` place every template, in the order of their first instances.
+    mutating func placeTemplates(
+        _ place: (Placer) throws(Infeasibility) -> Void
+    ) throws(Infeasibility) {
         for (i, instance) in program.instances.enumerated() where placers[instance.template] == nil
         {
             let t = instance.template
@@ -96,7 +99,7 @@ private struct Assembly {
                 exchanges: symmetries[t]?.exchanges ?? [], orbitChips: orbits)
             placer.laneMaps = laneMaps
             homes.settle(placer, template: t)
-            try placer.run()
+            try place(placer)
             laneMaps = placer.laneMaps
             homes.note(placer, template: t)
             giveImages(placer)
@@ -261,7 +264,7 @@ private struct Assembly {
 
     /// Rows of a placement's own: the placements of a repeated template one after another in each
     /// bank.
-    private func slots(of i: Int) throws(Infeasibility) -> [SlotOffset] {
+    func slots(of i: Int) throws(Infeasibility) -> [SlotOffset] {
         let instance = program.instances[i]
         guard let placer = placers[instance.template], placer.repeats else { return [] }
         let before = program.instances[..<i].count {

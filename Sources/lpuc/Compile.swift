@@ -116,7 +116,8 @@ struct Compile: ParsableCommand {
 
     private func plan(for model: ModelConfiguration, on machine: Machine) throws -> Plan {
         guard let plan else {
-            return try bestPlan(model, on: machine, options.request(for: model))
+            return try bestPlan(
+                model, on: machine, options.request(for: model), judge: Compiler.judge(model))
         }
         return try Plan(parsing: String(decoding: readFile(plan), as: UTF8.self), file: plan)
     }

@@ -37,6 +37,24 @@ func machine(named name: String) throws(DiagnosticSet) -> Machine {
     return try Machine(parsing: String(decoding: readFile(name), as: UTF8.self), file: name)
 }
 
+/// The same with its last axis so much shorter or longer that it has as many chips as asked for.
+/// - Throws: `chips-unwired` where it cannot have so many.
+func machine(named name: String, chips: Int?) throws(DiagnosticSet) -> Machine {
+    let machine = try machine(named: name)
+    guard let chips else { return machine }
+    if let resized = machine.resized(chips: chips) { return resized }
+    let unit = machine.chipsPerUnit
+    let near = max(1, (max(0, chips) + unit - 1) / unit) * unit
+    throw DiagnosticSet(
+        Diagnostic(
+            at: Diagnostic.Place("--chips"), id: "chips-unwired",
+            machine.topology.axes.isEmpty
+                ? "\(machine.name) is one chip without links: take another machine"
+                : near == chips
+                    ? "\(machine.name) has no links for \(chips) chips: ask for fewer"
+                    : "\(machine.name) has no \(chips) chips, it grows by \(unit): try \(near)"))
+}
+
 /// The compilation that `lpuc compile` wrote into a directory.
 func readCompilation(
     _ directory: String

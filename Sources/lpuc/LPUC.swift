@@ -10,7 +10,7 @@ import LPUSupport
         abstract: "Schedules transformers onto LPU racks, cycle by cycle.",
         subcommands: [
             PlanCommand.self, Compile.self, Verify.self, Simulate.self, Run.self, Draw.self,
-            Explain.self, Machines.self,
+            Explain.self, Machines.self, AllReduceCommand.self,
         ])
 
     static func main() {

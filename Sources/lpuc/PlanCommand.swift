@@ -1,4 +1,5 @@
 import ArgumentParser
+import LPUCompiler
 import LPUMachine
 import LPUModel
 import LPUNumerics
@@ -29,7 +30,8 @@ struct PlanCommand: ParsableCommand {
     func run() throws {
         let model = try ModelConfiguration(huggingFace: readFile(config), file: config)
         let machine = try options.machine(named: self.machine)
-        let candidates = try enumeratePlans(model, on: machine, options.request(for: model))
+        let candidates = try enumeratePlans(
+            model, on: machine, options.request(for: model), judge: Compiler.judge(model))
         switch format {
         case .text:
             let lines = PlanTable(candidates, on: machine).lines

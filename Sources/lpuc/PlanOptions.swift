@@ -71,18 +71,8 @@ struct PlanOptions: ParsableArguments {
     }
 
     /// The machine with as many chips as asked for.
-    /// - Throws: `chips-unwired` where it cannot have so many.
+    /// - Throws: as `machine(named:chips:)`.
     func machine(named name: String) throws(DiagnosticSet) -> Machine {
-        let machine = try lpuc.machine(named: name)
-        guard let chips else { return machine }
-        if let resized = machine.resized(chips: chips) { return resized }
-        let unit = machine.chipsPerUnit
-        let near = max(1, (max(0, chips) + unit - 1) / unit) * unit
-        throw DiagnosticSet(
-            Diagnostic(
-                at: Diagnostic.Place("--chips"), id: "chips-unwired",
-                machine.topology.axes.isEmpty
-                    ? "\(machine.name) is one chip without links: take another machine"
-                    : "\(machine.name) has no \(chips) chips, it grows by \(unit): try \(near)"))
+        try lpuc.machine(named: name, chips: chips)
     }
 }

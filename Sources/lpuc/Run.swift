@@ -68,7 +68,9 @@ struct Run: ParsableCommand {
         let machine = try options.machine(named: self.machine)
         let request = options.request(
             for: checkpoint.configuration, positions: quantisation ? 0 : ids.count + tokens - 1)
-        let plan = try bestPlan(checkpoint.configuration, on: machine, request)
+        let plan = try bestPlan(
+            checkpoint.configuration, on: machine, request,
+            judge: Compiler.judge(checkpoint.configuration))
         let context = plan.context
         guard quantisation || ids.count + tokens - 1 <= context else {
             throw refusal(

@@ -24,11 +24,14 @@ import Testing
     static let splits = [
         Split(degree: 2, stages: 1), Split(degree: 8, stages: 1), Split(degree: 1, stages: 2),
         Split(degree: 3, stages: 2), Split(degree: 16, stages: 2, machine: "lpx256"),
+        // Odd places are not linked to the next stage, and the token goes home over three hops.
+        Split(degree: 4, stages: 6, machine: "quadfour576"),
     ]
 
     @Test(arguments: splits)
     func decodesAsOneChipDoes(_ split: Split) throws {
-        try expectDecoding(of: try Decoder(["num_hidden_layers": 2]), split)
+        try expectDecoding(
+            of: try Decoder(["num_hidden_layers": max(2, split.stages)]), split)
     }
 
     /// Heads, columns and vocabulary divide: one place is timed and copied to all others.

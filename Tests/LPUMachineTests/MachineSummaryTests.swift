@@ -15,7 +15,10 @@ import Testing
         #expect(chip.vxmRoundTrip == roundTrip)
     }
 
-    @Test(arguments: [("node8", [270]), ("lpx256", [525, 525]), ("lpx256-reach", [525, 600])])
+    @Test(arguments: [
+        ("node8", [270]), ("dragonfly256", [270, 270]), ("quadfour576", [270, 270]),
+        ("lpx256", [525, 525]), ("lpx256-reach", [525, 600]),
+    ])
     func sentRow(name: String, hops: [Int]) throws {
         let machine = try machine(name)
         #expect(machine.topology.axes.map { machine.hop(over: $0) } == hops)
@@ -30,6 +33,12 @@ import Testing
         #expect([16, 128, 256].map { machine.cyclesToReach(chips: $0) } == cycles)
         #expect(machine.cyclesToReach(chips: 1) == 0)
         #expect(machine.cyclesToReach(chips: 257) == nil)
+    }
+
+    /// Three hops; and from one end of the line to the other.
+    @Test(arguments: [("dragonfly256", 256, 3 * 270), ("quadfour576", 576, 20 * 270)])
+    func reachOverGroups(name: String, chips: Int, cycles: Int) throws {
+        #expect(try machine(name).cyclesToReach(chips: chips) == cycles)
     }
 
     @Test(arguments: [

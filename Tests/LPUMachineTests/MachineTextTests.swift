@@ -87,8 +87,9 @@ import Testing
         #expect(machine == expected)
     }
 
-    @Test func corruptedTextNeverTraps() throws {
-        let original = Array(try #require(Machine.preset(named: "lpx256")).text.utf8)
+    @Test(arguments: ["lpx256", "dragonfly256", "quadfour576"])
+    func corruptedTextNeverTraps(name: String) throws {
+        let original = Array(try #require(Machine.preset(named: name)).text.utf8)
         var refused = 0
         for seed in 0..<2000 as Range<UInt64> {
             var generator = SeededGenerator(seed: seed)

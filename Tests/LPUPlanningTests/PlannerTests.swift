@@ -65,6 +65,40 @@ import Testing
         #expect(throws: Infeasibility.self) { try enumeratePlans(model, on: machine, more) }
     }
 
+    /// The judge is asked where the sums leave it open, and only there.
+    @Test func judgeDecidesWhatSumsLeaveOpen() throws {
+        let machine = try machine(rows: 300)
+        var request = PlanRequest(context: 4096, tensorParallel: 16, pipelineStages: 3)
+        /// The context that the refusal names.
+        func longest(_ judge: CapacityJudge?) throws -> Int {
+            do {
+                _ = try enumeratePlans(model, on: machine, request, judge: judge)
+                return request.context
+            } catch let error as Infeasibility {
+                let remedy = try #require(error.remedies.first { $0.hasPrefix("--context ") })
+                return try #require(Int(remedy.split(separator: " ")[1]))
+            }
+        }
+        var asked: [Plan] = []
+        let strict = try longest { plan, _ in
+            asked.append(plan)
+            return false
+        }
+        #expect(try strict == longest(nil) && strict % 320 == 0)
+        #expect(!asked.isEmpty)
+        for plan in asked {
+            #expect(!Fit.best(plan, model, on: machine).fits)
+            #expect(Fit(model, plan, on: machine, isLenient: true).fits)
+        }
+        let lenient = try longest { _, _ in true }
+        #expect(lenient > strict)
+        // What is named fits, and a block more does not.
+        request.context = lenient
+        #expect(try longest { _, _ in true } == lenient)
+        request.context = lenient + 1
+        #expect(try longest { _, _ in true } == lenient)
+    }
+
     @Test func starsAreTheFrontier() throws {
         let candidates = try enumeratePlans(
             model, on: machine(rows: 1000), PlanRequest(context: 1024))
