@@ -59,7 +59,7 @@ final class GraphExpansion {
             case .position: elements[id.index] = .position
             case .activation:
                 elements[id.index] = .numbers((0..<count(id)).map(input))
-            case .cache: break
+            case .cache, .tokenType, .mask: break
             }
         }
         for node in block.nodes {
@@ -81,7 +81,8 @@ final class GraphExpansion {
         switch node.operation {
         case .add, .gather: true
         case .linear, .rmsNormalization, .rotaryEmbedding, .tensorScatter, .queryTimesKeys,
-            .weightsTimesValues, .scale, .causalMask, .softmax, .multiply, .swish, .argMax:
+            .weightsTimesValues, .scale, .causalMask, .softmax, .multiply, .swish, .argMax,
+            .layerNormalization, .activation, .rows, .paddingMask, .maskedMean:
             false
         }
     }
@@ -149,6 +150,8 @@ final class GraphExpansion {
         case .swish: return .numbers(numbers(inputs[0]).map(swish))
         case .argMax:
             return .token(argument(numbers(inputs[0])))
+        case .layerNormalization, .activation, .rows, .paddingMask, .maskedMean:
+            preconditionFailure("encoders are not judged by this law")
         }
     }
 
