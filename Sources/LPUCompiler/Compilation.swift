@@ -28,11 +28,15 @@ public struct Compilation: Sendable {
         self.schedule = schedule
     }
 
-    /// Judges the schedule against the program, laws 1-15, and the program against the model's
-    /// graph, law 16; see `Verifier`.
+    /// Judges the schedule against the program, laws 1-15, and the program of a decoder against the
+    /// model's graph, law 16; see `Verifier`.
     /// - Throws: what is illegal in the program.
     public mutating func verify(with verifier: Verifier = Verifier()) throws(DiagnosticSet) {
         try program.validate()
+        if model.isEncoder {
+            verdict = verifier.verify(machine: machine, schedule: schedule, program: program)
+            return
+        }
         verdict = verifier.verify(
             machine: machine, schedule: schedule, program: program, graph: ModelGraph(model),
             context: plan.context)

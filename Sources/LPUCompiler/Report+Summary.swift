@@ -1,3 +1,4 @@
+import LPUModel
 import LPUSupport
 
 extension Report {
@@ -37,10 +38,10 @@ extension Report {
                 "\(machine.name): \(machine.chips) chip\(machine.chips == 1 ? "" : "s") at "
                     + "\(machine.clockMegahertz) MHz; grades of its numbers: \(grades)"
             ),
-            ("step", "\(grouped(step.cycles)) cycles, \(microseconds) us a token"),
+            ("step", "\(grouped(step.cycles)) cycles, \(microseconds) us a \(unit)"),
             ("bound", boundText),
             ("efficiency", efficiencyText),
-            ("rate", "\(grouped(step.tokensPerSecond)) tokens/s for one user, batch 1"),
+            ("rate", "\(grouped(step.tokensPerSecond)) \(unit)s/s for one user, batch 1"),
             ("interval", intervalText),
             (
                 "schedule",
@@ -60,22 +61,32 @@ extension Report {
                 : [("", "not looked at: " + verdict.unchecked.joined(separator: ", "))])
     }
 
+    /// What a step takes in.
+    private var unit: String {
+        ModelConfiguration.Architecture(rawValue: model.architecture)?.isEncoder == true
+            ? "text" : "token"
+    }
+
     private var intervalText: String {
         "\(grouped(interval.cycles)) cycles from step to step with \(interval.users) "
             + "user\(interval.users == 1 ? "" : "s") in flight (ResMII "
             + "\(grouped(interval.resourceMinimum)), RecMII "
             + "\(grouped(interval.recurrenceMinimum))): "
-            + "\(grouped(interval.tokensPerSecond)) tokens/s, "
+            + "\(grouped(interval.tokensPerSecond)) \(unit)s/s, "
             + "\(grouped(interval.tokensPerSecondPerUser)) for each user"
     }
 
     private var boundText: String {
         let (whole, hundredths) = (bound.lengthPercent / 100, bound.lengthPercent % 100)
         let times = "\(whole).\(hundredths < 10 ? "0" : "")\(hundredths)"
+        guard let estimate = bound.estimate else {
+            return "\(grouped(bound.cycles)) cycles for the products of the planes; the step takes "
+                + "\(times) times as long"
+        }
         let causes = bound.causes.map { "\($0.cause) \(grouped($0.cycles))" }
         return "\(grouped(bound.cycles)) cycles (chain \(grouped(bound.chain)), stream "
             + "\(grouped(bound.stream)), both \(grouped(bound.combined))); the step takes \(times) "
-            + "times as long; estimate \(grouped(bound.estimate)), of it "
+            + "times as long; estimate \(grouped(estimate)), of it "
             + causes.joined(separator: ", ")
     }
 

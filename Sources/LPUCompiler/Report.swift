@@ -57,8 +57,9 @@ public struct Report: Hashable, Sendable, Codable {
         public var combined: Int
         /// The step's cycles in hundredths of the bound's.
         public var lengthPercent: Int
-        /// The planner's estimate of the step, and what is missing of it where a cause is free.
-        public var estimate: Int
+        /// The planner's estimate of the step, and what is missing of it where a cause is free; of
+        /// encoders there is none.
+        public var estimate: Int?
         public var causes: [CauseShare]
     }
 
@@ -140,8 +141,10 @@ extension Report.Limit {
         (cycles, chain, stream) = (bound.cycles, bound.chain, bound.stream)
         combined = bound.combined
         lengthPercent = compilation.schedule.claims.length.count * 100 / max(1, cycles)
-        estimate = Estimate(model, plan, users: 1, on: machine).length
-        causes = Estimate.Cause.allCases.map {
+        estimate =
+            model.isEncoder ? nil : Estimate(model, plan, users: 1, on: machine).length
+        let named = model.isEncoder ? [] : Estimate.Cause.allCases
+        causes = named.map {
             Report.CauseShare(
                 cause: $0.rawValue, cycles: Estimate.share(of: $0, model, plan, on: machine))
         }

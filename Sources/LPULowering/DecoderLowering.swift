@@ -5,16 +5,18 @@ import LPUNumerics
 public import LPUPlanning
 public import LPUSupport
 
-/// Lowers one decode step of a Llama-family model to a dataflow program.
+/// Lowers one decode step of a Llama-family model, or a text of an encoder, to a dataflow program.
 ///
 /// Decided here: what the lanes of every vector are, the order of every addition, and what is
 /// computed in which type. The token and its position are bytes of the ingress vector, so that one
-/// program serves every position up to the plan's context.
+/// program serves every position up to the plan's context; an encoder takes a vector for each of
+/// the context's positions.
 ///
 /// - Throws: diagnostics that name what the model or the plan asks for and this lowering lacks.
 public func lower(
     _ model: ModelConfiguration, plan: Plan, for machine: Machine
 ) throws(DiagnosticSet) -> Program {
+    if model.isEncoder { return try lowerEncoder(model, plan: plan, for: machine) }
     try checkSupport(model, plan, machine)
     var lowering = DecoderLowering(model: model, plan: plan, machine: machine)
     return lowering.lowerStep(on: stageChips(plan, machine))
@@ -88,14 +90,13 @@ private func checkSupport(
 }
 
 /// The state of one lowering: the template that grows, and the values that all layers share.
-struct DecoderLowering {
+struct DecoderLowering: Lowering {
     let model: ModelConfiguration
     let plan: Plan
     let topology: Topology
     let chip: Chip
-    let lanes: Int
     var builder: TemplateBuilder
-    private var chains = 0
+    var chains = 0
     /// What stands for the layer in tensors' names.
     var layer = "$layer"
     var layerPrefix: String { "model.layers.\(layer)." }
@@ -116,7 +117,6 @@ struct DecoderLowering {
         topology = machine.topology
         let chip = machine.chip
         self.chip = chip
-        lanes = chip.lanes
         blocks = CacheBlocks(context: plan.context, users: plan.users, on: chip)
         hidden = Tiling(0..<model.hiddenSize, lanes: chip.lanes)
         places = 0..<plan.tensorParallel
@@ -127,24 +127,6 @@ struct DecoderLowering {
         builder = TemplateBuilder(
             "prologue", chipCount: plan.tensorParallel,
             lanesPerSuperlane: chip.lanesPerSuperlane)
-    }
-
-    /// Runs `body` with a chain of its own: its results pass on streams.
-    mutating func chained<Result>(_ body: (inout Self) -> Result) -> Result {
-        chains += 1
-        builder.chain = chains
-        defer { builder.chain = nil }
-        return body(&self)
-    }
-
-    /// An image vector with the same word in every lane.
-    mutating func constant(
-        _ name: String, _ bits: UInt32, type: ElementType, lanes range: Range<Int>? = nil,
-        on place: Int
-    ) -> ValueID {
-        builder.image(
-            name, chip: place, type: type, count: 1,
-            .constant(bits: bits, vectors: 0..<1, lanes: range ?? 0..<lanes))
     }
 }
 

@@ -56,7 +56,7 @@ struct IndexMap {
     }
 }
 
-extension DecoderLowering {
+extension Lowering {
     /// The weights of `tensor` with the given rows a output tile and columns a contraction tile,
     /// for inputs that are times `inputFactor`.
     mutating func linear(
@@ -225,7 +225,9 @@ extension DecoderLowering {
     mutating func biased(_ sum: ValueID, _ bias: ValueID?, _ n: Int) -> ValueID {
         bias.map { builder.elementwise(.add, sum.at(), $0.at(n)) } ?? sum
     }
+}
 
+extension DecoderLowering {
     /// The residual on every chip with the bias of the layer whose sums it will take: so that it
     /// is added once, and before the sums are there.
     mutating func biasedResidual(

@@ -6,7 +6,7 @@ import LPUPlanning
 import LPUSupport
 
 /// A value of an instance, and its declaration.
-private struct Made {
+struct Made {
     var argument: Instance.Argument
     var value: Value
 }
@@ -21,7 +21,7 @@ private struct Prologue {
 }
 
 /// A program that grows by templates and instances.
-private struct ProgramBuilder {
+struct ProgramBuilder {
     var templates: [ProgramTemplate] = []
     var instances: [Instance] = []
 

@@ -152,7 +152,7 @@ extension DecoderLowering {
     private mutating func rotaryRow(
         _ address: ValueID, rows: Int, step: Int, isSine: Bool
     ) -> ValueID {
-        let frequencies = model.rotary.inverseFrequencies().map(\.bitPattern)
+        let frequencies = (model.rotary?.inverseFrequencies() ?? []).map(\.bitPattern)
         let place = builder[address].chip
         let name = "\(isSine ? "sines" : "cosines").\(step)"
         let table = builder.image(

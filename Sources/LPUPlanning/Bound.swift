@@ -8,7 +8,8 @@ import LPUSupport
 public struct Bound: Hashable, Sendable {
     /// The longest chain of dependent units and hops, were bytes free.
     public var chain: Int
-    /// The bytes that the busiest chip passes into its MXMs, were everything else free.
+    /// The bytes that the busiest chip passes into its MXMs, were everything else free; of an
+    /// encoder the products that its planes make.
     public var stream: Int
     /// Both, where they cannot overlap; no less than either.
     public var combined: Int
@@ -21,6 +22,11 @@ public struct Bound: Hashable, Sendable {
     public init(
         _ model: ModelConfiguration, _ plan: Plan, on machine: Machine
     ) {
+        guard !model.isEncoder else {
+            stream = model.planeCycles(tokens: plan.context, plan.weightType, on: machine.chip)
+            (chain, combined) = (0, stream)
+            return
+        }
         let bytes = (0..<plan.tensorParallel).map {
             StreamedBytes(
                 ChipShare(model, place: $0, of: plan.tensorParallel, lanes: machine.chip.lanes),
@@ -45,6 +51,25 @@ public struct Bound: Hashable, Sendable {
             }.max() ?? 0
         let rate = machine.chip.streamedBytesPerCycle
         stream = max(0, busiest - machine.chip.planeBytes + rate - 1) / rate
+    }
+}
+
+extension ModelConfiguration {
+    /// Cycles in which the planes of a chip make all products of an encoder's linear layers, scores
+    /// and values of so many tokens, were no lane idle.
+    fileprivate func planeCycles(tokens: Int, _ type: ElementType, on chip: Chip) -> Int {
+        let linear = 4 * hiddenSize * hiddenSize + 2 * hiddenSize * intermediateSize
+        let attention = 2 * tokens * queryHeadCount * headDimension
+        let planes = 2 * chip.planesPerHemisphere
+        func cycles(_ products: Int, _ type: ElementType) -> Int {
+            // Two planes make one of fp16, which takes an activation every `tandemCadence` cycles.
+            let pairs = type == .fp16 ? planes / 2 : planes
+            let cadence = type == .fp16 ? chip.tandemCadence : chip.matmulCadence
+            let perPass = pairs * chip.lanes * chip.planeRows
+            return products * cadence / perPass
+        }
+        return cycles(layerCount * tokens * linear, type)
+            + cycles(layerCount * tokens * attention, .fp16)
     }
 }
 

@@ -103,13 +103,18 @@ public func enumeratePlans(
     return candidates.sorted { key($0) < key($1) }
 }
 
-/// The best plan by the request's objective.
+/// The best plan by the request's objective; of an encoder one chip, unless it says otherwise.
 /// - Throws: as `enumeratePlans`.
 public func bestPlan(
     _ model: ModelConfiguration, on machine: Machine, _ request: PlanRequest,
     judge: CapacityJudge? = nil
 ) throws -> Plan {
-    try enumeratePlans(model, on: machine, request, judge: judge)[0].plan
+    // Nothing else to choose: the lowering then says what it lacks.
+    if model.isEncoder {
+        return request.plan(
+            degree: request.tensorParallel ?? 1, stages: request.pipelineStages ?? 1)
+    }
+    return try enumeratePlans(model, on: machine, request, judge: judge)[0].plan
 }
 
 private func markParetoOptimal(_ candidates: inout [Candidate]) {
@@ -146,6 +151,11 @@ extension PlanRequest {
         var errors = DiagnosticSet()
         func refuse(_ place: String, _ id: String, _ message: String) {
             errors.insert(Diagnostic(at: Diagnostic.Place(place), id: id, message))
+        }
+        if model.isEncoder {
+            refuse(
+                "plan", "plan-encoder",
+                "\(model.architecture.rawValue) has one plan: one chip takes all of it")
         }
         if context < 1 || context > model.maximumPositions {
             refuse(

@@ -94,7 +94,7 @@ public struct ReferenceConfig: Hashable, Sendable {
 /// Takes values out of a JSON object and collects what is wrong with them.
 ///
 /// A refused value is replaced by one that is safe to go on with.
-private struct ConfigReader {
+struct ConfigReader {
     let object: [String: Any]
     let file: String
     /// What stands before a key in messages: the keys of the enclosing objects.

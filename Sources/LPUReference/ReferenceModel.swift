@@ -173,10 +173,10 @@ public struct ReferenceModel: Sendable {
     }
 }
 
-private func add(_ a: [Double], _ b: [Double]) -> [Double] { zip(a, b).map { $0 + $1 } }
+func add(_ a: [Double], _ b: [Double]) -> [Double] { zip(a, b).map { $0 + $1 } }
 
 /// The scalar product, summed in order of the index.
-private func dot(_ a: ArraySlice<Double>, _ b: ArraySlice<Double>) -> Double {
+func dot(_ a: ArraySlice<Double>, _ b: ArraySlice<Double>) -> Double {
     precondition(a.count == b.count, "a scalar product has two operands of one length")
     let shift = b.startIndex - a.startIndex
     var sum = 0.0
@@ -184,7 +184,7 @@ private func dot(_ a: ArraySlice<Double>, _ b: ArraySlice<Double>) -> Double {
     return sum
 }
 
-private func softmax(_ scores: [Double]) -> [Double] {
+func softmax(_ scores: [Double]) -> [Double] {
     let maximum = scores.max() ?? 0
     let exponentials = scores.map { exp($0 - maximum) }
     let sum = exponentials.reduce(0, +)
@@ -192,7 +192,7 @@ private func softmax(_ scores: [Double]) -> [Double] {
 }
 
 /// y = W x + b, W row-major with an output a row.
-private struct Linear: Sendable {
+struct Linear: Sendable {
     var weight: [Double]
     var bias: [Double]?
     var inputSize: Int
@@ -238,7 +238,7 @@ private struct Layer: Sendable {
 }
 
 /// Asks for tensors by name and holds what comes against the shape.
-private struct WeightReader {
+struct WeightReader {
     let weights: ReferenceModel.Weights
 
     func tensor(_ name: String, _ shape: [Int]) throws(DiagnosticSet) -> [Double] {

@@ -18,6 +18,7 @@ public enum ReferenceWeights {
         Spread(ending: "q_norm.weight", offset: 3.0 / 2, scale: 1.0 / 4),
         Spread(ending: "k_norm.weight", offset: 3.0 / 2, scale: 1.0 / 4),
         Spread(ending: "norm.weight", offset: 1, scale: 1.0 / 4),
+        Spread(ending: "LayerNorm.weight", offset: 1, scale: 1.0 / 4),
         Spread(ending: "down_proj.weight", offset: 0, scale: 1.0 / 16),
         Spread(ending: "", offset: 0, scale: 1.0 / 8),
     ]

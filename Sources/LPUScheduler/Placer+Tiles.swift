@@ -24,6 +24,7 @@ extension Placer {
     ) throws(Infeasibility) -> WeightRows {
         let width = chip.weightStreamsPerPlane
         let columns = (tile.count + width - 1) / width
+        if let rows = madeRows(tile) { return rows }
         if tile.sources.count == 1, isImage(tile.sources[0].value),
             blockPlaces[root(tile.sources[0].value).index] == nil
         {
@@ -143,7 +144,7 @@ extension Placer {
 
     /// Takes the lowest rows that are free in all slices of a candidate, for an image value: those
     /// of the preferred one where they end by row `limit`.
-    private func takeRows(
+    func takeRows(
         _ rows: Int, of value: ValueID, from candidates: [[QueueID]],
         preferring home: (bank: Int, slices: [QueueID])? = nil, upTo limit: Int = 0,
         banks: () -> [Int]
@@ -297,6 +298,8 @@ extension ProgramTemplate {
                     root(gathers[$0.value.index]?.table.value ?? $0.value).index
                 }
                 guard homes[roots[0]] == nil else { continue }
+                // What the template makes itself is no region.
+                if case .op = values[roots[0]].origin { continue }
                 let side: Hemisphere = turn % 2 == 0 ? .west : .east
                 let half = turn / 2 % 2
                 turn += 1

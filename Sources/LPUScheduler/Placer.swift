@@ -47,6 +47,8 @@ final class Placer {
     var rowOf: [Int]
     var tileUseOf: [[Int]]
     var tileUses: [TileUse] = []
+    /// By value: those that the template makes and tiles are loaded from.
+    var madeSources: [Int: MadeSource] = [:]
     /// By place and plane, the bank and slices that its last image tile rests in.
     var tileHomes: [[(bank: Int, slices: [QueueID])?]]
     /// By place and plane, rows of image tiles of the template's own that are to be placed.
@@ -153,6 +155,7 @@ final class Placer {
     /// Places every op of the template.
     func run() throws(Infeasibility) {
         try choosePlanes()
+        try placeMadeTiles()
         try placeExchangeSlots()
         for b in bundles.indices {
             try place(bundle: b)

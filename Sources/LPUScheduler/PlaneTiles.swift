@@ -79,6 +79,9 @@ extension Placer {
                     work[bundle.chip])
                 used.append(planeIndex(plane))
                 planeOf[op] = plane
+                for term in terms {
+                    try noteMade(term.tile, type: type, on: plane, place: bundle.chip)
+                }
                 tileUseOf[op] = terms.map {
                     note($0.tile, type: type, plane, place: bundle.chip, op: op, &work)
                 }
@@ -161,6 +164,7 @@ extension Placer {
     /// The side on which the tile's rows rest or will rest; nil where it may be either.
     private func side(of tile: Tile) -> Hemisphere? {
         let source = tile.sources[0]
+        if let made = madeSources[source.value.index] { return made.plane.hemisphere }
         let root = root(source.value).index
         if let block = blockPlaces[root] { return hemisphere(of: block.slices[0]) }
         return blockHomes[root]?.side

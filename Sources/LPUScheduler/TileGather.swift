@@ -84,6 +84,7 @@ extension Placer {
     /// `true` iff the rows and the address of a tile's source are made, as far as this template
     /// makes them.
     func isMade(_ source: ValueID) -> Bool {
+        if isMadeHere(source) { return isWritten(source) }
         let gather = tileGathers[source.index]
         if let gather, !hasCopy(gather.address) { return false }
         let region = gather?.table.value ?? source

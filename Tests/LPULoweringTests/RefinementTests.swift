@@ -121,7 +121,7 @@ import Testing
         other { $0.normEpsilon *= 1.01 }
         other { $0.layerCount += 1 }
         other { $0.vocabularySize -= 1 }
-        other { $0.rotary.theta *= 1.000001 }
+        other { $0.rotary?.theta *= 1.000001 }
         other { $0.intermediateSize -= 1 }
         other { $0.hasAttentionBias = true }
         other { $0.hasQueryKeyNorm = true }

@@ -4,8 +4,8 @@ import LPUModel
 /// The files of `Graphs/`, read from the package the tests stand in.
 enum GraphFiles {
     static let names = [
-        "llama-2-70b", "llama-3.1-405b", "llama-3.1-70b", "llama-3.1-8b", "qwen3-32b",
-        "smollm2-135m", "tiny-llama", "tiny-qwen3",
+        "all-minilm-l6-v2", "bert-base", "llama-2-70b", "llama-3.1-405b", "llama-3.1-70b",
+        "llama-3.1-8b", "qwen3-32b", "smollm2-135m", "tiny-bert", "tiny-llama", "tiny-qwen3",
     ]
 
     static var directory: URL {

@@ -13,7 +13,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("model.norm.weight", 0.75, 1.25), ("model.layers.0.self_attn.q_norm.weight", 1.25, 1.75),
+        ("model.norm.weight", 0.75, 1.25), ("embeddings.LayerNorm.weight", 0.75, 1.25),
+        ("model.layers.0.self_attn.q_norm.weight", 1.25, 1.75),
         ("model.layers.0.self_attn.q_proj.weight", -0.125, 0.125),
         ("model.layers.0.self_attn.q_proj.bias", -0.25, 0.25),
         ("model.layers.0.mlp.down_proj.weight", -0.0625, 0.0625),

@@ -2,7 +2,7 @@ extension ModelGraph {
     /// The graph of a dense decoder in the Llama manner: pre-norm attention with grouped queries
     /// and a gated feed-forward, as the `modeling_llama` and `modeling_qwen3` files of Hugging
     /// Face transformers define them; O(1), whatever the number of layers.
-    public init(_ configuration: ModelConfiguration) {
+    init(decoder configuration: ModelConfiguration) {
         let decoder = Decoder(configuration: configuration)
         self.init(
             configuration: configuration, embedding: decoder.embedding,
@@ -142,8 +142,9 @@ private struct Decoder {
                 heads, "model.layers.$layer.self_attn.\(name)_norm",
                 to: Tensor("layers.$layer.\(name)_norm", axes), in: &block)
         }
+        guard let rotary = configuration.rotary else { return heads }
         return block.add(
-            .rotaryEmbedding(configuration.rotary), [heads, position],
+            .rotaryEmbedding(rotary), [heads, position],
             to: Tensor("layers.$layer.\(name)_turned", axes))
     }
 

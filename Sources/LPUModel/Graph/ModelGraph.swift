@@ -1,4 +1,5 @@
-/// One decode step of a model: token id and position in, next token id out.
+/// One step of a model. Of a decoder: token id and position in, next token id out; of an encoder:
+/// all tokens of a text in, its embedding out.
 public struct ModelGraph: Hashable, Sendable {
     public var configuration: ModelConfiguration
     /// Token to `hidden.0`.
@@ -7,8 +8,28 @@ public struct ModelGraph: Hashable, Sendable {
     public var layerShapes: [Block]
     /// For every layer its index in `layerShapes`.
     public var layers: [Int]
-    /// The last residual to the next token; `$layer` is the number of layers.
+    /// The last residual to what leaves; `$layer` is the number of layers.
     public var head: Block
+
+    /// The graph that the configuration's architecture has; O(1), whatever the number of layers.
+    public init(_ configuration: ModelConfiguration) {
+        if configuration.isEncoder {
+            self.init(encoder: configuration)
+        } else {
+            self.init(decoder: configuration)
+        }
+    }
+
+    init(
+        configuration: ModelConfiguration, embedding: Block, layerShapes: [Block], layers: [Int],
+        head: Block
+    ) {
+        self.configuration = configuration
+        self.embedding = embedding
+        self.layerShapes = layerShapes
+        self.layers = layers
+        self.head = head
+    }
 
     /// A block standing at its place in the model.
     public struct Instance: Hashable, Sendable {

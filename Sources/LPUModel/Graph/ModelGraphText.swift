@@ -76,11 +76,14 @@ extension Operation {
     fileprivate var parameters: [String] {
         let constants: [String] =
             switch self {
-            case .rmsNormalization(_, let epsilon): ["epsilon \(epsilon)"]
+            case .rmsNormalization(_, let epsilon), .layerNormalization(_, _, let epsilon):
+                ["epsilon \(epsilon)"]
+            case .activation(.geluTanh): ["approximate tanh"]
             case .rotaryEmbedding(let rotary): rotary.parameters
             case .scale(let factor): ["\(factor)"]
             case .gather, .linear, .tensorScatter, .queryTimesKeys, .weightsTimesValues,
-                .causalMask, .softmax, .add, .multiply, .swish, .argMax:
+                .causalMask, .softmax, .add, .multiply, .swish, .argMax, .activation, .rows,
+                .paddingMask, .maskedMean:
                 []
             }
         return weights.map(\.description) + constants

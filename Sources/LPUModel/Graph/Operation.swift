@@ -31,34 +31,60 @@ public enum Operation: Hashable, Sendable {
     case swish
     /// (x) The index of the maximum of the last axis; the lowest of equal ones.
     case argMax
+    /// (x) (x - mean) / sqrt(variance + epsilon) * weight + bias over the last axis, the variance
+    /// the mean of the squares of what x is off its mean.
+    case layerNormalization(weight: WeightTensor, bias: WeightTensor, epsilon: Double)
+    /// (x) Element by element.
+    case activation(Activation)
+    /// () The table's rows in their order, as many as there are tokens.
+    case rows(table: WeightTensor)
+    /// (scores, mask) Scores of positions whose mask is 0 become minus infinity.
+    case paddingMask
+    /// (x, mask) The mean of the rows whose mask is 1.
+    case maskedMean
 
     /// The ONNX operator that this is, with Gemm's `transB = 1`.
     public var onnxName: String {
         switch self {
-        case .gather: "Gather"
+        case .gather, .rows: "Gather"
         case .linear: "Gemm"
         case .rmsNormalization: "RMSNormalization"
         case .rotaryEmbedding: "RotaryEmbedding"
         case .tensorScatter: "TensorScatter"
         case .queryTimesKeys, .weightsTimesValues: "MatMul"
         case .scale, .multiply: "Mul"
-        case .causalMask: "Where"
+        case .causalMask, .paddingMask: "Where"
         case .softmax: "Softmax"
         case .add: "Add"
         case .swish: "Swish"
         case .argMax: "ArgMax"
+        case .layerNormalization: "LayerNormalization"
+        case .activation(let activation): activation.onnxName
+        case .maskedMean: "ReduceMean"
         }
     }
 
     /// The weights it reads, in the order of its inputs.
     public var weights: [WeightTensor] {
         switch self {
-        case .gather(let table): [table]
+        case .gather(let table), .rows(let table): [table]
         case .linear(let weight, let bias): [weight] + (bias.map { [$0] } ?? [])
         case .rmsNormalization(let weight, _): [weight]
+        case .layerNormalization(let weight, let bias, _): [weight, bias]
         case .rotaryEmbedding, .tensorScatter, .queryTimesKeys, .weightsTimesValues, .scale,
-            .causalMask, .softmax, .add, .multiply, .swish, .argMax:
+            .causalMask, .softmax, .add, .multiply, .swish, .argMax, .activation, .paddingMask,
+            .maskedMean:
             []
+        }
+    }
+}
+
+extension Activation {
+    /// The ONNX operator that it is.
+    fileprivate var onnxName: String {
+        switch self {
+        case .gelu, .geluTanh: "Gelu"
+        case .relu: "Relu"
         }
     }
 }

@@ -20,7 +20,7 @@ public enum Axis: Hashable, Sendable {
     case group(Int)
     /// Elements of one head.
     case channel(Int)
-    /// Token positions of the cache; a plan chooses how many.
+    /// Token positions of the cache, in an encoder of the text; a plan chooses how many.
     case context
 
     /// The number of indices, with caches of `context` token positions.
@@ -42,8 +42,12 @@ public struct Tensor: Hashable, Sendable {
         case activation
         /// Real numbers that stay from step to step, one row a token position.
         case cache
-        /// One token id.
+        /// Token ids.
         case token
+        /// Kinds of segments that tokens are of.
+        case tokenType
+        /// 1 for tokens of the text, 0 for those that only fill the plan's context.
+        case mask
         /// The position of the token in its sequence, from 0.
         case position
     }

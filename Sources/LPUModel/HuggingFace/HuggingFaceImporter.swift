@@ -4,7 +4,8 @@ extension ModelConfiguration {
     /// Imports the `config.json` of a Hugging Face model.
     ///
     /// Every key is used, known to be harmless, or an error that names it: nothing is ignored in
-    /// silence. Defaults are those of `LlamaConfig` and `Qwen3Config` in Hugging Face transformers.
+    /// silence. Defaults are those of `LlamaConfig`, `Qwen3Config` and `BertConfig` in Hugging Face
+    /// transformers.
     ///
     /// - Parameters:
     ///   - bytes: the file, JSON in UTF-8.
@@ -26,21 +27,22 @@ extension ModelConfiguration {
 }
 
 /// Turns the keys of one file into a configuration.
-private struct HuggingFaceImporter {
+struct HuggingFaceImporter {
     // Upper bounds far above any model, so that no product of sizes overflows 64 bits.
-    private static let layers = 1...1024
-    private static let hidden = 1...131_072
-    private static let intermediate = 1...1_048_576
-    private static let vocabulary = 1...4_194_304
-    private static let heads = 1...1024
+    static let layers = 1...1024
+    static let hidden = 1...131_072
+    static let intermediate = 1...1_048_576
+    static let vocabulary = 1...4_194_304
+    static let heads = 1...1024
     private static let headDimension = 2...512
-    private static let positions = 1...16_777_216
-    private static let epsilon = 1e-12...1e-1
+    static let positions = 1...16_777_216
+    static let epsilon = 1e-12...1e-1
 
     var config: ConfigObject
 
     mutating func configuration() throws(DiagnosticSet) -> ModelConfiguration {
         guard let architecture = architecture() else { throw config.diagnostics }
+        if architecture.isEncoder { return try encoder(architecture) }
         let hidden = config.integer("hidden_size", in: Self.hidden)
         let queryHeads = config.integer("num_attention_heads", in: Self.heads)
         let keyValueHeads = keyValueHeads(architecture, queryHeads: queryHeads)
@@ -55,6 +57,7 @@ private struct HuggingFaceImporter {
         switch architecture {
         case .llama: feedForwardBias = config.flag("mlp_bias")
         case .qwen3: config.refuse("mlp_bias", "qwen3 has no such biases")
+        case .bert: preconditionFailure("an encoder is read by itself")
         }
         let tied = config.flag("tie_word_embeddings")
         let rotary = config.rotary(
@@ -116,6 +119,7 @@ private struct HuggingFaceImporter {
             switch architecture {
             case .llama: config.integer("num_key_value_heads", in: Self.heads, default: queryHeads)
             case .qwen3: config.integer("num_key_value_heads", in: Self.heads)
+            case .bert: queryHeads
             }
         if let heads, let queryHeads, queryHeads % heads != 0 {
             config.contradiction(
@@ -127,7 +131,7 @@ private struct HuggingFaceImporter {
         return heads
     }
 
-    private mutating func headDimension(
+    mutating func headDimension(
         _ architecture: ModelConfiguration.Architecture, hidden: Int?, heads: Int?
     ) -> Int? {
         var quotient: Int?
@@ -137,12 +141,13 @@ private struct HuggingFaceImporter {
             switch architecture {
             case .llama: config.integer("head_dim", in: Self.headDimension, default: quotient)
             case .qwen3: config.integer("head_dim", in: Self.headDimension)
+            case .bert: quotient
             }
-        if architecture == .llama, let hidden, let heads, hidden % heads != 0 {
+        if architecture != .qwen3, let hidden, let heads, hidden % heads != 0 {
             config.contradiction(
                 "hidden_size",
                 "'hidden_size' is \(hidden), no multiple of 'num_attention_heads', "
-                    + "which is \(heads)", try: "a multiple, as LlamaConfig requires")
+                    + "which is \(heads)", try: "a multiple, as transformers requires")
         } else if let dimension, dimension % 2 != 0 || !Self.headDimension.contains(dimension) {
             config.contradiction(
                 "head_dim",
@@ -186,13 +191,17 @@ private struct HuggingFaceImporter {
         if let activation = config.string("hidden_act"), activation != "silu" {
             config.unsupported("hidden_act", "built is 'silu'")
         }
-        if config.value("quantization_config") != nil {
-            config.unsupported(
-                "quantization_config", "weights are quantised here, from unquantised ones")
-        }
+        refuseQuantised()
         let parts = config.integer("pretraining_tp", in: 1...Self.hidden.upperBound, default: 1)
         if let parts, parts != 1 {
             config.unsupported("pretraining_tp", "linear layers are not added in parts")
+        }
+    }
+
+    mutating func refuseQuantised() {
+        if config.value("quantization_config") != nil {
+            config.unsupported(
+                "quantization_config", "weights are quantised here, from unquantised ones")
         }
     }
 }

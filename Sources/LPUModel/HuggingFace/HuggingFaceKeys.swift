@@ -1,6 +1,6 @@
 /// What this importer knows of Hugging Face configurations beside the keys it reads.
 enum HuggingFaceKeys {
-    /// Keys that say nothing about the computation of a decode step, each with the reason.
+    /// Keys that say nothing about the computation of a step, each with the reason.
     static let harmless = [
         "_attn_implementation",  // which kernel computes the same attention
         "_flash_attn_2_enabled",  // as above
@@ -35,11 +35,19 @@ enum HuggingFaceKeys {
         "use_cache",  // a decode step always does
     ]
 
+    /// The same of encoders alone.
+    static let harmlessInEncoders = [
+        "attention_probs_dropout_prob",  // training only
+        "classifier_dropout",  // training only
+        "gradient_checkpointing",  // training only
+        "hidden_dropout_prob",  // training only
+        "tie_word_embeddings",  // of a language model's head, which BertModel has not
+    ]
+
     /// Known families that are not built, and what each needs that is missing.
     static let unsupported: [(architecture: String, missing: String)] = [
-        ("BertForMaskedLM", bert),
-        ("BertForSequenceClassification", bert),
-        ("BertModel", bert),
+        ("BertForMaskedLM", "the head of a masked language model"),
+        ("BertForSequenceClassification", "a classifier's head"),
         ("BloomForCausalLM", "ALiBi positions, LayerNorm and GELU"),
         ("DeepseekV2ForCausalLM", "latent attention (MLA) and a mixture of experts"),
         ("DeepseekV3ForCausalLM", "latent attention (MLA) and a mixture of experts"),
@@ -61,6 +69,5 @@ enum HuggingFaceKeys {
         ("Qwen3MoeForCausalLM", "a mixture of experts"),
     ]
 
-    private static let bert = "an encoder with learned positions, LayerNorm and GELU"
     private static let gemma = "GELU, norms by (1 + weight) and a scaled embedding"
 }

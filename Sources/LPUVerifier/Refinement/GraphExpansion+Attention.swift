@@ -80,7 +80,8 @@ extension GraphExpansion {
         case .linear(let weight, let bias): return [weight] + (bias.map { [$0] } ?? [])
         case .rotaryEmbedding, .rmsNormalization, .scale: return projection(node.inputs[0])
         case .add, .gather, .tensorScatter, .queryTimesKeys, .weightsTimesValues, .causalMask,
-            .softmax, .multiply, .swish, .argMax:
+            .softmax, .multiply, .swish, .argMax, .layerNormalization, .activation, .rows,
+            .paddingMask, .maskedMean:
             return []
         }
     }

@@ -64,7 +64,7 @@ final class GraphExpansion {
             case .position: elements[id.index] = .position
             case .activation:
                 elements[id.index] = .numbers((0..<count(id)).map(input))
-            case .cache: break
+            case .cache, .tokenType, .mask: break
             }
         }
         for node in block.nodes {
@@ -92,7 +92,8 @@ final class GraphExpansion {
         switch node.operation {
         case .add, .gather, .weightsTimesValues: true
         case .linear, .rmsNormalization, .rotaryEmbedding, .tensorScatter, .queryTimesKeys, .scale,
-            .causalMask, .softmax, .multiply, .swish, .argMax:
+            .causalMask, .softmax, .multiply, .swish, .argMax, .layerNormalization, .activation,
+            .rows, .paddingMask, .maskedMean:
             false
         }
     }
@@ -160,6 +161,8 @@ final class GraphExpansion {
         case .swish: return .numbers(numbers(inputs[0]).map(swish))
         case .argMax:
             return .token(argument(numbers(inputs[0])))
+        case .layerNormalization, .activation, .rows, .paddingMask, .maskedMean:
+            preconditionFailure("encoders are not judged by this law")
         }
     }
 

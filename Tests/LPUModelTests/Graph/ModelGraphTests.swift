@@ -8,6 +8,8 @@ import Testing
         ("llama-2-70b", 68_976_648_192), ("llama-3.1-8b", 8_030_261_248),
         ("llama-3.1-70b", 70_553_706_496), ("llama-3.1-405b", 405_853_388_800),
         ("qwen3-32b", 32_762_123_264), ("smollm2-135m", 134_515_008),
+        // Less the poolers, which no embedding takes: 147,840 and 590,592.
+        ("all-minilm-l6-v2", 22_713_216 - 147_840), ("bert-base", 109_482_240 - 590_592),
     ])
     func parameterCounts(_ name: String, _ expected: Int) throws {
         #expect(ModelGraph(try GraphFiles.configuration(name)).parameterCount == expected)

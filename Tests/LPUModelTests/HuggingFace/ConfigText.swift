@@ -22,6 +22,16 @@ struct ConfigText {
         ("sliding_window", "null"), ("max_window_layers", "2"), ("tie_word_embeddings", "true"),
     ])
 
+    static let bert = ConfigText(members: [
+        ("architectures", #"["BertModel"]"#), ("model_type", #""bert""#),
+        ("vocab_size", "1000"), ("hidden_size", "352"), ("intermediate_size", "736"),
+        ("num_hidden_layers", "2"), ("num_attention_heads", "11"),
+        ("hidden_act", #""gelu_new""#), ("max_position_embeddings", "128"),
+        ("type_vocab_size", "3"), ("layer_norm_eps", "1e-12"),
+        ("position_embedding_type", #""absolute""#), ("hidden_dropout_prob", "0.1"),
+        ("gradient_checkpointing", "false"),
+    ])
+
     static let llama3 = scaling([:])
 
     /// A `rope_scaling` object on one line, with keys replaced, added or (by `nil`) left out.

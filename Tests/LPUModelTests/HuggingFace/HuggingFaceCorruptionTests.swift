@@ -48,7 +48,7 @@ import Testing
         do throws(DiagnosticSet) {
             let graph = ModelGraph(try ModelConfiguration(huggingFace: bytes, file: "f"))
             #expect(graph.parameterCount > 0)
-            let frequencies = graph.configuration.rotary.inverseFrequencies()
+            let frequencies = graph.configuration.rotary?.inverseFrequencies() ?? []
             #expect(frequencies.allSatisfy { $0 > 0 && $0 <= 1 })
             return graph.description
         } catch {
@@ -60,7 +60,7 @@ import Testing
     @Test func corruptionsAreDiagnosedOrImported() {
         for seed in 0..<4000 {
             var generator = SeededGenerator(seed: UInt64(seed))
-            let text = [ConfigText.llama, .qwen3][seed % 2]
+            let text = [ConfigText.llama, .qwen3, .bert][seed % 3]
             let bytes =
                 seed % 4 < 2
                 ? corrupted(Array(text.json.utf8), &generator)

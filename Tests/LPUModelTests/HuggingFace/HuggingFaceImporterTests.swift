@@ -67,6 +67,43 @@ import Testing
                     maximumPositions: 1024, normEpsilon: 1e-6,
                     rotary: RotaryEmbedding(theta: 1_000_000, headDimension: 32),
                     hasQueryKeyNorm: true, tiesEmbeddings: true))
+        #expect(
+            try imported(.bert)
+                == ModelConfiguration(
+                    architecture: .bert, layerCount: 2, hiddenSize: 352, intermediateSize: 736,
+                    vocabularySize: 1000, queryHeadCount: 11, keyValueHeadCount: 11,
+                    headDimension: 32, maximumPositions: 128, normEpsilon: 1e-12, rotary: nil,
+                    hasAttentionBias: true, hasFeedForwardBias: true, activation: .geluTanh,
+                    tokenTypeCount: 3))
+    }
+
+    @Test func encodersHaveTheDefaultsOfHuggingFace() throws {
+        for (key, value) in [
+            ("type_vocab_size", "2"), ("layer_norm_eps", "1e-12"), ("hidden_act", #""gelu""#),
+            ("position_embedding_type", #""absolute""#),
+        ] {
+            #expect(
+                try imported(.bert.with(key, nil)) == imported(.bert.with(key, value)), "\(key)")
+        }
+    }
+
+    @Test(arguments: [
+        ("hidden_act", #""silu""#), ("position_embedding_type", #""relative_key""#),
+        ("is_decoder", "true"), ("add_cross_attention", "true"), ("is_encoder_decoder", "true"),
+        ("quantization_config", "{}"),
+    ])
+    func encodersThatAreNotBuilt(_ key: String, _ value: String) {
+        let found = diagnostics(.bert.with(key, value))
+        #expect(found.map(\.id) == ["model-unsupported"])
+        #expect(found.allSatisfy { $0.message.contains("'\(key)'") })
+    }
+
+    @Test func keysOfDecodersAreUnknownToEncoders() {
+        for key in ["rms_norm_eps", "num_key_value_heads", "rope_theta", "head_dim", "mlp_bias"] {
+            #expect(diagnostics(.bert.with(key, "1")).map(\.id) == ["config-key"])
+        }
+        #expect(
+            diagnostics(.bert.with("num_attention_heads", "12")).map(\.id) == ["config-value"])
     }
 
     @Test func flagsArriveWhereTheyBelong() throws {
@@ -104,8 +141,8 @@ import Testing
         #expect(try imported(text.with("num_key_value_heads", nil)).keyValueHeadCount == 6)
         #expect(try imported(text.with("head_dim", nil)).headDimension == 64)
         #expect(try imported(text.with("head_dim", "null")).headDimension == 64)
-        #expect(try imported(text.with("rope_theta", nil)).rotary.theta == 10_000)
-        #expect(try imported(text.with("rope_scaling", nil)).rotary.scaling == .none)
+        #expect(try imported(text.with("rope_theta", nil)).rotary?.theta == 10_000)
+        #expect(try imported(text.with("rope_scaling", nil)).rotary?.scaling == .none)
         for key in [
             "attention_bias", "mlp_bias", "tie_word_embeddings", "hidden_act", "pretraining_tp",
             "model_type", "torch_dtype",
@@ -290,7 +327,7 @@ import Testing
         for (name, part) in [
             ("MixtralForCausalLM", "mixture of experts"), ("GptOssForCausalLM", "attention sinks"),
             ("DeepseekV3ForCausalLM", "MLA"), ("Gemma2ForCausalLM", "soft-capped"),
-            ("Llama4ForConditionalGeneration", "chunked attention"), ("BertModel", "encoder"),
+            ("Llama4ForConditionalGeneration", "chunked attention"), ("BertForMaskedLM", "the head"),
             ("Qwen3MoeForCausalLM", "mixture of experts"), ("NovelForCausalLM", "unknown family"),
         ] {
             let found = diagnostics(.llama.with("architectures", "[\"\(name)\"]"))

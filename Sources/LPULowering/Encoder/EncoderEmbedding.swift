@@ -1,0 +1,166 @@
+import LPUDataflow
+import LPUMachine
+import LPUModel
+import LPUNumerics
+import LPUPlanning
+import LPUSupport
+
+/// What comes in, constants, and the states before the first layer.
+extension EncoderLowering {
+    mutating func lowerEmbedding() -> (EncoderConstants, EncoderStates) {
+        let ingress = builder.ingress(count: tokens, name: "ingress")
+        let token = ingressWord(ingress, 0, "token")
+        let type = ingressWord(ingress, 1, "type")
+        let constants = makeConstants(isReal: ingressByte(ingress, 8, "isReal"))
+        let words = look(
+            up: "embeddings.word_embeddings.weight", rows: model.vocabularySize, token, "word")
+        let types = look(
+            up: "embeddings.token_type_embeddings.weight", rows: model.tokenTypeCount, type, "type")
+        let sums = hidden.ranges.enumerated().map { tile, range in
+            let positions = builder.image(
+                "positions\(tile)", type: .fp32, count: tokens,
+                .weights(
+                    rowsLayout(
+                        "embeddings.position_embeddings.weight", 0..<tokens, from: 0,
+                        columns: range),
+                    factor: 1, columnScale: nil))
+            return chained { l -> ValueID in
+                let placed = l.builder.elementwise(.add, Use(words[tile]), Use(positions))
+                return l.builder.elementwise(
+                    .add, Use(placed), Use(types[tile]), name: "embedded\(tile)")
+            }
+        }
+        return (
+            constants, normalised(sums, "embeddings.LayerNorm", over: constants.ones, "embedding")
+        )
+    }
+
+    // MARK: Ingress
+
+    private mutating func ingressByte(
+        _ ingress: ValueID, _ byte: Int, _ name: String
+    ) -> ValueID {
+        let map = [Int16](repeating: Int16(byte), count: chip.lanesPerSuperlane)
+        return builder.distribute(map, Use(ingress), name: name)
+    }
+
+    /// Four bytes of every superlane as an int32 in every lane, for each token.
+    private mutating func ingressWord(
+        _ ingress: ValueID, _ word: Int, _ name: String
+    ) -> ValueID {
+        let bytes = (0..<4).map {
+            Use(ingressByte(ingress, 4 * word + $0, "\(name).byte\($0)"))
+        }
+        return builder.pack(bytes, as: .int32, name: name)
+    }
+
+    // MARK: Constants
+
+    private mutating func makeConstants(isReal: ValueID) -> EncoderConstants {
+        let one: UInt32 = 0x3c00
+        func ofHeads(_ name: String, _ count: Int, run: Int) -> ValueID {
+            let period = (lanes + run - 1) / run
+            return builder.image(
+                name, type: .int8, count: count,
+                .table(
+                    bits: [1] + [UInt32](repeating: 0, count: period - 1), stride: period - 1,
+                    run: run))
+        }
+        let ones = builder.image(
+            "ones", type: .fp16, count: lanes,
+            .constant(bits: one, vectors: 0..<lanes, lanes: 0..<hidden.width))
+        let headLanes = ofHeads(
+            "headLanes", heads.sets.map(\.count).max() ?? 1, run: heads.dimension)
+        let bounds = chained { l -> ValueID in
+            let real = l.builder.elementwise(.notEqualInt, Use(isReal), integer: 0)
+            let number = l.builder.elementwise(.toFP32, Use(real))
+            let scaled = l.builder.elementwise(.multiply, Use(number), 120_000)
+            return l.builder.elementwise(.subtract, Use(scaled), 60_000, name: "bounds")
+        }
+        let groups = heads.sizes.map { size in
+            let first = [UInt32](repeating: 0, count: size - 1)
+            let period = (lanes + size - 1) / size
+            return EncoderConstants.GroupSize(
+                size: size,
+                slots: builder.image(
+                    "slots\(size)", type: .int8, count: size * heads.dimension,
+                    .table(bits: [1] + first, stride: size - 1, run: 1)),
+                selectors: builder.image(
+                    "selectors\(size)", type: .fp16, count: tokens,
+                    .table(
+                        bits: [one] + [UInt32](repeating: 0, count: period - 1),
+                        stride: period - 1, run: size)))
+        }
+        return EncoderConstants(
+            ones: ones, headLanes: headLanes, isReal: isReal, bounds: bounds, groups: groups)
+    }
+
+    // MARK: Tables
+
+    /// For each token its row of a table of so many rows, a value a tile.
+    ///
+    /// A gather chooses no bank, so that every part of a table is asked, and those without the row
+    /// give a zero row.
+    private mutating func look(
+        up tensor: String, rows: Int, _ index: ValueID, _ name: String
+    ) -> [ValueID] {
+        let parts = Tiling(0..<rows, lanes: chip.rowsPerBank * 7 / 16 - 2).ranges
+        let addresses = parts.map { rowAddress(index, $0, "\(name).\($0.lowerBound)") }
+        return hidden.ranges.enumerated().map { tile, range in
+            let found = zip(parts, addresses).map { part, address in
+                let table = builder.image(
+                    "\(name)\(tile).\(part.lowerBound)", type: plan.weightType,
+                    count: part.count + 2,
+                    .weights(
+                        rowsLayout(tensor, part, from: 1, columns: range), factor: 1,
+                        columnScale: nil))
+                return builder.gather(
+                    table.at(), rows: part.count + 2, address: Use(address), count: tokens)
+            }
+            return sumOfPairs(found)
+        }
+    }
+
+    /// Rows of a table in the vectors from `first` on.
+    private func rowsLayout(
+        _ tensor: String, _ rows: Range<Int>, from first: Int, columns: Range<Int>
+    ) -> Layout {
+        Layout(
+            tensor: tensor,
+            pieces: [
+                Piece(
+                    vectors: first..<first + rows.count, lanes: 0..<columns.count,
+                    base: [rows.lowerBound, columns.lowerBound], vector: [.linear(1), .zero],
+                    lane: [.zero, .linear(1)])
+            ])
+    }
+
+    /// The sum of values of which in each vector all but one are zero.
+    private mutating func sumOfPairs(_ values: [ValueID]) -> ValueID {
+        guard values.count > 1 else { return values[0] }
+        return sumOfPairs(
+            stride(from: 0, to: values.count, by: 2).map { i in
+                guard i + 1 < values.count else { return values[i] }
+                return builder.elementwise(.add, Use(values[i]), Use(values[i + 1]))
+            })
+    }
+
+    /// The row of each token in a part with a zero row before and one behind, as an address.
+    private mutating func rowAddress(
+        _ index: ValueID, _ part: Range<Int>, _ name: String
+    ) -> ValueID {
+        let shifts = builder.image(
+            "addressShifts", type: .int32, count: 1,
+            .diagonal(bits: 8, offset: 1, period: chip.lanesPerSuperlane))
+        let bytes = chained { l -> ValueID in
+            let offset = l.builder.elementwise(
+                .subtractInt, Use(index), integer: Int32(part.lowerBound - 1))
+            let start = l.builder.elementwise(.maxInt, Use(offset), integer: 0)
+            let row = l.builder.elementwise(
+                .minInt, Use(start), integer: Int32(part.count + 1))
+            return l.builder.elementwise(
+                .shiftRight, Use(row), shifts.at(), name: "\(name).shifted")
+        }
+        return builder.byte(0, of: Use(bytes), name: "\(name).address")
+    }
+}

@@ -1,0 +1,36 @@
+import LPUDataflow
+import LPUMachine
+import LPUNumerics
+import LPUPlanning
+import LPUSupport
+
+/// A lowering under way: the template that grows, for a chip and a plan.
+protocol Lowering {
+    var plan: Plan { get }
+    var chip: Chip { get }
+    var builder: TemplateBuilder { get set }
+    /// Chains so far.
+    var chains: Int { get set }
+}
+
+extension Lowering {
+    var lanes: Int { chip.lanes }
+
+    /// Runs `body` with a chain of its own: its results pass on streams.
+    mutating func chained<Result>(_ body: (inout Self) -> Result) -> Result {
+        chains += 1
+        builder.chain = chains
+        defer { builder.chain = nil }
+        return body(&self)
+    }
+
+    /// An image vector with the same word in every lane.
+    mutating func constant(
+        _ name: String, _ bits: UInt32, type: ElementType, lanes range: Range<Int>? = nil,
+        on place: Int
+    ) -> ValueID {
+        builder.image(
+            name, chip: place, type: type, count: 1,
+            .constant(bits: bits, vectors: 0..<1, lanes: range ?? 0..<lanes))
+    }
+}
