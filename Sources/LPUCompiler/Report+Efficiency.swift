@@ -7,9 +7,9 @@ import LPUSupport
 extension Report {
     /// How well a layer streams its weights, and what overlap is worth.
     public struct Efficiency: Hashable, Sendable, Codable {
-        /// Bytes of the linear layers' weights on the chips of a layer, without padding.
+        /// Bytes of all layers' linear weights, without padding.
         public var linearBytes: Int
-        /// Cycles in which a chip loads or multiplies by their tiles, of those chips in all.
+        /// Cycles in which a chip loads or multiplies by their tiles, over all chips.
         public var linearCycles: Int
         /// The bytes in thousandths of what all weight streams carry in those cycles.
         public var streamThousandths: Int
@@ -25,12 +25,13 @@ extension Report.Efficiency {
         let chip = compilation.machine.chip
         linearBytes = 0
         linearCycles = 0
-        if let layer = program.instances.first(where: { $0.layer != nil })?.template {
-            let template = program.templates[layer]
-            linearBytes = template.linearBytes
+        for (t, template) in program.templates.enumerated() {
+            let count = program.instances.count { $0.template == t && $0.layer != nil }
+            guard count > 0 else { continue }
+            linearBytes += count * template.linearBytes
             let linear = template.linearOps
-            linearCycles = schedule.templates[layer].chips.reduce(0) {
-                $0 + $1.cycles(of: linear, on: chip)
+            linearCycles += schedule.templates[t].chips.reduce(0) {
+                $0 + count * $1.cycles(of: linear, on: chip)
             }
         }
         let streams = 2 * chip.planesPerHemisphere * chip.weightStreamsPerPlane

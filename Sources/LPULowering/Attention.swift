@@ -34,15 +34,13 @@ extension DecoderLowering {
     /// attention(norm x): for each chip the outputs of its heads, a value a group. The token itself
     /// is attended outside the cache and appended after.
     mutating func lowerAttention(_ x: Residual) -> [[ValueID]] {
-        places.map { lowerAttention(x.tiles[$0], x.magnitudes?[$0], on: $0) }
+        places.map { lowerAttention(x, on: $0) }
     }
 
-    private mutating func lowerAttention(
-        _ x: [ValueID], _ magnitude: Magnitude?, on place: Int
-    ) -> [ValueID] {
+    private mutating func lowerAttention(_ x: Residual, on place: Int) -> [ValueID] {
         let heads = heads[place]
         guard !heads.sets.isEmpty else { return [] }
-        var input = attentionInput(x, magnitude, on: place)
+        var input = attentionInput(x, on: place)
         let turns = turns(input)
         let caches = heads.sets.indices.map { makeCache(label($0, heads), $0, on: place) }
         let queries = lowerQueries(&input, turns.query)

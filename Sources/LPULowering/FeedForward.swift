@@ -37,11 +37,11 @@ extension DecoderLowering {
                 begun: begun[place], late: max(terms.count - lateTiles, 0)..<terms.count,
                 "layer.output")
         }
-        let magnitudes = magnitudes(
+        let inverses = inverses(
             ahead, Wide(tensor: layerPrefix + "mlp.down_proj.weight", inputFactor: Scale.hidden),
             lengths: inner.map(\.length), "layer.output")
         return Residual(
-            tiles: addPartialSums(partial, to: residual, "layer.output"), magnitudes: magnitudes)
+            tiles: addPartialSums(partial, to: residual, "layer.output"), inverses: inverses)
     }
 
     /// A chip's share of the intermediate vector.
@@ -56,7 +56,8 @@ extension DecoderLowering {
         let prefix = layerPrefix
         let name = "layer"
         let norm = prefix + "post_attention_layernorm.weight"
-        let input = normalise(x.tiles[place], x.magnitudes?[place], "\(name).ffn", on: place)
+        let input = normalise(
+            x.tiles[place], inverse: x.inverses?[place], "\(name).ffn", on: place)
         let own = innerTiles(of: place)
         let rows = own.ranges.map { IndexMap.range($0) }
         // silu(g) = g/2 * (1 + tanh(g/2)): the weights are halved.

@@ -14,8 +14,8 @@ private struct Best {
 extension DecoderLowering {
     /// Logits and their argmax, as the bytes that go out. The vocabulary is split over the chips;
     /// each learns what the others found and chooses alike.
-    mutating func lowerHead(_ x: [[ValueID]]) -> ValueID {
-        let own = places.compactMap { lowerVocabulary(x[$0], on: $0) }
+    mutating func lowerHead(_ x: Residual) -> ValueID {
+        let own = places.compactMap { lowerVocabulary(x, on: $0) }
         let logits = gatherAll(own.map(\.logit))
         let tokens = gatherAll(own.map(\.token))
         let bytes = places.map { place in
@@ -27,10 +27,11 @@ extension DecoderLowering {
     }
 
     /// Per lane, the best of this chip's part of the vocabulary; nil where it has none.
-    private mutating func lowerVocabulary(_ x: [ValueID], on place: Int) -> Best? {
+    private mutating func lowerVocabulary(_ x: Residual, on place: Int) -> Best? {
         let own = Tiling(place.share(of: model.vocabularySize, plan), lanes: lanes)
         guard own.count > 0 else { return nil }
-        let input = normalise(x, nil, "head", on: place)
+        let input = normalise(
+            x.tiles[place], inverse: x.inverses?[place], "head", on: place)
         let unscaled = linear(
             "lmHead",
             tensor: model.tiesEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight",

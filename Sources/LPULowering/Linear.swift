@@ -17,8 +17,8 @@ struct LinearInput {
 /// A norm of x that has not been taken.
 struct DeferredNorm {
     var x: [ValueID]
-    /// What x is divided by in the terms.
-    var magnitude: ValueID?
+    /// What x is times in the terms.
+    var inverse: ValueID?
 }
 
 /// A linear layer's weights as tiles: output tile n, contraction tile k.

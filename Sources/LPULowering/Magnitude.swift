@@ -4,23 +4,23 @@ import LPUNumerics
 import LPUPlanning
 import LPUSupport
 
-/// The residual on every chip, by tile.
+/// The residual on every chip, by tile, and what bounds its elements.
+///
+/// A bound is known before they are: so fp8 terms can be made of each tile as it arrives, and the
+/// norm's scalar multiplies outputs. x + the sum of all chips' parts W a is at most
+/// |x|2 + max|W| * the sum of all |a|1, and each chip sends its |a|1 ahead of its parts.
 struct Residual {
     var tiles: [[ValueID]]
-    /// How great its elements may be, by chip; nil where nothing tells before they are there.
-    var magnitudes: [Magnitude]?
-}
+    /// On every chip 448 / bound, in every lane: what elements are times in terms. nil where terms
+    /// do not ask for a bound.
+    var inverses: [ValueID]?
 
-/// A bound of the magnitude of a residual's elements, in every lane, known before they are: fp8
-/// terms can be made of each tile as it arrives, and the norm's scalar multiplies outputs.
-///
-/// x + the sum of all chips' parts W a is at most |x|2 + max|W| * the sum of all |a|1. Each chip
-/// sends its |a|1 ahead of its parts.
-struct Magnitude {
-    /// What elements are times: 448 / bound.
-    var inverse: ValueID
-    /// bound / 448.
-    var value: ValueID
+    /// What a template takes of it or makes, by chip.
+    var values: [[ValueID]] {
+        tiles.enumerated().map { place, tiles in
+            tiles + (inverses.map { [$0[place]] } ?? [])
+        }
+    }
 }
 
 /// A row-parallel layer's weights, as far as they bound its outputs.
@@ -31,13 +31,13 @@ struct Wide {
 }
 
 extension DecoderLowering {
-    /// What |a|1 is times on its way, so that fp16 holds it.
-    private var lengthScale: Float { 0x1p-8 }
-
     /// `true` iff residuals come with a bound: fp8 terms need one, a bias would be missing in it.
     var hasMagnitudes: Bool {
         plan.weightType == .fp8 && !model.hasAttentionBias && !model.hasFeedForwardBias
     }
+
+    /// What |a|1 is times on its way, so that fp16 holds it.
+    private var lengthScale: Float { 0x1p-8 }
 
     /// |a|1 of each chip's terms of a, for all others.
     ///
@@ -62,10 +62,11 @@ extension DecoderLowering {
         }
     }
 
-    /// The bounds of x and what is added to it: `lengths` are |x|2, `ahead` |a|1 of all chips.
-    mutating func magnitudes(
+    /// 448 over the bounds of x and what is added to it: `lengths` are |x|2, `ahead` |a|1 of all
+    /// chips.
+    mutating func inverses(
         _ ahead: [ValueID]?, _ weights: Wide, lengths: [ValueID?], _ name: String
-    ) -> [Magnitude]? {
+    ) -> [ValueID]? {
         guard let ahead else { return nil }
         let arrived = gatherAll(ahead)
         return zip(places, lengths).compactMap { place, length in
@@ -75,24 +76,47 @@ extension DecoderLowering {
                 .greatestScale(
                     weights.tensor, factor: Scale.greatest / (weights.inputFactor * lengthScale),
                     columnScale: nil))
-            let inverse = chained { l -> ValueID in
+            return chained { l in
                 let first = l.builder.elementwise(.add, arrived[place][0].at(), 0)
                 let sum = arrived[place].dropFirst().reduce(first) {
                     l.builder.elementwise(.add, $0.at(), $1.at())
                 }
                 let parts = l.builder.elementwise(.multiply, sum.at(), widest.at())
                 let bound = l.builder.elementwise(.add, parts.at(), length.at())
-                let root = l.builder.elementwise(.rsqrt, bound.at())
-                let inverse = l.builder.elementwise(.multiply, root.at(), root.at())
-                return l.builder.elementwise(
-                    .multiply, inverse.at(), Scale.greatest, name: "\(name).inverse")
+                return l.reciprocal(bound, times: Scale.greatest, "\(name).inverse")
             }
-            let value = chained { l -> ValueID in
-                let root = l.builder.elementwise(.rsqrt, inverse.at())
-                return l.builder.elementwise(
-                    .multiply, root.at(), root.at(), name: "\(name).magnitude")
-            }
-            return Magnitude(inverse: inverse, value: value)
         }
+    }
+
+    /// A residual by itself, no element of which is greater than its length.
+    mutating func bounded(_ tiles: [[ValueID]], _ name: String) -> Residual {
+        guard hasMagnitudes else { return Residual(tiles: tiles) }
+        let inverses = places.map { place in
+            let length = length(tiles[place], name, on: place)
+            return chained { l in
+                // A sum, as all bounds are: law 16 knows no fourth roots.
+                let bound = l.builder.elementwise(.add, length.at(), 0x1p-20)
+                return l.reciprocal(bound, times: Scale.greatest, "\(name).inverse")
+            }
+        }
+        return Residual(tiles: tiles, inverses: inverses)
+    }
+
+    /// factor / value, of what is not negative.
+    mutating func reciprocal(_ value: ValueID, times factor: Float, _ name: String) -> ValueID {
+        let root = builder.elementwise(.rsqrt, value.at())
+        guard factor != 1 else {
+            return builder.elementwise(.multiply, root.at(), root.at(), name: name)
+        }
+        let inverse = builder.elementwise(.multiply, root.at(), root.at())
+        return builder.elementwise(.multiply, inverse.at(), factor, name: name)
+    }
+
+    /// The residual that a template takes as `values`.
+    func residual(_ values: [[ValueID]]) -> Residual {
+        let inverses = values.compactMap { $0.dropFirst(hidden.count).first }
+        return Residual(
+            tiles: values.map { Array($0.prefix(hidden.count)) },
+            inverses: inverses.isEmpty ? nil : inverses)
     }
 }

@@ -13,15 +13,15 @@ extension DecoderLowering {
     /// weights. fp8 terms need a magnitude that is known: a bound that came ahead of x, or else
     /// they are normed first.
     mutating func normalise(
-        _ x: [ValueID], _ magnitude: Magnitude?, _ name: String, on place: Int
+        _ x: [ValueID], inverse: ValueID?, _ name: String, on place: Int
     ) -> LinearInput {
         guard plan.weightType.byteCount == 1 else {
             return LinearInput(terms: terms(of: x, times: nil, name), deferred: .init(x: x))
         }
-        if let magnitude {
+        if let inverse {
             return LinearInput(
-                terms: terms(of: x, times: magnitude.inverse, name),
-                deferred: .init(x: x, magnitude: magnitude.value))
+                terms: terms(of: x, times: inverse, name),
+                deferred: .init(x: x, inverse: inverse))
         }
         let factor = Scale.normed(size: model.hiddenSize)
         let inverse = inverseRoot(
@@ -40,12 +40,15 @@ extension DecoderLowering {
     ) -> (scale: ValueID?, length: ValueID?) {
         guard let deferred = input.deferred else { return (nil, nil) }
         let size = model.hiddenSize
+        let bound = deferred.inverse.map { inverse in
+            chained { l in l.reciprocal(inverse, times: 1, "\(name).bound") }
+        }
         return mean(of: deferred.x, over: shared[place].ones, size: size, "\(name).squares") {
             l, mean in
             let inverse = l.builder.elementwise(.rsqrt, mean.at(), name: "\(name).scale")
             let length =
                 withLength ? l.length(mean, inverse, size: size, "\(name).length") : nil
-            let scale = deferred.magnitude.map {
+            let scale = bound.map {
                 l.builder.elementwise(.multiply, inverse.at(), $0.at(), name: "\(name).scale")
             }
             return (scale ?? inverse, length)

@@ -28,11 +28,11 @@ extension DecoderLowering {
         let lengths = places.map { place in
             hasMagnitudes ? length(x[place], "layer.x", on: place) : nil
         }
-        let magnitudes = magnitudes(
+        let inverses = inverses(
             ahead, Wide(tensor: tensor, inputFactor: Scale.attention), lengths: lengths,
             "layer.attended")
         return Residual(
-            tiles: addPartialSums(partial, to: residual, "layer.attended"), magnitudes: magnitudes)
+            tiles: addPartialSums(partial, to: residual, "layer.attended"), inverses: inverses)
     }
 
     /// A chip's outputs as terms in the weights' type, and the columns of the output projection

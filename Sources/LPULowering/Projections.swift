@@ -38,11 +38,12 @@ struct Turn {
 /// Queries, keys and values of a layer, from its input to the turn by the token's position.
 extension DecoderLowering {
     mutating func attentionInput(
-        _ x: [ValueID], _ magnitude: Magnitude?, on place: Int
+        _ x: Residual, on place: Int
     ) -> AttentionInput {
         AttentionInput(
             prefix: layerPrefix + "self_attn.",
-            normed: normalise(x, magnitude, "layer.attention", on: place),
+            normed: normalise(
+                x.tiles[place], inverse: x.inverses?[place], "layer.attention", on: place),
             norm: layerPrefix + "input_layernorm.weight", place: place)
     }
 

@@ -166,7 +166,7 @@ extension DecoderLowering {
         let made = shared
         let (_, bindings) = open(
             "embedding", shared: made, prologue: prologue[0], x: [], program)
-        let x = lowerEmbedding()
+        let x = bounded(lowerEmbedding(), "x.embedding").values
         shared = made
         let i = program.place(
             close(&program), on: chips, bindings.map { program.made($0, by: prologue[0]) })
@@ -222,7 +222,10 @@ extension DecoderLowering {
                     part.template, on: chips, layer: layer,
                     part.bindings.map { program.made($0, by: prologue.instances[stage]) }
                         + (x + outputs).flatMap { $0 })
-                if !part.results.isEmpty {
+                if kind == .opening {
+                    // The bound has been of use.
+                    x = x.map { Array($0.prefix(hidden.count)) }
+                } else {
                     x = part.results.map { $0.map { program.made($0, by: i) } }
                 }
                 outputs = part.outputs.map { $0.map { program.made($0, by: i) } }
@@ -247,7 +250,7 @@ extension DecoderLowering {
             shared = made
             layer = "$layer"
         }
-        var residual = Residual(tiles: Array(start.prefix(x.count)))
+        var residual = residual(Array(start.prefix(x.count)))
         var attended: [[ValueID]] = []
         if kind != .opening {
             residual = lowerFeedForward(
@@ -257,7 +260,8 @@ extension DecoderLowering {
         if kind != .closing { attended = lowerAttention(residual) }
         return Part(
             template: close(&program), bindings: bindings,
-            results: kind == .opening ? [] : residual.tiles, outputs: attended)
+            results: kind == .opening ? [] : kind == .layer ? residual.tiles : residual.values,
+            outputs: attended)
     }
 
     /// Every chip gets the residual from the chip of its place in the stage before. The replicas
@@ -276,10 +280,12 @@ extension DecoderLowering {
             builder.transfer(
                 near[place][tile].at(), to: places.count + place, count: 1, name: "handed")
         }
-        let shares = (0..<(isShared ? hidden.count : 0)).map { hand($0, linked[$0 % linked.count]) }
+        // The bound is one vector: a place that can hands its own over.
+        let sharedCount = linked.count < places.count ? near[0].count : hidden.count
+        let shares = (0..<(isShared ? sharedCount : 0)).map { hand($0, linked[$0 % linked.count]) }
         let far = places.map { place in
-            (0..<hidden.count).map { tile in
-                guard isShared else { return hand(tile, place) }
+            near[place].indices.map { tile in
+                guard isShared, tile < sharedCount else { return hand(tile, place) }
                 return linked[tile % linked.count] == place
                     ? shares[tile]
                     : builder.transfer(
@@ -311,7 +317,7 @@ extension DecoderLowering {
         let last = stages.count - 1
         let (inputs, bindings) = open(
             "head", shared: shared, prologue: prologue[last], x: x, program)
-        let bytes = lowerHead(inputs)
+        let bytes = lowerHead(residual(inputs))
         let head = program.place(
             close(&program), on: stages[last],
             bindings.map { program.made($0, by: prologue[last]) } + x.flatMap { $0 })

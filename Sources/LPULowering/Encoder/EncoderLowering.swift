@@ -28,7 +28,8 @@ private func checkSupport(
             Diagnostic(at: Diagnostic.Place(place), id: "lowering-unsupported", message))
     }
     if plan.weightType != .fp16 {
-        refuse("plan.weightType", "\(plan.weightType.rawValue) is not lowered for encoders: try fp16")
+        refuse(
+            "plan.weightType", "\(plan.weightType.rawValue) is not lowered for encoders: try fp16")
     }
     if plan.tensorParallel != 1 || plan.pipelineStages != 1 || plan.users != 1 {
         refuse("plan", "an encoder is lowered for one chip and one user")

@@ -149,6 +149,13 @@ extension Algebra {
         return scaled(polynomial, by: coefficient, term.monomial)
     }
 
+    /// `true` iff it is a product of what is never negative, times a positive constant.
+    func isPositive(_ polynomial: Int32) -> Bool {
+        let terms = polynomials[polynomial]
+        return terms.count == 1 && reals[terms[0].coefficient] > 0
+            && monomials[terms[0].monomial].allSatisfy { atoms[$0.atom][0].isPositive }
+    }
+
     /// Takes the first coefficient out, and what positive atoms all terms share.
     func primitive(_ polynomial: Int32) -> Primitive {
         if let known = primitives[polynomial] { return known }

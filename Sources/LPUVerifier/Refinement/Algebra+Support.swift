@@ -58,7 +58,8 @@ extension Algebra {
     func support(atom number: Int32) -> Int32 {
         let atom = atoms[number][0]
         switch atom.kind {
-        case .named, .tokens, .trigonometric, .indicator, .word, .magnitude: return Self.nothing
+        case .named, .tokens, .trigonometric, .indicator, .word, .magnitude, .carried:
+            return Self.nothing
         case .weight:
             let element = lists[atom.a]
             return mention(element[0], rank: element.count - 1, first: element[1])
@@ -167,6 +168,6 @@ extension Algebra {
     }
 
     private static let freeKinds: UInt32 = [
-        Atom.Kind.named, .tokens, .trigonometric, .indicator, .word, .magnitude,
+        Atom.Kind.named, .tokens, .trigonometric, .indicator, .word, .magnitude, .carried,
     ].reduce(0) { $0 | 1 << UInt32($1.rawValue) }
 }

@@ -49,6 +49,9 @@ struct Atom: PoolElement {
         /// The index of the greatest of list `a` (numbers and indices in turn), which is `b`; the
         /// lowest of equal ones.
         case argument
+        /// A number that is not negative, and that a layer made: polynomial `a` of the layer `b`
+        /// counted from the one that is looked at. Nothing else is taken of it.
+        case carried
         /// Something that could not be followed: reason `a`, number b.
         case unknown
         /// Polynomial `a` of other rows of its tensors, as list `b` says: see `Algebra+Renamed`.
@@ -66,7 +69,7 @@ struct Atom: PoolElement {
     /// Never negative: a factor of a sum that may leave its root.
     var isPositive: Bool {
         switch kind {
-        case .exponential, .sum, .absolute, .magnitude, .quantum: true
+        case .exponential, .sum, .absolute, .magnitude, .carried, .quantum: true
         case .weight, .named, .contraction, .chosen, .tokens, .trigonometric, .indicator, .tanh,
             .maximum,
             .guarded, .rest, .recent, .stored, .word, .operation, .byte, .branch, .either,

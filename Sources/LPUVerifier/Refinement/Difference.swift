@@ -104,7 +104,8 @@ extension LaneAlgebra {
             path.append(a.a)
             return differ(e.a, a.a, &path)
         case .weight, .named, .contraction, .chosen, .tokens, .quantum, .trigonometric, .indicator,
-            .maximum, .magnitude, .word, .operation, .byte, .branch, .either, .argument, .unknown,
+            .maximum, .magnitude, .carried, .word, .operation, .byte, .branch, .either, .argument,
+            .unknown,
             .renamed:
             return nil
         }

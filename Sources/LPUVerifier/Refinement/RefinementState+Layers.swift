@@ -17,12 +17,19 @@ extension RefinementState {
         return result
     }
 
-    /// A number of the residual stream gets its new name; what no layer is in stays.
+    /// A number of the residual stream gets its new name; what no layer is in stays; a positive
+    /// number, such as a bound, becomes one of which nothing else is known.
     private func shiftedPolynomial(_ polynomial: Int32, _ layers: Int32) -> Int32 {
         if let atom = algebra.onlyAtom(polynomial), atom.kind == .named {
             return algebra.polynomial(.named, atom.a, atom.b + layers, atom.c)
         }
+        if let atom = algebra.onlyAtom(polynomial), atom.kind == .carried {
+            return algebra.polynomial(.carried, atom.a, atom.b + layers)
+        }
         if isFreeOfLayers(polynomial) { return polynomial }
+        if algebra.isPositive(polynomial) {
+            return algebra.polynomial(.carried, polynomial, layers)
+        }
         return algebra.unknown("a number that is no whole element of the residual stream")
     }
 
@@ -35,7 +42,8 @@ extension RefinementState {
                 case .byte: atom.b < 0 || isFreeOfLayers(atom.b)
                 case .argument: true
                 case .weight, .named, .contraction, .chosen, .quantum, .exponential, .tanh,
-                    .absolute, .magnitude, .sum, .maximum, .guarded, .rest, .recent, .stored,
+                    .absolute, .magnitude, .carried, .sum, .maximum, .guarded, .rest, .recent,
+                    .stored,
                     .operation, .branch, .either, .renamed:
                     false
                 }

@@ -143,7 +143,8 @@ final class Renaming {
     private func renamed(_ atom: Atom, _ number: Int32) -> Summand? {
         func same() -> Summand { Summand(monomial: algebra.monomial(of: number), coefficient: 0) }
         switch atom.kind {
-        case .named, .tokens, .trigonometric, .indicator, .word, .magnitude: return same()
+        case .named, .tokens, .trigonometric, .indicator, .word, .magnitude, .carried:
+            return same()
         case .chosen: return shifts[algebra.lists[atom.a][0]] == nil ? same() : nil
         case .quantum: return quantum(atom)
         case .weight:

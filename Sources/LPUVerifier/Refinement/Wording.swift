@@ -78,6 +78,7 @@ extension LaneAlgebra {
         case .exponential: return "exp(\(inner(atom.a)))"
         case .tanh: return "tanh(\(inner(atom.a)))"
         case .absolute: return "|\(inner(atom.a))|"
+        case .carried: return "a number of layer \(atom.b)"
         case .magnitude: return "op\(atom.a)'s sum of magnitudes"
         case .sum: return "(\(inner(atom.a)))"
         case .maximum: return "the greatest of \(algebra.lists[atom.a].count) numbers"
