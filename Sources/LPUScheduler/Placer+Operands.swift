@@ -67,17 +67,21 @@ extension Placer {
             else { return nil }
             sources.append(source)
         }
-        for base in choice.order(bases(direction, groups: groups, byteCount: type.byteCount)) {
+        let bases = choice.order(bases(direction, groups: groups, byteCount: type.byteCount))
+        // A slice reads once a cycle.
+        for (k, source) in sources.enumerated() {
+            let isTaken = sources[..<k].contains {
+                $0.location.slice == source.location.slice && $0.issue == source.issue
+            }
+            if isTaken { return nil }
+        }
+        for base in bases {
             let isFree = sources.indices.allSatisfy {
                 table.isFree(
                     base.advanced(by: $0), from: sources[$0].register,
                     at: sources[$0].issue + chip.readLatency, to: register)
             }
-            guard isFree,
-                Set(sources.map(\.location.slice)).count == sources.count
-                    || Set(sources.map { "\($0.location.slice)@\($0.issue)" }).count
-                        == sources.count
-            else { continue }
+            guard isFree else { continue }
             for (k, source) in sources.enumerated() {
                 let stream = base.advanced(by: k)
                 table.occupy(
@@ -113,10 +117,10 @@ extension Placer {
     /// The side whose slices hold a copy of the vector; nil while it rests nowhere.
     func sides(of value: ValueID, _ vector: Int) -> [Hemisphere] {
         let (v, i, _) = resolve(value, vector, 0)
-        let sides = copies[vectorBase[v.index] + i].map {
-            hemisphere(of: $0.planes[0].slice)
+        let slot = vectorBase[v.index] + i
+        return Hemisphere.allCases.filter { side in
+            copies[slot].contains { hemisphere(of: $0.planes[0].slice) == side }
         }
-        return Hemisphere.allCases.filter { sides.contains($0) }
     }
 
     /// The earliest cycle at which the vector can be at `register`.

@@ -8,15 +8,20 @@ final class Reservations {
     let chip: Chip
     let edge: Int
     let queueCount: Int
-    private(set) var horizon: Int
-    /// `cycle * queueCount + queue`: 0 is free; MEM: read bank + 1 in bits 0-3, write bank + 1 in
-    /// bits 4-7; any other queue: 1.
-    private var slots: [UInt8]
-    /// `diagonal * streams + stream`: a bit a register that the diagonal's value must survive.
-    private var registers: [UInt64]
     private let streamCount: Int
-    private(set) var issues: [Issue] = []
-    private var log: [Change] = []
+    /// Behind a pointer: asked for every vector in every cycle that is tried.
+    private let cells: UnsafeMutablePointer<Cells>
+
+    private struct Cells {
+        var horizon: Int
+        /// `cycle * queueCount + queue`: 0 is free; MEM: read bank + 1 in bits 0-3, write bank + 1
+        /// in bits 4-7; any other queue: 1.
+        var slots: [UInt8]
+        /// `diagonal * streams + stream`: a bit a register that the diagonal's value must survive.
+        var registers: [UInt64]
+        var issues: [Issue] = []
+        var log: [Change] = []
+    }
 
     private struct Change {
         var isSlot: Bool
@@ -49,34 +54,47 @@ final class Reservations {
         edge = chip.edge
         queueCount = chip.queueCount
         streamCount = 2 * chip.streamsPerDirection
-        horizon = 4096
-        slots = Array(repeating: 0, count: horizon * queueCount)
-        registers = Array(repeating: 0, count: (horizon + 2 * edge) * streamCount)
+        let horizon = 4096
+        cells = .allocate(capacity: 1)
+        cells.initialize(
+            to: Cells(
+                horizon: horizon, slots: Array(repeating: 0, count: horizon * queueCount),
+                registers: Array(repeating: 0, count: (horizon + 2 * edge) * streamCount)))
     }
 
-    var mark: Mark { Mark(changes: log.count, issues: issues.count) }
+    deinit {
+        cells.deinitialize(count: 1)
+        cells.deallocate()
+    }
+
+    var horizon: Int { cells.pointee.horizon }
+    var issues: [Issue] { cells.pointee.issues }
+
+    var mark: Mark {
+        Mark(changes: cells.pointee.log.count, issues: cells.pointee.issues.count)
+    }
 
     func rollBack(to mark: Mark) {
-        while log.count > mark.changes {
-            let change = log.removeLast()
+        while cells.pointee.log.count > mark.changes {
+            let change = cells.pointee.log.removeLast()
             if change.isSlot {
-                slots[change.index] = UInt8(change.old)
+                cells.pointee.slots[change.index] = UInt8(change.old)
             } else {
-                registers[change.index] = change.old
+                cells.pointee.registers[change.index] = change.old
             }
         }
-        issues.removeLast(issues.count - mark.issues)
+        cells.pointee.issues.removeLast(cells.pointee.issues.count - mark.issues)
     }
 
     /// Forgets how to roll back: what is reserved stays.
-    func commit() { log.removeAll(keepingCapacity: true) }
+    func commit() { cells.pointee.log.removeAll(keepingCapacity: true) }
 
     private func reach(_ cycle: Int) {
         guard cycle >= horizon else { return }
         let grown = max(horizon * 2, cycle + 1)
-        slots += Array(repeating: 0, count: (grown - horizon) * queueCount)
-        registers += Array(repeating: 0, count: (grown - horizon) * streamCount)
-        horizon = grown
+        cells.pointee.slots += Array(repeating: 0, count: (grown - horizon) * queueCount)
+        cells.pointee.registers += Array(repeating: 0, count: (grown - horizon) * streamCount)
+        cells.pointee.horizon = grown
     }
 
     // MARK: Queues and ports
@@ -84,20 +102,20 @@ final class Reservations {
     func isFree(_ queue: QueueID, at cycle: Int) -> Bool {
         guard cycle >= 0 else { return false }
         reach(cycle)
-        return slots[cycle * queueCount + queue.index] == 0
+        return cells.pointee.slots[cycle * queueCount + queue.index] == 0
     }
 
     func canRead(_ slice: QueueID, bank: Int, at cycle: Int) -> Bool {
         guard cycle >= 0 else { return false }
         reach(cycle)
-        let state = slots[cycle * queueCount + slice.index]
+        let state = cells.pointee.slots[cycle * queueCount + slice.index]
         return state & 0x0f == 0 && Int(state >> 4) != bank + 1
     }
 
     func canWrite(_ slice: QueueID, bank: Int, at cycle: Int) -> Bool {
         guard cycle >= 0 else { return false }
         reach(cycle)
-        let state = slots[cycle * queueCount + slice.index]
+        let state = cells.pointee.slots[cycle * queueCount + slice.index]
         return state & 0xf0 == 0 && Int(state & 0x0f) != bank + 1
     }
 
@@ -107,15 +125,16 @@ final class Reservations {
     ) {
         reach(cycle)
         let index = cycle * queueCount + queue.index
-        log.append(Change(isSlot: true, index: index, old: UInt64(slots[index])))
+        cells.pointee.log.append(
+            Change(isSlot: true, index: index, old: UInt64(cells.pointee.slots[index])))
         switch instruction {
         case .memory(let read, let write):
-            slots[index] |= Self.bank(of: read) | Self.bank(of: write) << 4
+            cells.pointee.slots[index] |= Self.bank(of: read) | Self.bank(of: write) << 4
         case .loadWeights, .install, .matmul, .accumulate, .alu, .distribute, .transpose, .permute,
             .shift, .rotate, .select, .send, .receive, .ingress, .egress:
-            slots[index] = 1
+            cells.pointee.slots[index] = 1
         }
-        issues.append(
+        cells.pointee.issues.append(
             Issue(
                 cycle: cycle, queue: queue, instruction: instruction, op: op,
                 exchange: Int32(exchange)))
@@ -127,7 +146,9 @@ final class Reservations {
     func isFree(_ queue: QueueID, at cycle: Int, count: Int) -> Bool {
         guard cycle >= 0 else { return false }
         reach(cycle + count)
-        return (0..<count).allSatisfy { slots[(cycle + $0) * queueCount + queue.index] == 0 }
+        return (0..<count).allSatisfy {
+            cells.pointee.slots[(cycle + $0) * queueCount + queue.index] == 0
+        }
     }
 
     /// `true` iff the slice can read the bank for `count` cycles.
@@ -136,7 +157,7 @@ final class Reservations {
         reach(cycle + count)
         var index = cycle * queueCount + slice.index
         for _ in 0..<count {
-            let state = slots[index]
+            let state = cells.pointee.slots[index]
             if state & 0x0f != 0 || Int(state >> 4) == bank + 1 { return false }
             index += queueCount
         }
@@ -152,7 +173,7 @@ final class Reservations {
         let mask = bits(register, last)
         var i = index(stream, register, cycle)
         for _ in 0..<count {
-            if registers[i] & mask != 0 { return false }
+            if cells.pointee.registers[i] & mask != 0 { return false }
             i += streamCount
         }
         return true
@@ -174,8 +195,8 @@ final class Reservations {
             .shift, .rotate, .select, .send, .receive, .ingress, .egress:
             state = 1
         }
-        for k in 0..<count { slots[(cycle + k) * queueCount + queue.index] |= state }
-        issues.append(
+        for k in 0..<count { cells.pointee.slots[(cycle + k) * queueCount + queue.index] |= state }
+        cells.pointee.issues.append(
             Issue(
                 cycle: cycle, queue: queue, instruction: instruction, op: op, count: Int32(count)))
     }
@@ -187,7 +208,7 @@ final class Reservations {
         reach(cycle + count + 2 * edge)
         let mask = bits(register, last)
         let first = index(stream, register, cycle)
-        for k in 0..<count { registers[first + k * streamCount] |= mask }
+        for k in 0..<count { cells.pointee.registers[first + k * streamCount] |= mask }
     }
 
     private static func bank(of read: MemoryRead) -> UInt8 {
@@ -224,14 +245,14 @@ final class Reservations {
     func isFree(_ stream: Stream, from register: Int, at cycle: Int, to last: Int) -> Bool {
         guard cycle >= 0 else { return false }
         reach(cycle + 2 * edge)
-        return registers[index(stream, register, cycle)] & bits(register, last) == 0
+        return cells.pointee.registers[index(stream, register, cycle)] & bits(register, last) == 0
     }
 
     /// Occupies the registers; those before `register` stay as they are.
     func occupy(_ stream: Stream, from register: Int, at cycle: Int, to last: Int) {
         reach(cycle + 2 * edge)
         let i = index(stream, register, cycle)
-        log.append(Change(isSlot: false, index: i, old: registers[i]))
-        registers[i] |= bits(register, last)
+        cells.pointee.log.append(Change(isSlot: false, index: i, old: cells.pointee.registers[i]))
+        cells.pointee.registers[i] |= bits(register, last)
     }
 }

@@ -71,3 +71,16 @@ private enum Helpers {
 
     static func give() { count.wrappingSubtract(1, ordering: .relaxed) }
 }
+
+/// Both results, worked out side by side where `threads` allows it.
+public func concurrently<A: Sendable, B: Sendable>(
+    threads: Int, _ first: @Sendable () -> A, _ second: @Sendable () -> B
+) -> (A, B) {
+    let both = concurrentMap(count: 2, threads: threads) { index -> (A?, B?) in
+        index == 0 ? (first(), nil) : (nil, second())
+    }
+    guard let a = both[0].0, let b = both[1].1 else {
+        preconditionFailure("a map has a result for every index")
+    }
+    return (a, b)
+}

@@ -15,12 +15,12 @@ extension Verifier {
         machine: Machine, schedule: Schedule, program: Program, graph: ModelGraph, context: Int
     ) -> Verdict {
         // Neither needs the other: law 16 looks at no schedule.
-        let parts = concurrentMap(count: 2, threads: threads) { part in
-            part == 0
-                ? reports(machine, schedule, program)
-                : [refinement(program, graph, context: context)]
+        let (others, refinement): ([LawReport], LawReport) = concurrently(threads: threads) {
+            reports(machine, schedule, program)
+        } _: {
+            self.refinement(program, graph, context: context)
         }
-        var verdict = Verdict(schedule: schedule, reports: parts.flatMap(\.self))
+        var verdict = Verdict(schedule: schedule, reports: others + [refinement])
         verdict.certificate?.coverage = Certificate.GraphCoverage(graph, program, context)
         return verdict
     }

@@ -41,15 +41,19 @@ public struct Verifier: Sendable {
 
     /// The reports of laws 1-15, in the contract's order.
     func reports(_ machine: Machine, _ schedule: Schedule, _ program: Program) -> [LawReport] {
-        var reports = structuralReports(machine, schedule, users: program.users)
-        let digest = program.digest
+        // The laws that need no program, and what the others need of it.
+        var (reports, (flat, digest)) = concurrently(threads: threads) {
+            structuralReports(machine, schedule, users: program.users)
+        } _: {
+            (SymbolicProgram(program), program.digest)
+        }
         let bursts = reports.map(\.scope.bursts).max() ?? 0
         for i in reports.indices where reports[i].law == .claims && schedule.program != digest {
             reports[i].add("is for program '\(schedule.program)', not for '\(digest)'")
         }
         let isLawful = reports.allSatisfy { $0.violationCount == 0 }
         let run = symbolicRun(
-            machine: machine, schedule: schedule, program: program, threads: threads,
+            machine: machine, schedule: schedule, flat, threads: threads,
             isShared: isLawful && !exhaustive)
         for law in [Law.operandTiming, .provenance, .coverage] {
             var report = LawReport(law, limit: violationsPerLaw)

@@ -51,11 +51,12 @@ import Testing
         /// The length of the shortest schedule, or the limit if none is shorter.
         mutating func run() throws -> Int {
             try program.validate()
-            place(0, small.fixed)
+            place(0, small.fixed, last: 0)
             return best
         }
 
-        private mutating func place(_ k: Int, _ chip: ChipProgram) {
+        /// - Parameter last: the cycle of the instruction before it in the list.
+        private mutating func place(_ k: Int, _ chip: ChipProgram, last: Int) {
             guard k < small.places.count else {
                 let schedule = schedule(chip)
                 let verdict = Verifier().verify(
@@ -64,7 +65,8 @@ import Testing
                 return
             }
             for place in small.places[k] {
-                var cycle = 0
+                // What it takes was made by one of those before it, and takes time.
+                var cycle = last
                 while cycle < best - 1 {
                     var next = chip
                     next.bursts.append(
@@ -76,7 +78,7 @@ import Testing
                     let run = symbolicRun(
                         machine: machine, schedule: schedule(next), program: program)
                     if run.violations.allSatisfy({ $0.law == .coverage }) {
-                        self.place(k + 1, next)
+                        self.place(k + 1, next, last: cycle)
                     }
                     cycle += 1
                 }
@@ -163,5 +165,68 @@ import Testing
         }
         let embedding = chip.ingressLatency + 1 + chip.gatherLatency + 1
         #expect(try optimum(small, bound: embedding + 1) == embedding + 1)
+    }
+
+    /// A number in, narrowed, against a tile of weights, the sum narrowed and out: `vxmPath` and
+    /// `sumPath`. The tile is there as early as it can be, which takes the plane from nothing.
+    @Test func `a product of a tile takes the way of a sum`() throws {
+        var small = Small(chip)
+        let weights = small.builder.image(
+            "weights", type: .int8, count: 16, .diagonal(bits: 1, offset: 0, period: chip.lanes))
+        let token = small.builder.ingress(count: 1)
+        let activation = small.builder.elementwise(.intToInt8, token[0], count: 1)
+        let sum = small.builder.matmul(
+            [MatmulTerm(activation[0], Tile([weights[0]], count: 16))], count: 1)
+        let result = small.builder.elementwise(.intToInt8, sum[0], count: 1)
+        small.builder.egress(result[0])
+        let loaded = load(weights, into: &small.fixed)
+        small.fixed.bursts.append(
+            Burst(
+                start: Cycle(loaded + chip.installLatency),
+                queue: chip.queue(of: .matmul(.west, plane: 1)), .install(tandem: false)))
+        func place(_ unit: Unit, _ instruction: Instruction) -> [Small.Place] {
+            [Small.Place(unit: unit, instruction: instruction)]
+        }
+        func cast(_ operand: ALUOperand, _ result: Stream) -> Instruction {
+            .alu(.intToInt8, operand, nil, east: nil, west: result)
+        }
+        small.places = [
+            place(.host, .ingress(inward(0))),
+            place(.alu(0), cast(.stream(inward(0), .int8), outward(4))),
+            place(.matmul(.west, plane: 1), .matmul(activation: outward(4), .int8)),
+            place(
+                .accumulate(.west, plane: 1), .accumulate(row: 0, add: false, emit: inward(8))),
+            place(.alu(1), cast(.stream(inward(8), .int32), outward(12))),
+            place(.host, .egress(outward(12))),
+        ]
+        let bound = chip.ingressLatency + chip.vxmPath(1) + chip.sumPath(1) + 1
+        #expect(try optimum(small, bound: bound) == bound)
+    }
+
+    /// One vector a slice, outermost slices first, on the streams of plane 1 at the edge at once;
+    /// the cycle of their load.
+    private func load(_ weights: ValueID, into program: inout ChipProgram) -> Int {
+        let nearest = chip.memSlicesPerHemisphere - 1
+        let groups = (16 + chip.memSlicesPerGroup - 1) / chip.memSlicesPerGroup
+        let cycle = chip.readLatency + groups
+        for s in 0..<16 {
+            let slice = nearest - s
+            let hops = chip.edge - abs(chip.register(ofSlice: slice, in: .west))
+            program.allocations.append(
+                Allocation(
+                    value: weights, plane: 0, hemisphere: .west, slice: slice,
+                    base: RowAddress(bank: 0, row: 0), rows: 1, first: s, run: 1, innerStride: 1,
+                    outerStride: 0, live: Cycle(0)..<Cycle(1_000), isImage: true))
+            program.bursts.append(
+                Burst(
+                    start: Cycle(cycle - chip.readLatency - hops),
+                    queue: chip.queue(of: .memory(.west, slice: slice)),
+                    .memory(.read(RowAddress(bank: 0, row: 0), outward(16 + s)), .none)))
+        }
+        program.bursts.append(
+            Burst(
+                start: Cycle(cycle), queue: chip.queue(of: .loadWeights(.west, plane: 1)),
+                .loadWeights(column: 0, tandem: false)))
+        return cycle
     }
 }

@@ -313,6 +313,11 @@ extension BruteForce {
         }
         for (a, b) in zip(installs, installs.dropFirst())
         where b.cycle - a.cycle < chip.installCadence { return true }
+        for (i, install) in installs.enumerated() where install.native {
+            let before = i > 0 ? installs[i - 1].cycle : -1
+            let taken = before - chip.installLatency + 1..<install.cycle - chip.installLatency + 1
+            if !loads.contains(where: { taken.contains($0.cycle) }) { return true }
+        }
         for (i, load) in loads.enumerated() {
             let taker = installs.first { $0.cycle - chip.installLatency >= load.cycle }
             if let taker, taker.tandem != load.tandem { return true }

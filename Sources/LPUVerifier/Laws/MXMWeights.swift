@@ -140,7 +140,7 @@ private struct PlaneJudge {
             advance()
         }
 
-        private mutating func advance() {
+        mutating func advance() {
             while let event = events.next() {
                 guard case .install(let tandem) = event.instruction else { continue }
                 (current, isTandem) = (event, tandem)
@@ -156,9 +156,24 @@ private struct PlaneJudge {
         }
     }
 
-    /// Loads: none overwrites a vector that still waits for its install.
+    /// Installs before `cycle` that no load is for; goes on to those from then on.
+    private func judgeEmpty(
+        _ installs: inout InstallLookup, before cycle: Int, _ report: inout LawReport
+    ) {
+        while let install = installs.current, install.cycle < cycle {
+            installs.advance()
+            if install.isMirrored { continue }
+            add(
+                .matmul(side, plane: plane), install.cycle,
+                "installs nothing: no load since the install before is there by "
+                    + "@\(install.cycle - chip.installLatency)", &report)
+        }
+    }
+
+    /// Loads: none overwrites a vector that still waits for its install, and no install is without.
     private func judgeLoads(_ unit: Unit, _ report: inout LawReport) {
         var installs = InstallLookup(cursor(.matmul(side, plane: plane)))
+        var others = installs
         var buffered: [(cycle: Int, install: Int?, isMirrored: Bool)?] = Array(
             repeating: nil, count: chip.loadCycles)
         var before: PlaneEvent?
@@ -188,6 +203,8 @@ private struct PlaneJudge {
             }
             let taker = installs.first(from: cycle + chip.installLatency)
             buffered[index] = (cycle, taker?.cycle, event.isMirrored)
+            judgeEmpty(&others, before: taker?.cycle ?? .max, &report)
+            if let taker, others.current?.cycle == taker.cycle { others.advance() }
             if let taker, installs.isTandem != tandem, !(taker.isMirrored && event.isMirrored) {
                 let kinds = tandem ? ("tandem", "byte") : ("byte", "tandem")
                 add(
@@ -196,6 +213,7 @@ private struct PlaneJudge {
                         + "@\(taker.cycle)", &report)
             }
         }
+        judgeEmpty(&others, before: .max, &report)
     }
 
     /// Sums: each matmul's is taken exactly `matmulToAccumulate` later, and added to one of its

@@ -169,10 +169,9 @@ struct BurstExpansion {
         guard start < BurstExpansion.lastCycle, last < BurstExpansion.lastCycle else {
             return "a burst ends @\(start) + \(last), a symbolic run takes \(1 << 40) cycles"
         }
-        guard burst.queue.index < places.count,
-            !machine.chip.problems(with: burst.instruction, on: places[burst.queue.index].unit)
-                .contains(where: { $0.kind == .malformed })
-        else { return "this queue's unit has no such instruction" }
+        guard burst.queue.index < places.count, !isMalformed(burst) else {
+            return "this queue's unit has no such instruction"
+        }
         guard let instruction = resolve(burst.instruction, placement) else {
             return "a row address names slot or bank that the placement has not"
         }
@@ -195,6 +194,14 @@ struct BurstExpansion {
         running.instance = instance
         bursts.append(running)
         return nil
+    }
+
+    private func isMalformed(_ burst: Burst) -> Bool {
+        let unit = places[burst.queue.index].unit
+        // The most frequent by far, and nothing of it could be.
+        if case (.memory, .memory) = (unit, burst.instruction) { return false }
+        return machine.chip.problems(with: burst.instruction, on: unit)
+            .contains { $0.kind == .malformed }
     }
 
     /// The number of an ALU operation or a lane map.

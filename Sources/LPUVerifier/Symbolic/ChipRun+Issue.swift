@@ -157,10 +157,11 @@ extension ChipRun {
         guard term.isOfProgram else { return }
         let key = SymbolicProgram.searchKey(
             .transfer, 0, program.family(term), 0, chip: id.index)
-        var node = Int32(program.candidateHeads[key])
-        while node >= 0 {
-            let op = Int(program.candidateNodes[Int(node)].op)
-            node = program.candidateNodes[Int(node)].next
+        let transfers = program.transfers
+        var node = transfers.first(key)
+        while let candidate = node {
+            let op = Int(candidate.op)
+            node = transfers.after(candidate)
             let record = program.ops[op]
             guard record.kind == .transfer, Int(record.chip) == id.index else { continue }
             for plane in 0..<program.types[Int(record.a.value)].byteCount {

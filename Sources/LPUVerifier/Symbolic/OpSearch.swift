@@ -39,16 +39,15 @@ extension SymbolicProgram {
         hint: Int, instance: Int32, key: @autoclosure () -> UInt64, accept: (Int) -> Int?
     ) -> Match? {
         if hint >= 0, let i = accept(hint) { return Match(op: hint, iteration: i) }
-        let head = Int32(candidateHeads[key()])
+        let (key, candidates) = (key(), candidates)
         for isOwn in [true, false] {
-            var node = head
-            while node >= 0 {
-                let candidate = candidateNodes[Int(node)]
+            var node = candidates.first(key)
+            while let candidate = node {
                 let op = Int(candidate.op)
                 if self.op(op, isOf: instance) == isOwn, let i = accept(op) {
                     return Match(op: op, iteration: i)
                 }
-                node = candidate.next
+                node = candidates.after(candidate)
             }
         }
         return nil

@@ -47,9 +47,8 @@ final class SymbolicProgram: Sendable {
     let copyCode: Int32
     /// Streams that the result of each ALU operation leaves on, by its number.
     let resultBytes: [Int]
-    /// Heads of lists in `candidateNodes` by search key.
-    let candidateHeads: NumberTable
-    let candidateNodes: [CandidateNode]
+    private let transferIndex = LazyIndex()
+    private let otherIndex = LazyIndex()
     /// Bytes of coverage that all ops take.
     let slotCount: Int
 
@@ -78,9 +77,17 @@ final class SymbolicProgram: Sendable {
         resultBytes = ALUOperation.allCases.map { $0.resultType(of: .fp32).byteCount }
         let copy = copyCode
         hasCopies = builder.ops.contains { $0.kind == .elementwise && $0.code == copy }
-        candidateHeads = builder.candidateHeads
-        candidateNodes = builder.candidateNodes
         slotCount = builder.slotCount
+    }
+
+    /// Transfers by what they bring.
+    var transfers: CandidateIndex {
+        transferIndex { CandidateIndex(self) { $0 == .transfer } }
+    }
+
+    /// All other ops by what they consume.
+    var candidates: CandidateIndex {
+        otherIndex { CandidateIndex(self) { $0 != .transfer } }
     }
 }
 
@@ -105,11 +112,6 @@ struct SymbolicTerm {
     var firstSource: Int32
     var sourceCount: Int32
     var tileCount: Int32
-}
-
-struct CandidateNode {
-    var op: Int32
-    var next: Int32
 }
 
 /// An op, flat.

@@ -1,7 +1,7 @@
 import LPUDataflow
 import LPUNumerics
 
-/// Ops that make the same vectors, and the ops that an instruction may be.
+/// Ops that make the same vectors.
 extension SymbolicProgramBuilder {
     /// Hash-consing: ops of one description make one list of vectors.
     mutating func share(_ record: inout OpRecord, _ number: Int) {
@@ -96,43 +96,5 @@ extension SymbolicProgramBuilder {
             key.append(Int(e.step))
             key.append(Int(e.view.raw))
         }
-    }
-
-    // MARK: Search lists
-
-    mutating func insertCandidates(_ number: Int) {
-        let record = ops[number]
-        switch record.kind {
-        case .elementwise:
-            insertCandidate(number, record.a, record.b, SymbolicProgram.word, Int(record.code))
-        case .lanes, .select, .transpose, .gather, .scatter, .transfer:
-            let code = record.kind == .lanes ? Int(record.code) : 0
-            for plane in 0..<types[Int(record.a.value)].byteCount {
-                insertCandidate(number, record.a, .none, plane, code)
-            }
-        case .matmul:
-            if record.code > 0 {
-                insertCandidate(number, terms[Int(record.firstTerm)].activation, .none, 0, 0)
-            }
-        case .ingress, .egress, .view: break
-        }
-    }
-
-    private mutating func insertCandidate(
-        _ number: Int, _ first: Operand, _ second: Operand, _ slot: Int, _ code: Int
-    ) {
-        let key = SymbolicProgram.searchKey(
-            ops[number].kind, code, family(first, slot), family(second, slot),
-            chip: Int(ops[number].chip))
-        let head = candidateHeads[key]
-        // Planes of one family have one key.
-        if head >= 0, candidateNodes[head].op == number { return }
-        candidateNodes.append(CandidateNode(op: Int32(number), next: Int32(head)))
-        candidateHeads.insert(candidateNodes.count - 1, at: key)
-    }
-
-    private func family(_ operand: Operand, _ slot: Int) -> UInt64 {
-        let term = term(operand, 0, slot)
-        return term.isOfProgram ? UInt64(families[term.root]) : term.raw << 32
     }
 }

@@ -19,8 +19,6 @@ struct SymbolicProgramBuilder: TermLookup {
     var terms: [SymbolicTerm] = []
     var sources: [Operand] = []
     var laneActions = LaneActions()
-    var candidateHeads = NumberTable()
-    var candidateNodes: [CandidateNode] = []
     var slotCount = 0
     /// The first op with a description; and where there are several, the first on each chip.
     var firstEqual = NumberTable()
@@ -160,7 +158,6 @@ struct SymbolicProgramBuilder: TermLookup {
         resolve(op.kind, base, &record, number)
         if record.kind != .view { slotCount += Int(record.count) }
         ops.append(record)
-        insertCandidates(number)
     }
 
     /// `true` iff it is one term in all iterations: it does not step, or its vectors are equal.

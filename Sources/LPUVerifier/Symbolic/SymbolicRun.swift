@@ -27,15 +27,15 @@ public func symbolicRun(
     machine: Machine, schedule: Schedule, program: Program, threads: Int = 1
 ) -> SymbolicResult {
     symbolicRun(
-        machine: machine, schedule: schedule, program: program, threads: threads, isShared: false)
+        machine: machine, schedule: schedule, SymbolicProgram(program), threads: threads,
+        isShared: false)
 }
 
 /// The same; if `isShared`, a template is run once where that is proved to be enough, which
 /// requires that all laws hold that need no program.
 func symbolicRun(
-    machine: Machine, schedule: Schedule, program: Program, threads: Int, isShared: Bool
+    machine: Machine, schedule: Schedule, _ flat: SymbolicProgram, threads: Int, isShared: Bool
 ) -> SymbolicResult {
-    let flat = SymbolicProgram(program)
     guard flat.families.count < Term.maximumRoots,
         !flat.counts.contains(where: {
             Int($0) >= Term.maximumVectors
@@ -87,9 +87,13 @@ struct SymbolicRun {
         while let next = active.isEmpty ? waiting.last?.start : start {
             start = max(start, next)
             let end = start + window
+            var starting: [ChipID] = []
             while let chip = waiting.last, chip.start < end {
                 waiting.removeLast()
-                active.append(expansion.chipRun(chip.chip, coverage))
+                starting.append(chip.chip)
+            }
+            active += concurrentMap(count: starting.count, threads: threads) {
+                [starting, expansion, coverage] in expansion.chipRun(starting[$0], coverage)
             }
             active.sort { $0.id < $1.id }
             let (chips, inboxes) = (active, self.inboxes)
