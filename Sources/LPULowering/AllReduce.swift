@@ -3,13 +3,14 @@ public import LPUMachine
 import LPUNumerics
 public import LPUSupport
 
-/// One all-reduce by itself: every chip of the machine holds fp16 vectors of its own, and in the end
-/// of the step all of them rest on every chip, added up.
+/// One all-reduce by itself: every chip of the machine holds fp16 vectors of its own, and in the
+/// end of the step all of them rest on every chip, added up.
 ///
 /// Axis by axis, from the first on: over an all-to-all axis every chip sends its sum so far to all
-/// others and adds theirs to it, one hop. Over the groups of a dragonfly each chip sends its group's
-/// sum over its own links, adds what it gets, and gives that to its group, two hops. Links carry
-/// fp16; on each hop a vector is read from SRAM, sent, received, written, and read again to be added.
+/// others and adds theirs to it, one hop. Over the groups of a dragonfly each chip sends its
+/// group's sum over its own links, adds what it gets, and gives that to its group, two hops. Links
+/// carry fp16; on each hop a vector is read from SRAM, sent, received, written, and read again to
+/// be added.
 /// - Throws: `all-reduce` where the machine is one chip, or its groups are not so wired.
 /// - Complexity: O(vectors x links of the machine).
 public func lowerAllReduce(

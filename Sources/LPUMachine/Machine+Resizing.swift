@@ -22,7 +22,7 @@ extension Machine {
         guard chips.isMultiple(of: others) else { return nil }
         machine.topology.axes[last].size = chips / others
         machine.chip.linkCount = max(chip.linkCount, machine.linksOfAxes)
-        return machine.topology.problems.isEmpty ? machine : nil
+        return machine.topology.wiringProblems.isEmpty ? machine : nil
     }
 
     /// Chips that a longer or shorter last axis adds or takes away.

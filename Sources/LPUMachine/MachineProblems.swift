@@ -5,7 +5,11 @@ extension Machine {
     var problems: [String] { chip.problems + linkProblems }
 
     private var linkProblems: [String] {
-        var problems = topology.problems
+        var problems = topology.wiringProblems
+        // Sizes are at most 1024, so that a product of two still fits.
+        var chips = 1
+        for axis in topology.axes where chips <= 1024 { chips *= axis.size }
+        if chips > 1024 { problems.append("the axes make \(chips) chips or more, above 1024") }
         for (i, axis) in topology.axes.enumerated() {
             if axis.links.upperBound > chip.linkCount {
                 problems.append(
@@ -22,10 +26,9 @@ extension Machine {
 }
 
 extension Topology {
-    /// Why the axes' links join no chips.
-    var problems: [String] {
+    /// Why groups cannot be joined as their axes say.
+    var wiringProblems: [String] {
         var problems: [String] = []
-        // Sizes are at most 1024, so that a product of two still fits.
         var chips = 1
         for axis in axes where chips <= 1024 {
             switch axis.wiring {
@@ -46,7 +49,6 @@ extension Topology {
             }
             chips *= axis.size
         }
-        if chips > 1024 { problems.append("the axes make \(chips) chips or more, above 1024") }
         return problems
     }
 }

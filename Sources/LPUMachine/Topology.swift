@@ -116,8 +116,8 @@ public struct Topology: Hashable, Sendable {
         return last.axis?.link(from: a, to: b, stride: last.stride)
     }
 
-    /// Hops that a vector takes from `a` to `b` at least; as many as it needs where all axes are all
-    /// to all, or where it is one. O(axes).
+    /// Hops that a vector takes from `a` to `b` at least; as many as it needs where all axes are
+    /// all to all, or where it is one. O(axes).
     public func leastHops(from a: ChipID, to b: ChipID) -> Int {
         guard a != b else { return 0 }
         if link(from: a, to: b) != nil { return 1 }

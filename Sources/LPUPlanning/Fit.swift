@@ -13,8 +13,8 @@ struct Fit {
 
     var fits: Bool { room.free >= 0 }
 
-    /// - Parameter isLenient: `true` to see the banks filled as evenly as can be, which the scheduler
-    ///   does not quite: what does not fit so fits in no way.
+    /// - Parameter isLenient: `true` to see the banks filled as evenly as can be, which the
+    ///   scheduler does not quite: what does not fit so fits in no way.
     init(
         _ model: ModelConfiguration, _ plan: Plan, on machine: Machine, isLenient: Bool = false
     ) {

@@ -2,8 +2,8 @@ public import LPUDataflow
 public import LPUMachine
 public import LPUSupport
 
-/// Places all that rests in SRAM before cycle 0, weights, caches and tables, as `schedule` does, and
-/// nothing else: whether there is room is known in a fraction of the time.
+/// Places all that rests in SRAM before cycle 0, weights, caches and tables, as `schedule` does,
+/// and nothing else: whether there is room is known in a fraction of the time.
 ///
 /// What passes between ops finds rows or not only when it is timed; it rests next to the VXM, where
 /// much is left.

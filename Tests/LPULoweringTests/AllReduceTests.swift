@@ -1,16 +1,16 @@
+import LPUDataflow
 import LPULoading
 import LPUMachine
 import LPUModel
 import LPUNumerics
 import LPUSchedule
-import LPUScheduler
 import LPUSimulator
 import LPUSupport
 import LPUVerifier
 import Testing
 
-@testable import LPUDataflow
 @testable import LPULowering
+@testable import LPUScheduler
 
 /// All-reduces by themselves: lawful, and every chip ends with the sum of all.
 @Suite struct AllReduceTests {

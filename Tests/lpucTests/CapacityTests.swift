@@ -15,7 +15,7 @@ import Testing
         var isLong = false
     }
 
-    private static let cases = [
+    static let cases = [
         Case(
             arguments: ["Graphs/smollm2-135m.json", "--machine", "lp30", "--tp", "1", "--pp", "1"],
             context: 8192),
@@ -50,6 +50,14 @@ import Testing
                 ["plan"] + c.arguments + ["--context", "\(longest + 1)"])
             #expect(plan.status == 2 && plan.errors.contains("try: --context \(longest)\n"))
         }
+    }
+
+    /// Also beyond what a machine file may have.
+    @Test func chipsOfTheLargestAreNamed() throws {
+        let outcome = try lpuc.run(
+            "plan", "Graphs/llama-3.1-405b.json", "--machine", "lpx256", "--weights", "fp8", "--kv",
+            "fp8", "--context", "8192", "--tp", "16")
+        #expect(outcome.status == 2 && outcome.errors.contains("try: --chips "))
     }
 
     /// Stages that are given are what is to be changed.
