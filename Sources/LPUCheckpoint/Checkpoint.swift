@@ -64,14 +64,27 @@ public struct Checkpoint: Sendable {
         } else {
             tensors = try Safetensors(FileBytes(path: path + "/model.safetensors")).tensors
         }
-        // Frequencies that older files keep follow from the configuration.
-        let own = tensors.filter { !$0.name.hasSuffix(".rotary_emb.inv_freq") }
+        // Frequencies that older files keep follow from the configuration; what an encoder's pooler
+        // makes of the first token is no part of an embedding.
+        let isEncoder = configuration.isEncoder
+        let own = tensors.filter {
+            !$0.name.hasSuffix(".rotary_emb.inv_freq")
+                && !(isEncoder && $0.name.hasPrefix("pooler.dense."))
+        }
         weights = StoredWeights(
             tensors: Dictionary(uniqueKeysWithValues: own.map { ($0.name, $0) }), name: path)
         try weights.check(
             against: ModelGraph(configuration).weights, tied: configuration.tiesEmbeddings)
         endTokens = Self.endTokens(ofConfig: file)
         source = .directory(path)
+    }
+
+    /// Where its files are; nil of a single file.
+    var directory: String? {
+        switch source {
+        case .gguf: nil
+        case .directory(let path): path
+        }
     }
 
     /// The tokenizer that came with the model.

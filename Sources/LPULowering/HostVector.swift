@@ -34,9 +34,14 @@ public enum HostVector {
         (0..<4).reduce(0) { $0 | Int(vector[$1]) << (8 * $1) }
     }
 
+    /// Vectors that an embedding of `size` elements leaves in.
+    public static func embeddingVectors(size: Int, on chip: Chip) -> Int {
+        4 * Tiling(0..<size, lanes: chip.lanes).count
+    }
+
     /// An encoder's embedding of `size` elements from the vectors that it gives: of each tile of
     /// its elements the four bytes of fp32 one after another, low bytes first.
-    /// - Requires: as many vectors as four times the tiles.
+    /// - Requires: as many vectors as `embeddingVectors` says.
     public static func embedding(egress vectors: [[UInt8]], size: Int, on chip: Chip) -> [Float] {
         Tiling(0..<size, lanes: chip.lanes).ranges.enumerated().flatMap { tile, range in
             range.indices.map { i in

@@ -133,6 +133,9 @@ extension Placer {
         let path = activationPath(op, term: k, on: plane, type, place: place)
         let start = max(
             path.start,
+            // Of many activations each passes behind the last one.
+            i > chip.weightStreamsPerPlane
+                ? planes[place][planeIndex(plane)].matmuls.last ?? 0 : 0,
             planes[place][planeIndex(plane)].lastInstall,
             rowReady(row, of: plane, place: place),
             earliestArrival(use.value, use.vector(i), type: type, at: edge))

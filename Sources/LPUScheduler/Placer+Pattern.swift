@@ -69,10 +69,17 @@ extension Placer {
                 earliest = max(earliest, ready - bundle.offsets[k])
             }
         }
-        earliest += choice.delay()
-        return try firstCycle(from: earliest, on: bundle.chip, op: bundle.ops[0]) {
+        earliest = max(earliest + choice.delay(), searchStart(of: bundle, iteration: i))
+        lastBase = try firstCycle(from: earliest, on: bundle.chip, op: bundle.ops[0]) {
             cycle throws(Infeasibility) in attempt(b, iteration: i, base: cycle)
         }
+        return lastBase
+    }
+
+    /// Of many iterations each finds its place near the last one: what lies before is full.
+    private func searchStart(of bundle: Bundle, iteration i: Int) -> Int {
+        let few = chip.weightStreamsPerPlane
+        return i > 0 && bundle.count > few ? lastBase - 2 * few : 0
     }
 
     /// Operands that the bundle itself does not make (of a matmul: of its last term).

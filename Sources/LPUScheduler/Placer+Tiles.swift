@@ -235,7 +235,7 @@ extension Placer {
     }
 
     /// Rows of a table that is only gathered from: in the emptiest slices near the VXM, of which it
-    /// leaves an eighth for what passes between ops; else among the weights.
+    /// leaves an eighth, or more, for what passes between ops; else among the weights.
     private func takeTable(
         _ rows: Int, of value: ValueID, planes: Int
     ) throws(Infeasibility) -> (bank: Int, row: Int, slices: [QueueID]) {
@@ -250,7 +250,7 @@ extension Placer {
                 feeding(planes, BlockHome(side: side, stripe: stripe))
             }
         }
-        for (candidates, least) in [(near, chip.rowsPerBank / 8), (far, 0)] {
+        for (candidates, least) in [(near, scratchRows), (far, 0)] {
             var best: (bank: Int, row: Int, slices: [QueueID])?
             for slices in candidates {
                 for bank in 0..<chip.banksPerSlice {

@@ -37,6 +37,10 @@ final class Placer {
     /// The bundle of each op and its place in it.
     var bundleOf: [(bundle: Int, place: Int)]
     var bundles: [Bundle]
+    /// The base of the last iteration of a pattern.
+    var lastBase = 0
+    /// Rows of each bank near the VXM that no table takes: for what passes between ops.
+    let scratchRows: Int
     /// Round-robin over scratch slices, so that neighbours in time rest in different slices.
     var rotor = 0
     /// `place * links + link`.
@@ -80,13 +84,15 @@ final class Placer {
 
     init(
         machine: Machine, template: ProgramTemplate, chips: [ChipID], choice: Choice,
-        srams: [SRAM], bindings: [Binding?], repeats: Bool, exchanges: [Exchange] = [],
+        srams: [SRAM], bindings: [Binding?], repeats: Bool, scratchRows: Int,
+        exchanges: [Exchange] = [],
         orbitChips: [[ChipID]] = []
     ) {
         self.machine = machine
         self.srams = srams
         self.bindings = bindings
         self.repeats = repeats
+        self.scratchRows = scratchRows
         chip = machine.chip
         registers = Hemisphere.allCases.flatMap { side in
             (0..<machine.chip.memSlicesPerHemisphere).map {

@@ -1,5 +1,6 @@
 public import LPUDataflow
 public import LPUMachine
+import LPUNumerics
 public import LPUSchedule
 public import LPUSupport
 
@@ -95,7 +96,7 @@ struct Assembly {
             let placer = Placer(
                 machine: machine, template: template, chips: orbits.map { $0[0] }, choice: choice,
                 srams: before,
-                bindings: homes.bindings(of: i), repeats: repeats(t),
+                bindings: homes.bindings(of: i), repeats: repeats(t), scratchRows: scratchRows,
                 exchanges: symmetries[t]?.exchanges ?? [], orbitChips: orbits)
             placer.laneMaps = laneMaps
             homes.settle(placer, template: t)
@@ -115,6 +116,22 @@ struct Assembly {
             }
             placers[t] = placer
         }
+    }
+
+    /// Rows of each bank near the VXM that what passes between ops may take: an eighth, or twice
+    /// what all results and vectors of images are if they are spread evenly.
+    private var scratchRows: Int {
+        let chip = machine.chip
+        let banks = 2 * chip.scratchSlices * chip.banksPerSlice
+        let rows = program.templates.indices.reduce(0) { sum, t in
+            let instances = program.instances.filter { $0.template == t }
+            let uses = Dictionary(grouping: instances.flatMap(\.chips), by: \.self).values
+            let most = uses.map(\.count).max() ?? 0
+            let template = program.templates[t]
+            return sum
+                + (template.resultRows + most * template.imageRows) / max(1, template.chipCount)
+        }
+        return min(chip.rowsPerBank / 2, max(chip.rowsPerBank / 8, 2 * rows / max(1, banks)))
     }
 
     /// `true` iff some chips run the template more than once: each time with rows of its own.
@@ -296,6 +313,30 @@ struct Assembly {
             offsets.append(SlotOffset(rows: base + before * stride))
         }
         return offsets
+    }
+}
+
+extension ProgramTemplate {
+    /// Rows of all results that rest one by one.
+    fileprivate var resultRows: Int {
+        ops.reduce(0) { sum, op in
+            let value = values[op.result.index]
+            return switch op.kind {
+            case .matmul, .elementwise, .distribute, .permute, .shift, .rotate, .select, .transpose,
+                .gather, .transfer, .ingress:
+                sum + value.count * value.type.byteCount
+            case .scatter, .egress, .pack, .byte: sum
+            }
+        }
+    }
+
+    /// Rows of all images whose vectors are operands.
+    fileprivate var imageRows: Int {
+        let taken = Set(ops.flatMap(\.operands).map(\.value))
+        return values.indices.reduce(0) { sum, v in
+            guard case .image = values[v].origin, taken.contains(ValueID(v)) else { return sum }
+            return sum + values[v].count * values[v].type.byteCount
+        }
     }
 }
 

@@ -9,8 +9,8 @@ import LPUSupport
         commandName: "lpuc",
         abstract: "Schedules transformers onto LPU racks, cycle by cycle.",
         subcommands: [
-            PlanCommand.self, Compile.self, Verify.self, Simulate.self, Run.self, Draw.self,
-            Explain.self, Machines.self, AllReduceCommand.self,
+            PlanCommand.self, Compile.self, Verify.self, Simulate.self, Run.self, Embed.self,
+            Draw.self, Explain.self, Machines.self, AllReduceCommand.self,
         ])
 
     static func main() {

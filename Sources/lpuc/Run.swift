@@ -63,6 +63,9 @@ struct Run: ParsableCommand {
         var progress = Progress()
         progress.begin("open")
         let checkpoint = try Checkpoint(path: model)
+        guard !checkpoint.configuration.isEncoder else {
+            throw refusal("an encoder makes no tokens: take lpuc embed")
+        }
         let tokenizer = tokenIds == nil ? try checkpoint.tokenizer() : try? checkpoint.tokenizer()
         let ids = try promptIDs(checkpoint.configuration, tokenizer)
         let machine = try options.machine(named: self.machine)

@@ -38,6 +38,9 @@ struct Simulate: ParsableCommand {
         var progress = Progress()
         progress.begin("read")
         let (compilation, _) = try readCompilation(directory)
+        guard !compilation.model.isEncoder else {
+            throw refusal("an encoder makes no tokens: take lpuc embed")
+        }
         let ids = try promptIDs(for: compilation)
         progress.begin("load")
         let weights = HashedWeights(ModelGraph(compilation.model).weights)

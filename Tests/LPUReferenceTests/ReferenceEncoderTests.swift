@@ -33,7 +33,8 @@ private struct EncoderGolden {
 
     var tokens: [ReferenceEncoder.Token] {
         file.tokens.indices.map {
-            ReferenceEncoder.Token(file.tokens[$0], type: file.types[$0], isReal: file.mask[$0] == 1)
+            ReferenceEncoder.Token(
+                file.tokens[$0], type: file.types[$0], isReal: file.mask[$0] == 1)
         }
     }
 

@@ -4,8 +4,8 @@ import Testing
 @Suite struct HelpTests {
     /// Exact, so that a change of the command line is seen; LPUC_BLESS=1 rewrites it.
     @Test(arguments: [
-        "", "plan", "compile", "verify", "simulate", "run", "draw", "explain", "machines",
-        "all-reduce",
+        "", "plan", "compile", "verify", "simulate", "run", "embed", "draw", "explain",
+        "machines", "all-reduce",
     ])
     func helpIsGolden(_ subcommand: String) throws {
         let arguments = subcommand.isEmpty ? ["--help"] : [subcommand, "--help"]

@@ -13,6 +13,8 @@ struct Safetensors {
     private let file: FileBytes
     private let start: Int
     private(set) var tensors: [StoredTensor] = []
+    /// Tensors of I64: indices, of which no weight is made.
+    private(set) var indices: [(name: String, bytes: Range<Int>)] = []
 
     /// Reads the header and checks all of it; O(header).
     /// - Throws: `safetensors-header`, and `weights-type` for types that are not read.
@@ -35,12 +37,12 @@ struct Safetensors {
                 throw refusal(file, Self.id, "'\(shown(member.key))' stands twice")
             }
             if member.key == "__metadata__" { continue }
-            tensors.append(try tensor(member))
+            try read(member)
         }
         try checkCover()
     }
 
-    private func tensor(_ member: JSONMember) throws(DiagnosticSet) -> StoredTensor {
+    private mutating func read(_ member: JSONMember) throws(DiagnosticSet) {
         let name = "'\(shown(member.key))'"
         guard case .object(let fields) = member.value.content, fields.count == 3,
             case .string(let typeName)? = fields.first(where: { $0.key == "dtype" })?.value.content,
@@ -51,16 +53,18 @@ struct Safetensors {
                 file, Self.id,
                 "\(name) is to have dtype, shape (numbers) and data_offsets (two numbers) alone")
         }
-        guard let type = Self.type(typeName) else {
-            throw refusal(
-                file, "weights-type",
-                "\(name) is of type \(shown(typeName)): read are F32, F16, BF16 and F8_E4M3")
-        }
         let available = file.bytes.count - start
         guard offsets[0] <= offsets[1], offsets[1] <= available else {
             throw refusal(
                 file, Self.id,
                 "\(name) is at \(offsets[0])..<\(offsets[1]) of \(available) bytes of data")
+        }
+        let bytes = start + offsets[0]..<start + offsets[1]
+        if typeName == "I64" { return indices.append((member.key, bytes)) }
+        guard let type = Self.type(typeName) else {
+            throw refusal(
+                file, "weights-type",
+                "\(name) is of type \(shown(typeName)): read are F32, F16, BF16 and F8_E4M3")
         }
         guard let needed = StoredTensor.byteCount(type, shape), needed == offsets[1] - offsets[0]
         else {
@@ -69,9 +73,8 @@ struct Safetensors {
                 "\(name) \(shape) in \(type.rawValue) does not take "
                     + "\(offsets[1] - offsets[0]) bytes")
         }
-        return StoredTensor(
-            file: file, name: member.key, type: type, shape: shape,
-            bytes: start + offsets[0]..<start + offsets[1])
+        tensors.append(
+            StoredTensor(file: file, name: member.key, type: type, shape: shape, bytes: bytes))
     }
 
     private static func type(_ name: String) -> StoredType? {
@@ -95,7 +98,8 @@ struct Safetensors {
     /// Each byte of data belongs to one tensor.
     private func checkCover() throws(DiagnosticSet) {
         var end = start
-        let sorted = tensors.sorted {
+        let all = tensors.map { (name: $0.name, bytes: $0.bytes) } + indices
+        let sorted = all.sorted {
             ($0.bytes.lowerBound, $0.bytes.upperBound, $0.name)
                 < ($1.bytes.lowerBound, $1.bytes.upperBound, $1.name)
         }
@@ -142,6 +146,7 @@ struct ShardedSafetensors {
         }
         for file in Set(fileOf.values).sorted() {
             let shard = try Safetensors(FileBytes(path: directory + "/" + file))
+            for (name, _) in shard.indices { fileOf[name] = nil }
             for tensor in shard.tensors {
                 guard fileOf.removeValue(forKey: tensor.name) == file else {
                     throw refusal(

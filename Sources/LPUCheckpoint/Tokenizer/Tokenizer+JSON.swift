@@ -210,12 +210,12 @@ private struct TokenizerFile {
 
 extension JSONValue {
     /// The last member of that name, as in other readers.
-    fileprivate subscript(key: String) -> JSONValue? {
+    subscript(key: String) -> JSONValue? {
         guard case .object(let members) = content else { return nil }
         return members.last { $0.key == key }?.value
     }
 
-    fileprivate var text: String? {
+    var text: String? {
         if case .string(let text) = content { text } else { nil }
     }
 

@@ -31,7 +31,7 @@ extension EncoderLowering {
         }
         // The turn of a group's weights goes before the use of the last one's.
         var turned: [ValueID] = []
-        var mixed: [ValueID] = []
+        var mixed: [[ValueID]] = []
         for number in heads.groups.indices {
             turned.append(
                 turn(weights[number], heads.groups[number], constants, "layer.group\(number)"))
@@ -94,8 +94,8 @@ extension EncoderLowering {
     }
 
     /// For each group its values without their bias: vector m c + j holds channel c of head j for
-    /// all tokens, in the lanes of that head. The states rest as weight vectors, and the rows of the
-    /// weights pass as activations, so that nothing has to be turned.
+    /// all tokens, in the lanes of that head. The states rest as weight vectors, the rows of the
+    /// weights pass as activations: so nothing has to be turned.
     private mutating func lowerValues(
         _ x: EncoderStates, _ tensor: String, _ constants: EncoderConstants
     ) -> [ValueID] {
@@ -223,7 +223,7 @@ extension EncoderLowering {
     /// values is added here.
     private mutating func mix(
         _ weights: ValueID, _ values: ValueID, _ number: Int
-    ) -> ValueID {
+    ) -> [ValueID] {
         let group = heads.groups[number]
         let name = "layer.group\(number)"
         let bias = vector(
@@ -233,12 +233,12 @@ extension EncoderLowering {
         return chained { l in
             let sums = l.builder.matmul([MatmulTerm(Use(weights), tile)], count: l.tokens)
             let biased = l.builder.elementwise(.add, Use(sums), bias.at())
-            return l.builder.elementwise(.toFP16, Use(biased), name: "\(name).output")
+            return l.terms(of: Use(biased), l.plan.weightType, "\(name).output")
         }
     }
 
     private mutating func lowerOutput(
-        _ mixed: [ValueID], residual: [ValueID], _ tensor: String
+        _ mixed: [[ValueID]], residual: [ValueID], _ tensor: String
     ) -> [ValueID] {
         let weights = linear(
             "layer.o", tensor: "\(tensor).weight", rows: hiddenColumns,

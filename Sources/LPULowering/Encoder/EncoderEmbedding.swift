@@ -109,7 +109,7 @@ extension EncoderLowering {
         return hidden.ranges.enumerated().map { tile, range in
             let found = zip(parts, addresses).map { part, address in
                 let table = builder.image(
-                    "\(name)\(tile).\(part.lowerBound)", type: plan.weightType,
+                    "\(name)\(tile).\(part.lowerBound)", type: .fp16,
                     count: part.count + 2,
                     .weights(
                         rowsLayout(tensor, part, from: 1, columns: range), factor: 1,
@@ -117,7 +117,9 @@ extension EncoderLowering {
                 return builder.gather(
                     table.at(), rows: part.count + 2, address: Use(address), count: tokens)
             }
-            return sumOfPairs(found)
+            // In each vector all but one of them are zero.
+            let sums = sumsInTurn(found, atMost: 8, "\(name)\(tile)")
+            return chained { l in l.sumInTurn(sums, "\(name)\(tile)") }
         }
     }
 
@@ -133,16 +135,6 @@ extension EncoderLowering {
                     base: [rows.lowerBound, columns.lowerBound], vector: [.linear(1), .zero],
                     lane: [.zero, .linear(1)])
             ])
-    }
-
-    /// The sum of values of which in each vector all but one are zero.
-    private mutating func sumOfPairs(_ values: [ValueID]) -> ValueID {
-        guard values.count > 1 else { return values[0] }
-        return sumOfPairs(
-            stride(from: 0, to: values.count, by: 2).map { i in
-                guard i + 1 < values.count else { return values[i] }
-                return builder.elementwise(.add, Use(values[i]), Use(values[i + 1]))
-            })
     }
 
     /// The row of each token in a part with a zero row before and one behind, as an address.

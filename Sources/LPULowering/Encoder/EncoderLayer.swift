@@ -24,15 +24,19 @@ extension EncoderLowering {
     /// Output tile `n` for every token: each contraction tile multiplies all of them while it is
     /// installed.
     mutating func products(
-        _ input: [ValueID], _ weights: LinearWeights, _ n: Int
+        _ input: [[ValueID]], _ weights: LinearWeights, _ n: Int
     ) -> ValueID {
-        builder.matmul(
-            input.enumerated().map { MatmulTerm(Use($1), weights.tile(n, $0)) }, count: tokens)
+        let terms = input.enumerated().flatMap { k, terms in
+            terms.map { MatmulTerm(Use($0), weights.tile(n, k)) }
+        }
+        let sum = builder.matmul(terms, count: tokens)
+        guard weights.scales.indices.contains(n) else { return sum }
+        return builder.elementwise(.multiply, Use(sum), weights.scales[n])
     }
 
     /// For each tile of the states their sum with a linear layer's output and bias.
     mutating func added(
-        _ input: [ValueID], _ weights: LinearWeights, bias: String, to residual: [ValueID],
+        _ input: [[ValueID]], _ weights: LinearWeights, bias: String, to residual: [ValueID],
         _ name: String
     ) -> [ValueID] {
         let bias = vector("\(name).bias", tensor: bias, rows: hiddenColumns, on: 0)
@@ -70,10 +74,10 @@ extension EncoderLowering {
                 return l.builder.elementwise(
                     .add, Use(sums), bias.at(n), name: "layer.inner\(n)")
             }
-            return chained { l -> ValueID in
+            return chained { l in
                 let value = l.activated(half)
-                return l.builder.elementwise(
-                    .toFP16, Use(value), name: "layer.inner\(n).activated")
+                return l.terms(
+                    of: Use(value), l.plan.weightType, "layer.inner\(n).activated")
             }
         }
         let down = linear(
@@ -204,7 +208,9 @@ extension EncoderLowering {
             states.values.append(value)
             // What other templates take must not pass within a chain alone.
             states.terms.append(
-                builder.elementwise(.toFP16, Use(value), name: "\(name)\(tile).fp16"))
+                chained { l in
+                    l.terms(of: Use(value), l.plan.weightType, "\(name)\(tile).term")
+                })
         }
         return states
     }

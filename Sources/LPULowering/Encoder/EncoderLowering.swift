@@ -27,9 +27,9 @@ private func checkSupport(
         errors.insert(
             Diagnostic(at: Diagnostic.Place(place), id: "lowering-unsupported", message))
     }
-    if plan.weightType != .fp16 {
+    if plan.weightType != .fp16 && plan.weightType != .fp8 {
         refuse(
-            "plan.weightType", "\(plan.weightType.rawValue) is not lowered for encoders: try fp16")
+            "plan.weightType", "\(plan.weightType.rawValue) is not lowered: try fp16 or fp8")
     }
     if plan.tensorParallel != 1 || plan.pipelineStages != 1 || plan.users != 1 {
         refuse("plan", "an encoder is lowered for one chip and one user")
@@ -79,11 +79,11 @@ struct EncoderLowering: Lowering {
     var hiddenColumns: [IndexMap] { hidden.ranges.map { .range($0) } }
 }
 
-/// The states of all tokens, for each tile of lanes a vector a token: as they are, and as
-/// activations.
+/// The states of all tokens, for each tile of lanes a vector a token: as they are, and as the terms
+/// of activations.
 struct EncoderStates {
     var values: [ValueID]
-    var terms: [ValueID]
+    var terms: [[ValueID]]
 }
 
 /// Values that the first template makes and others use.

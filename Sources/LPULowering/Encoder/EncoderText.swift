@@ -61,7 +61,7 @@ extension EncoderLowering {
         }
         let taken = EncoderStates(
             values: states.values.map { parameter($0, by: maker) },
-            terms: states.terms.map { parameter($0, by: maker) })
+            terms: states.terms.map { $0.map { parameter($0, by: maker) } })
         return (own, taken, bindings)
     }
 
@@ -116,5 +116,5 @@ extension EncoderLowering {
 
 extension EncoderStates {
     /// In the order of a template's parameters.
-    fileprivate var all: [ValueID] { values + terms }
+    fileprivate var all: [ValueID] { values + terms.flatMap(\.self) }
 }

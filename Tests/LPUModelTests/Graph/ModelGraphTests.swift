@@ -51,6 +51,33 @@ import Testing
         }
     }
 
+    @Test func encodersHaveTheirHuggingFaceNames() throws {
+        let bert = ModelGraph(try GraphFiles.configuration("tiny-bert")).weights
+        #expect(
+            bert.filter { !$0.name.contains("layer.0") }.map(\.description) == [
+                "embeddings.word_embeddings.weight[1000, 352]",
+                "embeddings.position_embeddings.weight[128, 352]",
+                "embeddings.token_type_embeddings.weight[2, 352]",
+                "embeddings.LayerNorm.weight[352]", "embeddings.LayerNorm.bias[352]",
+                "encoder.layer.1.attention.self.query.weight[352, 352]",
+                "encoder.layer.1.attention.self.query.bias[352]",
+                "encoder.layer.1.attention.self.key.weight[352, 352]",
+                "encoder.layer.1.attention.self.key.bias[352]",
+                "encoder.layer.1.attention.self.value.weight[352, 352]",
+                "encoder.layer.1.attention.self.value.bias[352]",
+                "encoder.layer.1.attention.output.dense.weight[352, 352]",
+                "encoder.layer.1.attention.output.dense.bias[352]",
+                "encoder.layer.1.attention.output.LayerNorm.weight[352]",
+                "encoder.layer.1.attention.output.LayerNorm.bias[352]",
+                "encoder.layer.1.intermediate.dense.weight[736, 352]",
+                "encoder.layer.1.intermediate.dense.bias[736]",
+                "encoder.layer.1.output.dense.weight[352, 736]",
+                "encoder.layer.1.output.dense.bias[352]",
+                "encoder.layer.1.output.LayerNorm.weight[352]",
+                "encoder.layer.1.output.LayerNorm.bias[352]",
+            ])
+    }
+
     @Test func instancesChainByName() throws {
         let graph = ModelGraph(try GraphFiles.configuration("tiny-qwen3"))
         #expect(graph.layers == [0, 0, 0])
@@ -96,11 +123,16 @@ import Testing
         func arity(_ n: Int) -> Bool { inputs.count == n }
         switch node.operation {
         case .gather(let table):
-            return arity(1) && inputs[0].role == .token && output == Array(table.shape.dropFirst())
+            return arity(1) && [.token, .tokenType].contains(inputs[0].role)
+                && output == shapes[0] + table.shape.dropFirst()
         case .linear(let weight, let bias):
+            // Of an encoder's tensors those of one token.
+            let isOfTokens = output.first == context
+            let outputs = output.dropFirst(isOfTokens ? 1 : 0).reduce(1, *)
             return arity(1)
-                && weight.shape == [output.reduce(1, *), shapes[0].reduce(1, *)]
-                && (bias.map { $0.shape == [output.reduce(1, *)] } ?? true)
+                && weight.shape
+                    == [outputs, shapes[0].dropFirst(isOfTokens ? 1 : 0).reduce(1, *)]
+                && (bias.map { $0.shape == [outputs] } ?? true)
         case .rmsNormalization(let weight, let epsilon):
             return arity(1) && output == shapes[0] && weight.shape == [output.last] && epsilon > 0
         case .rotaryEmbedding(let rotary):
@@ -109,6 +141,10 @@ import Testing
         case .tensorScatter:
             return arity(3) && output == shapes[0] && inputs[2].role == .position
                 && [output[0], output[2]] == shapes[1] && output[1] == context
+        case .queryTimesKeys where shapes[0][0] == context:
+            return arity(2) && shapes[0] == shapes[1] && output == [shapes[0][1], context, context]
+        case .weightsTimesValues where shapes[1][0] == context:
+            return arity(2) && output == shapes[1] && shapes[0] == [output[1], context, context]
         case .queryTimesKeys:
             return arity(2) && shapes[0][0] == shapes[1][0] && shapes[0][2] == shapes[1][2]
                 && output == [shapes[0][0], shapes[0][1], shapes[1][1]]
@@ -124,6 +160,19 @@ import Testing
             return arity(2) && shapes == [output, output]
         case .argMax:
             return arity(1) && output == [] && block[node.output].role == .token
+        case .layerNormalization(let weight, let bias, let epsilon):
+            return arity(1) && output == shapes[0] && weight.shape == [output.last]
+                && bias.shape == weight.shape && epsilon > 0
+        case .activation:
+            return arity(1) && output == shapes[0]
+        case .rows(let table):
+            return arity(0) && output == [context] + table.shape.dropFirst()
+        case .paddingMask:
+            return arity(2) && inputs[1].role == .mask && output == shapes[0]
+                && shapes[1] == [context] && output.last == context
+        case .maskedMean:
+            return arity(2) && inputs[1].role == .mask && output == Array(shapes[0].dropFirst())
+                && shapes[1] == [context]
         }
     }
 

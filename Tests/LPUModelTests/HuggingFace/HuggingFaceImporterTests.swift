@@ -327,7 +327,8 @@ import Testing
         for (name, part) in [
             ("MixtralForCausalLM", "mixture of experts"), ("GptOssForCausalLM", "attention sinks"),
             ("DeepseekV3ForCausalLM", "MLA"), ("Gemma2ForCausalLM", "soft-capped"),
-            ("Llama4ForConditionalGeneration", "chunked attention"), ("BertForMaskedLM", "the head"),
+            ("Llama4ForConditionalGeneration", "chunked attention"),
+            ("BertForMaskedLM", "the head"),
             ("Qwen3MoeForCausalLM", "mixture of experts"), ("NovelForCausalLM", "unknown family"),
         ] {
             let found = diagnostics(.llama.with("architectures", "[\"\(name)\"]"))
