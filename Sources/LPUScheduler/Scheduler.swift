@@ -131,7 +131,7 @@ struct Assembly {
             return sum
                 + (template.resultRows + most * template.imageRows) / max(1, template.chipCount)
         }
-        return min(chip.rowsPerBank / 2, max(chip.rowsPerBank / 8, 2 * rows / max(1, banks)))
+        return max(chip.rowsPerBank / 8, 2 * rows / max(1, banks))
     }
 
     /// `true` iff some chips run the template more than once: each time with rows of its own.
@@ -317,15 +317,27 @@ struct Assembly {
 }
 
 extension ProgramTemplate {
-    /// Rows of all results that rest one by one.
+    /// Rows of all results that rest: those that no chain alone takes.
     fileprivate var resultRows: Int {
-        ops.reduce(0) { sum, op in
-            let value = values[op.result.index]
-            return switch op.kind {
+        var rests = values.map { _ in true }
+        for op in ops where op.chain != nil { rests[op.result.index] = false }
+        var isTaken = values.map { _ in false }
+        for op in ops {
+            for use in op.operands {
+                isTaken[use.value.index] = true
+                guard case .op(let maker) = values[use.value.index].origin else { continue }
+                if op.chain == nil || ops[maker.index].chain != op.chain {
+                    rests[use.value.index] = true
+                }
+            }
+        }
+        return ops.reduce(0) { sum, op in
+            let (v, value) = (op.result.index, values[op.result.index])
+            switch op.kind {
             case .matmul, .elementwise, .distribute, .permute, .shift, .rotate, .select, .transpose,
                 .gather, .transfer, .ingress:
-                sum + value.count * value.type.byteCount
-            case .scatter, .egress, .pack, .byte: sum
+                return rests[v] || !isTaken[v] ? sum + value.count * value.type.byteCount : sum
+            case .scatter, .egress, .pack, .byte: return sum
             }
         }
     }
