@@ -51,10 +51,11 @@ enum RefinementFault: String, CaseIterable {
         case .egressByte: ["byte"]
         case .halfScale: ["times what it should be", "0.5"]
         case .embeddingPart: ["hidden.0", "column"]
-        case .softmaxOfOneBlock: ["column", "missing", "added"]
+        case .softmaxOfOneBlock: ["mixed"]
         case .rotaryFrequency: ["cos", "sin"]
         case .normOverPart: ["residual stream", "attended"]
-        case .otherScale, .otherScaleRow, .noScale, .embeddingScale: ["scale["]
+        case .otherScale, .otherScaleRow, .noScale: ["scale["]
+        case .embeddingScale: ["hidden.0"]
         case .lowTermElsewhere: ["rounding"]
         }
     }

@@ -142,7 +142,7 @@ import Testing
         #expect(try imported(text.with("head_dim", nil)).headDimension == 64)
         #expect(try imported(text.with("head_dim", "null")).headDimension == 64)
         #expect(try imported(text.with("rope_theta", nil)).rotary?.theta == 10_000)
-        #expect(try imported(text.with("rope_scaling", nil)).rotary?.scaling == .none)
+        #expect(try #require(imported(text.with("rope_scaling", nil)).rotary).scaling == .none)
         for key in [
             "attention_bias", "mlp_bias", "tie_word_embeddings", "hidden_act", "pretraining_tp",
             "model_type", "torch_dtype",
