@@ -16,8 +16,8 @@ extension Report {
 }
 
 extension Report.Split {
-    /// Query heads are dealt out whole and in order, as evenly as can be; a KV head is kept by every
-    /// chip that has a query head of its group, so that none is split and some are replicated.
+    /// Query heads are dealt out whole and in order, as evenly as can be; a KV head is kept by
+    /// every chip that has a query head of its group: none is split and some are replicated.
     public init(_ plan: Plan, of model: ModelConfiguration) {
         tensorParallel = plan.tensorParallel
         pipelineStages = plan.pipelineStages
@@ -45,7 +45,8 @@ extension Report.Split {
         }
         let copies = keyValueHeadsOfChip.reduce(0, +)
         return "\(plan): \(queryHeads) query heads are dealt out whole, "
-            + "\(spread(queryHeadsOfChip)) a chip; the \(keyValueHeads) KV heads rest where their queries are, "
+            + "\(spread(queryHeadsOfChip)) a chip; the \(keyValueHeads) KV heads rest where "
+            + "their queries are, "
             + "\(spread(keyValueHeadsOfChip)) a chip, "
             + (copies == keyValueHeads ? "each once" : "replicated to \(copies) in all")
     }

@@ -60,7 +60,8 @@ final class Datapath {
     @exclusivity(unchecked) var image: UnsafePointer<UInt8>?
     /// `lanes` bytes a slot.
     private var slots: UnsafeMutableBufferPointer<UInt8>
-    /// Of each SRAM row that has a slot, the superlanes that were ever written: bit s is superlane s.
+    /// Of each SRAM row that has a slot, the superlanes that were ever written: bit s is
+    /// superlane s.
     @exclusivity(unchecked) var written: [UInt64]
     @exclusivity(unchecked) var recentWrites = RecentWrites()
     /// Of each slot, which write its bytes are from; kept up for SRAM rows and copies of them.

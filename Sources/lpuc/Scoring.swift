@@ -33,8 +33,8 @@ struct Scoring {
         /// Steps at which it chooses what the machine chooses.
         var agreements = 0
         var partings: [Parting] = []
-        /// The greatest error of a logit, in standard deviations of a step's logits, and the root of
-        /// the mean square of all.
+        /// The greatest error of a logit, in standard deviations of a step's logits, and the root
+        /// of the mean square of all.
         var greatestError = 0.0
         var error = 0.0
     }

@@ -122,8 +122,8 @@ struct PlaneBench {
         plane.install(at: 104, tandem: type == .fp16)
         try plane.matmul(type, 3, at: 105)
         let places = try plane.accumulate(at: 127)
-        // The first vector was fed out of row 0 of the first slices, a slice a byte; of small numbers
-        // in fp16 the high bytes tell all.
+        // The first vector was fed out of row 0 of the first slices, a slice a byte; of small
+        // numbers in fp16 the high bytes tell all.
         let (stream, slice) = (try s("s20w"), type.byteCount - 1)
         let register = plane.bench.chip.register(ofSlice: slice, in: .west)
         plane.bench.feed(plane.vector(type, 99)[slice], stream, at: register, 300)

@@ -175,9 +175,9 @@ import Testing
             "step \(step.offset) of '\(golden.prompt)' parts at \(golden.lead[step.offset])")
     }
 
-    /// What the checkpoint of SmolLM2 foretells of the reference's texts, on one chip and on several:
-    /// logits within the bound of Documentation/Checkpoints.md, and other choices only where the
-    /// reference's first two are closer than it.
+    /// What SmolLM2 foretells of the reference's texts, on one chip and on several: logits within
+    /// the bound of Documentation/Checkpoints.md, and other choices only where the reference's
+    /// first two are closer than it.
     @Test(
         .enabled(if: hasSmolLM && isLong, "LPUC_LONG=1 compares logits of SmolLM2-135M-Instruct"),
         arguments: 0..<20)
