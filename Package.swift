@@ -18,7 +18,7 @@ let argumentParser: Target.Dependency = .product(
 let rooms: [Room] = [
     // Vocabulary: values that producers and judges share.
     Room(name: "LPUSupport"),
-    Room(name: "LPUNumerics", uses: ["LPUSupport"]),
+    Room(name: "LPUNumerics", uses: ["LPUSupport", "CNumerics"]),
     Room(
         name: "LPUMachine", uses: ["LPUSupport", "LPUNumerics"],
         resources: [.embedInCode("Presets")]),
@@ -159,6 +159,8 @@ let package = Package(
             name: $0.name, dependencies: dependencies($0), resources: $0.resources,
             swiftSettings: strict)
     } + [
+        // Loops that choose their instructions when the program starts, which Swift cannot.
+        .target(name: "CNumerics"),
         .systemLibrary(
             name: "CGraphviz", pkgConfig: "libgvc", providers: [.apt(["libgraphviz-dev"])]),
         .executableTarget(

@@ -1,6 +1,7 @@
 import LPUDataflow
 import LPULowering
 import LPUMachine
+import LPUModel
 import LPUPlanning
 public import LPUSchedule
 public import LPUSimulator
@@ -11,18 +12,24 @@ public import LPUSupport
 public struct Decoder {
     private let simulator: Simulator
     private let compilation: Compilation
+    /// The parts of the logits, where they are looked at: the first token, and the issue.
+    private let logitParts: [(first: Int, probe: Probe)]
     /// Chips that take the token in, with how many vectors each takes.
     private let hosts: [(chip: ChipID, count: Int)]
     /// Of each user, the position of the next token.
     public private(set) var positions: [Int]
 
-    /// - Throws: as `Simulator.init`.
+    /// - Parameter looksAtLogits: `true` iff `logits` will be asked for.
+    /// - Throws: as `Simulator.init`; `decode-logits` where the schedule does not say which issues
+    ///   compute them.
     public init(
-        _ compilation: Compilation, image: MemoryImage, threads: Int = 1
+        _ compilation: Compilation, image: MemoryImage, threads: Int = 1,
+        looksAtLogits: Bool = false
     ) throws(DiagnosticSet) {
+        logitParts = try looksAtLogits ? compilation.logitParts() : []
         simulator = try Simulator(
             machine: compilation.machine, schedule: compilation.schedule, image: image,
-            threads: threads)
+            threads: threads, probes: logitParts.map(\.probe))
         self.compilation = compilation
         positions = Array(repeating: 0, count: compilation.plan.users)
         hosts = compilation.program.instances.flatMap { instance in
@@ -57,5 +64,16 @@ public struct Decoder {
         }
         positions[user] += 1
         return (HostVector.token(egress: answer.bytes), statistics)
+    }
+
+    /// The logits of the last step, one a token of the vocabulary, as they passed the ALUs.
+    ///
+    /// - Requires: they are looked at, and there was a step.
+    public var logits: [Float] {
+        let ends = logitParts.dropFirst().map(\.first) + [compilation.model.vocabularySize]
+        return zip(logitParts, ends).flatMap { part, end in
+            let words = simulator.words(of: part.probe) ?? []
+            return words.prefix(end - part.first).map { Float(bitPattern: $0) }
+        }
     }
 }

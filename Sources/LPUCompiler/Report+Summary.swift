@@ -38,6 +38,7 @@ extension Report {
                 "\(machine.name): \(machine.chips) chip\(machine.chips == 1 ? "" : "s") at "
                     + "\(machine.clockMegahertz) MHz; grades of its numbers: \(grades)"
             ),
+            ("plan", split.text),
             ("step", "\(grouped(step.cycles)) cycles, \(microseconds) us a \(unit)"),
             ("bound", boundText),
             ("efficiency", efficiencyText),

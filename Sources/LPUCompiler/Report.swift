@@ -77,6 +77,7 @@ public struct Report: Hashable, Sendable, Codable {
 
     public var model: Model
     public var machine: Target
+    public var split: Split
     public var step: Step
     public var interval: Interval
     public var bound: Limit
@@ -98,6 +99,7 @@ extension Report {
         let claims = compilation.schedule.claims
         model = Model(compilation, named: name)
         machine = Target(compilation.machine)
+        split = Split(compilation.plan, of: compilation.model)
         let (cycles, megahertz) = (claims.length.count, compilation.machine.chip.clockMegahertz)
         step = Step(
             cycles: cycles, nanoseconds: (cycles * 1000 + megahertz / 2) / megahertz,

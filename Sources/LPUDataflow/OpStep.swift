@@ -13,13 +13,13 @@ struct Operand {
 
     /// Calls `body` with a pointer to each plane of iteration `i`'s vector.
     func withPlanes<Result>(
-        _ i: Int, _ body: ([UnsafePointer<UInt8>]) -> Result
+        _ i: Int, _ body: (UnsafeBufferPointer<UnsafePointer<UInt8>>) -> Result
     ) -> Result {
         let (first, planes) = (offset(i), type.byteCount)
         return bytes.withUnsafeBufferPointer { buffer in
             let vector = UnsafeBufferPointer(rebasing: buffer[first..<first + planes * lanes])
             guard let base = vector.baseAddress else { preconditionFailure("a vector has lanes") }
-            return body((0..<planes).map { base + $0 * lanes })
+            return (0..<planes).map { base + $0 * lanes }.withUnsafeBufferPointer(body)
         }
     }
 
@@ -162,7 +162,9 @@ struct OpStep {
                         base + i * vectorBytes + $0 * lanes
                     }
                     let vector = words[i * lanes..<(i + 1) * lanes]
-                    result.type.narrow(UnsafeBufferPointer(rebasing: vector), into: planes)
+                    planes.withUnsafeBufferPointer {
+                        result.type.narrow(UnsafeBufferPointer(rebasing: vector), into: $0)
+                    }
                 }
             }
         }

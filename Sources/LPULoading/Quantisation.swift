@@ -92,7 +92,9 @@ public struct Quantisation: Hashable, Sendable {
             count = type.byteCount * words.count
             guard let base = bytes.baseAddress else { return }
             let planes = (0..<type.byteCount).map { base + $0 * words.count }
-            words.withUnsafeBufferPointer { type.narrow($0, into: planes) }
+            planes.withUnsafeBufferPointer { planes in
+                words.withUnsafeBufferPointer { type.narrow($0, into: planes) }
+            }
         }
         return QuantisedRow(bytes: bytes, scales: scales)
     }

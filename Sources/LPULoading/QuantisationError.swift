@@ -23,23 +23,43 @@ extension Program {
     public func quantisationErrors(
         of weights: any WeightSource
     ) throws(DiagnosticSet) -> [QuantisationError] {
-        var seen: Set<Quantisation> = []
         var errors: [QuantisationError] = []
+        for quantisation in quantisations { errors.append(try quantisation.error(of: weights)) }
+        return errors
+    }
+
+    /// How weights rest in SRAM, each way once, in the order of use.
+    public var quantisations: [Quantisation] {
+        var seen: Set<Quantisation> = []
+        var found: [Quantisation] = []
         for instance in instances {
             for value in templates[instance.template].values {
                 guard case .image(.weights(let layout, let factor, let columnScale)) = value.origin
                 else { continue }
                 let quantisation = instance.quantisation(
                     layout.tensor, value.type, factor, columnScale)
-                guard seen.insert(quantisation).inserted else { continue }
-                errors.append(try quantisation.error(of: weights))
+                if seen.insert(quantisation).inserted { found.append(quantisation) }
             }
         }
-        return errors
+        return found
     }
 }
 
 extension Quantisation {
+    /// The numbers that are kept, row-major, without the program's factor: column scales are in.
+    ///
+    /// Throws as `elements(of:)`. O(elements), 8 bytes each.
+    public func kept(of weights: any WeightSource) throws(DiagnosticSet) -> [Double] {
+        let place = Diagnostic.Place(tensor)
+        var rows = try QuantisedTensor(self, of: weights, at: place)
+        var kept: [Double] = []
+        for r in 0..<rows.matrix.rowCount {
+            let row = try rows.row(r, of: weights, keepingBytes: 0, at: place)
+            kept += row.numbers(type).map { Double($0) / Double(factor) }
+        }
+        return kept
+    }
+
     /// Throws as `elements(of:)`.
     func error(of weights: any WeightSource) throws(DiagnosticSet) -> QuantisationError {
         let place = Diagnostic.Place(tensor)
@@ -48,13 +68,8 @@ extension Quantisation {
         for r in 0..<rows.matrix.rowCount {
             let given = try rows.elements(ofRow: r, weights, place)
             let row = try rows.row(r, of: weights, keepingBytes: 0, at: place)
-            let words = type.words(row.bytes, count: given.count)
-            for c in given.indices {
-                let scale = row.scales[row.scales.count == 1 ? 0 : c]
-                let isInteger = type == .int8
-                let element =
-                    isInteger ? Float(Int32(bitPattern: words[c])) : Float(bitPattern: words[c])
-                let error = Double(element * scale) - Double(given[c])
+            for (c, number) in row.numbers(type).enumerated() {
+                let error = Double(number) - Double(given[c])
                 squares += Double(given[c]) * Double(given[c])
                 errors += error * error
                 greatest = max(greatest, abs(error))
@@ -66,9 +81,15 @@ extension Quantisation {
     }
 }
 
-extension ElementType {
-    /// The widened words of byte planes that follow one another.
-    fileprivate func words(_ bytes: [UInt8], count: Int) -> [UInt32] {
-        widen((0..<byteCount).map { Array(bytes[$0 * count..<($0 + 1) * count]) })
+extension QuantisedRow {
+    /// Elements times their scales.
+    fileprivate func numbers(_ type: ElementType) -> [Float] {
+        let count = bytes.count / type.byteCount
+        let planes = (0..<type.byteCount).map { Array(bytes[$0 * count..<($0 + 1) * count]) }
+        return type.widen(planes).enumerated().map { c, word in
+            let element =
+                type == .int8 ? Float(Int32(bitPattern: word)) : Float(bitPattern: word)
+            return element * scales[scales.count == 1 ? 0 : c]
+        }
     }
 }

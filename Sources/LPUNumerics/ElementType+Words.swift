@@ -6,7 +6,8 @@ extension ElementType {
     /// A NaN of fp8 or fp16 becomes the canonical one; fp32 and int32 keep their bits.
     /// `planes` holds `byteCount` pointers to at least `words.count` bytes each.
     public func widen(
-        _ planes: [UnsafePointer<UInt8>], into words: UnsafeMutableBufferPointer<UInt32>
+        _ planes: UnsafeBufferPointer<UnsafePointer<UInt8>>,
+        into words: UnsafeMutableBufferPointer<UInt32>
     ) {
         precondition(planes.count == byteCount, "a vector has one plane for each byte")
         switch self {
@@ -38,7 +39,8 @@ extension ElementType {
     /// So a word that came from that cast narrows exactly. fp32 and int32 keep their bits.
     /// `planes` holds `byteCount` pointers to room for `words.count` bytes each.
     public func narrow(
-        _ words: UnsafeBufferPointer<UInt32>, into planes: [UnsafeMutablePointer<UInt8>]
+        _ words: UnsafeBufferPointer<UInt32>,
+        into planes: UnsafeBufferPointer<UnsafeMutablePointer<UInt8>>
     ) {
         precondition(planes.count == byteCount, "a vector has one plane for each byte")
         switch self {
@@ -87,7 +89,9 @@ extension ElementType {
             count = byteCount * lanes
             guard let base = bytes.baseAddress else { return }
             let planes = (0..<byteCount).map { base + $0 * lanes }
-            words.withUnsafeBufferPointer { narrow($0, into: planes) }
+            planes.withUnsafeBufferPointer { planes in
+                words.withUnsafeBufferPointer { narrow($0, into: planes) }
+            }
         }
         return (0..<byteCount).map { Array(bytes[$0 * lanes..<($0 + 1) * lanes]) }
     }
@@ -95,13 +99,14 @@ extension ElementType {
 
 /// Calls `body` with a pointer to each plane.
 func withPointers<Result>(
-    _ planes: [[UInt8]], lanes: Int, _ body: ([UnsafePointer<UInt8>]) -> Result
+    _ planes: [[UInt8]], lanes: Int,
+    _ body: (UnsafeBufferPointer<UnsafePointer<UInt8>>) -> Result
 ) -> Result {
     precondition(planes.allSatisfy { $0.count == lanes }, "planes have one byte a lane")
     // One more byte, so that the buffer has an address even without lanes.
     let bytes: [UInt8] = Array(planes.joined()) + [0]
     return bytes.withUnsafeBufferPointer { buffer in
         guard let base = buffer.baseAddress else { preconditionFailure("a buffer has an address") }
-        return body(planes.indices.map { base + $0 * lanes })
+        return planes.indices.map { base + $0 * lanes }.withUnsafeBufferPointer(body)
     }
 }

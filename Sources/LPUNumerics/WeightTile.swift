@@ -1,3 +1,5 @@
+import CNumerics
+
 /// The weight vectors that an MXM plane (for fp16, a tandem pair) multiplies by, decoded once.
 ///
 /// `multiply` gives for each row n the sum over lanes of activation[lane] * row_n[lane].
@@ -18,8 +20,7 @@ public struct WeightTile: Sendable {
     /// No row that was set holds an infinity or a NaN.
     private var isFinite = true
 
-    /// Rows of a block: 8 SSE2 accumulators, enough to hide the latency of the addition.
-    private static let blockRows = 16
+    fileprivate static let blockRows = CNumerics.blockRows
 
     /// A tile without rows; about 4 * rowCount * laneCount bytes, kept over `removeAll`.
     public init(type: ElementType, rowCount: Int, laneCount: Int) {
@@ -43,7 +44,9 @@ public struct WeightTile: Sendable {
     }
 
     /// Sets row n from `type.byteCount` byte planes of `laneCount` bytes.
-    public mutating func setRow(_ row: Int, _ planes: [UnsafePointer<UInt8>]) {
+    public mutating func setRow(
+        _ row: Int, _ planes: UnsafeBufferPointer<UnsafePointer<UInt8>>
+    ) {
         precondition((0..<rowCount).contains(row), "row \(row) of \(rowCount)")
         isSet[row] = true
         let first = (row - row % Self.blockRows) * laneCount + row % Self.blockRows
@@ -65,45 +68,27 @@ public struct WeightTile: Sendable {
     /// O(rowCount * laneCount), less the blocks of 16 rows in which none is set, and less lanes
     /// whose activation is 0: a zero product changes no sum, since none is -0.
     public func multiply(
-        _ activation: [UnsafePointer<UInt8>], into sums: UnsafeMutableBufferPointer<UInt32>
+        _ activation: UnsafeBufferPointer<UnsafePointer<UInt8>>,
+        into sums: UnsafeMutableBufferPointer<UInt32>
     ) {
         precondition(sums.count == rowCount, "one sum for each row")
         type.withValues(activation, count: laneCount, droppingZeros: isFinite) { activation in
-            weights.withUnsafeBytes { weights in
-                for row in stride(from: 0, to: rowCount, by: Self.blockRows) {
-                    let rows = row..<min(row + Self.blockRows, rowCount)
-                    guard isSet[rows].contains(true) else {
-                        for row in rows { sums[row] = 0 }
-                        continue
-                    }
-                    let start = row * laneCount * MemoryLayout<Float>.stride
-                    let block = UnsafeRawBufferPointer(rebasing: weights[start...])
-                    let (low, high) = Self.sums(activation, block)
-                    for row in rows {
-                        let sum = row & 8 == 0 ? low[row & 7] : high[row & 7]
-                        sums[row] = isSet[row] ? word(sum) : 0
+            withUnsafeTemporaryAllocation(of: Double.self, capacity: Self.blockRows) { block in
+                weights.withUnsafeBufferPointer { weights in
+                    for row in stride(from: 0, to: rowCount, by: Self.blockRows) {
+                        let rows = row..<min(row + Self.blockRows, rowCount)
+                        if isSet[rows].contains(true), let base = weights.baseAddress {
+                            sumBlock(
+                                base + row * laneCount, activation.baseAddress, activation.count,
+                                block.baseAddress)
+                        }
+                        for row in rows {
+                            sums[row] = isSet[row] ? word(block[row % Self.blockRows]) : 0
+                        }
                     }
                 }
             }
         }
-    }
-
-    /// The sums of a block's rows, each product exact in fp32: two 11-bit significands make 22
-    /// bits, and exponents stay within -48...31.
-    @inline(__always) private static func sums(
-        _ activation: UnsafeBufferPointer<LaneValue>, _ block: UnsafeRawBufferPointer
-    ) -> (SIMD8<Double>, SIMD8<Double>) {
-        var low = SIMD8<Double>.zero
-        var high = SIMD8<Double>.zero
-        for element in activation {
-            let a = SIMD8<Float>(repeating: element.value)
-            let offset = Int(element.lane) &* 64
-            let w0 = block.loadUnaligned(fromByteOffset: offset, as: SIMD8<Float>.self)
-            let w1 = block.loadUnaligned(fromByteOffset: offset + 32, as: SIMD8<Float>.self)
-            low += SIMD8<Double>(a * w0)
-            high += SIMD8<Double>(a * w1)
-        }
-        return (low, high)
     }
 
     /// The sum as a word of `type.widened`.
@@ -114,12 +99,6 @@ public struct WeightTile: Sendable {
         case .fp8, .int8, .fp16: preconditionFailure("not a widened type")
         }
     }
-}
-
-/// An element of an activation.
-private struct LaneValue {
-    var value: Float
-    var lane: UInt32
 }
 
 extension WeightTile {
@@ -153,7 +132,8 @@ extension ElementType {
     ///
     /// Not a method of the tile, whose weights it would share and so have copied when written.
     @inline(__always) fileprivate func withValues(
-        _ planes: [UnsafePointer<UInt8>], count: Int, _ body: (UnsafeBufferPointer<Float>) -> Void
+        _ planes: UnsafeBufferPointer<UnsafePointer<UInt8>>, count: Int,
+        _ body: (UnsafeBufferPointer<Float>) -> Void
     ) {
         withUnsafeTemporaryAllocation(of: UInt32.self, capacity: count) { words in
             widen(planes, into: words)
@@ -166,14 +146,15 @@ extension ElementType {
 
     /// Calls `body` with the activation's elements in lane order, zeros left out if asked.
     @inline(__always) fileprivate func withValues(
-        _ planes: [UnsafePointer<UInt8>], count: Int, droppingZeros: Bool,
+        _ planes: UnsafeBufferPointer<UnsafePointer<UInt8>>, count: Int, droppingZeros: Bool,
         _ body: (UnsafeBufferPointer<LaneValue>) -> Void
     ) {
         withUnsafeTemporaryAllocation(of: LaneValue.self, capacity: count) { elements in
             var kept = 0
             withValues(planes, count: count) { values in
                 for lane in values.indices where !droppingZeros || values[lane] != 0 {
-                    elements[kept] = LaneValue(value: values[lane], lane: UInt32(lane))
+                    elements[kept] = LaneValue(
+                        value: Double(values[lane]), offset: lane * WeightTile.blockRows)
                     kept += 1
                 }
             }

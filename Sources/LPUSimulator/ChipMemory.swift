@@ -1,25 +1,77 @@
 import LPUMachine
 import LPUSchedule
 
-/// The SRAM of one chip: each row of each bank refers to a vector, so that reads and writes copy
-/// nothing and image rows are shared until they are overwritten.
+/// Where the rows of one chip's SRAM rest. A row that no instruction writes is a row of the memory
+/// image, to which reads refer; every other one has a slot of its own.
 struct ChipMemory {
-    /// A bank's rows; without rows until one is written.
-    private struct Bank {
-        var rows: [Vector] = []
-        /// Superlanes that were written of rows that are not whole: bit s is superlane s.
-        var partial: [Int: UInt64] = [:]
+    /// Of each bank, by row; without rows where there is nothing.
+    private var banks: [[Vector]]
+    /// Rows that have a slot: 0 to this.
+    private(set) var slotCount = 0
+    private let chip: Chip
+
+    /// Gives every row a slot that a burst of the program may write.
+    init(chip: Chip, program: PlacedProgram, schedule: Schedule) {
+        self.chip = chip
+        banks = Array(repeating: [], count: 2 * chip.memSlicesPerHemisphere * chip.banksPerSlice)
+        for slice in 0..<2 * chip.memSlicesPerHemisphere {
+            for placed in program.bursts[program.queues[slice]] {
+                let (burst, placement) = schedule.burst(placed)
+                guard case .memory(_, let write) = burst.instruction.moved(by: placement) else {
+                    continue
+                }
+                switch write {
+                case .none: break
+                case .scatter(let window, let rows, _, _):
+                    giveSlots(Int(window.row)..<Int(window.row) + Int(rows), window.bank, slice)
+                case .write(let address, _):
+                    for i in 0..<Int(burst.inner.count) {
+                        for j in 0..<Int(burst.outer.count) {
+                            let row =
+                                Int(address.row) + i * Int(burst.inner.step)
+                                + j * Int(burst.outer.step)
+                            giveSlots(row..<row + 1, address.bank, slice)
+                        }
+                    }
+                }
+            }
+        }
     }
 
-    private let chip: Chip
-    private let pool: VectorPool
-    private var banks: [Bank]
+    /// Rows outside of the bank are faults when they are written.
+    private mutating func giveSlots(_ rows: Range<Int>, _ bank: UInt8, _ slice: Int) {
+        guard Int(bank) < chip.banksPerSlice else { return }
+        let bank = self.bank(Int(bank), ofSlice: slice)
+        for row in rows.clamped(to: 0..<chip.rowsPerBank) {
+            if self.row(row, ofBank: bank) != .none { continue }
+            set(row, ofBank: bank, to: Vector(raw: Int32(slotCount)))
+            slotCount += 1
+        }
+    }
 
-    init(chip: Chip, pool: VectorPool) {
-        self.chip = chip
-        self.pool = pool
-        banks = Array(
-            repeating: Bank(), count: 2 * chip.memSlicesPerHemisphere * chip.banksPerSlice)
+    private mutating func set(_ row: Int, ofBank bank: Int, to vector: Vector) {
+        if banks[bank].isEmpty {
+            banks[bank] = Array(repeating: .none, count: chip.rowsPerBank)
+        }
+        banks[bank][row] = vector
+    }
+
+    /// Lays a block of the memory image into its rows, and calls `body` with each slot that is to
+    /// hold a row of it.
+    mutating func load(
+        _ block: MemoryImage.Block, _ body: (_ slot: Vector, _ image: Vector) -> Void
+    ) {
+        let slice = chip.queue(of: .memory(block.hemisphere, slice: block.slice)).index
+        let bank = bank(block.bank, ofSlice: slice)
+        for i in 0..<block.rows {
+            let image = Vector.image(row: block.offset / chip.lanes + i)
+            let slot = row(block.row + i, ofBank: bank)
+            if slot.isSlot {
+                body(slot, image)
+            } else {
+                set(block.row + i, ofBank: bank, to: image)
+            }
+        }
     }
 
     /// The number of a bank of the chip; `slice` is its queue's number.
@@ -27,69 +79,17 @@ struct ChipMemory {
         slice * chip.banksPerSlice + bank
     }
 
-    /// The vector in a row, `.none` if it was never written as a whole.
+    /// Where a row rests; `.none` if it is not in the image and nothing writes it.
     @inline(__always) func row(_ row: Int, ofBank bank: Int) -> Vector {
-        guard !banks[bank].rows.isEmpty else { return .none }
-        if !banks[bank].partial.isEmpty && banks[bank].partial[row] != nil { return .none }
-        return banks[bank].rows[row]
+        let rows = banks[bank]
+        return rows.isEmpty ? .none : rows[row]
     }
 
-    /// The vector in a row, `.none` if this superlane of it was never written.
-    func row(_ row: Int, ofBank bank: Int, superlane: Int) -> Vector {
-        guard !banks[bank].rows.isEmpty else { return .none }
-        if let written = banks[bank].partial[row], written & 1 << UInt64(superlane) == 0 {
-            return .none
+    /// The row that has the slot, and its bank's number within its slice.
+    func place(of slot: Vector) -> (row: Int, bank: Int) {
+        for (bank, rows) in banks.enumerated() {
+            if let row = rows.firstIndex(of: slot) { return (row, bank % chip.banksPerSlice) }
         }
-        return banks[bank].rows[row]
-    }
-
-    /// Becomes a holder of `vector` in place of what the row held.
-    mutating func write(_ vector: Vector, toRow row: Int, ofBank bank: Int) {
-        if banks[bank].rows.isEmpty { allocate(bank) }
-        pool.retain(vector)
-        pool.release(banks[bank].rows[row])
-        banks[bank].rows[row] = vector
-        if !banks[bank].partial.isEmpty { banks[bank].partial[row] = nil }
-    }
-
-    /// Copies one superlane of `vector` into the row and leaves the others as they are.
-    mutating func write(
-        superlane: Int, of vector: Vector, toRow row: Int, ofBank bank: Int
-    ) {
-        if banks[bank].rows.isEmpty { allocate(bank) }
-        let old = banks[bank].rows[row]
-        if !pool.isUnshared(old) {
-            let copy = pool.allocate()
-            if old == .none {
-                pool.mutableBytes(copy).initialize(repeating: 0, count: pool.lanes)
-                banks[bank].partial[row] = 0
-            } else {
-                pool.mutableBytes(copy).update(from: pool.bytes(old), count: pool.lanes)
-            }
-            pool.release(old)
-            banks[bank].rows[row] = copy
-        }
-        let lanes = chip.lanesPerSuperlane
-        (pool.mutableBytes(banks[bank].rows[row]) + superlane * lanes)
-            .update(from: pool.bytes(vector) + superlane * lanes, count: lanes)
-        if let written = banks[bank].partial[row] {
-            let now = written | 1 << UInt64(superlane)
-            let isWhole = now.nonzeroBitCount == chip.superlanes
-            banks[bank].partial[row] = isWhole ? nil : now
-        }
-    }
-
-    /// Lays a block of the memory image into its rows.
-    mutating func load(_ block: MemoryImage.Block) {
-        let slice = chip.queue(of: .memory(block.hemisphere, slice: block.slice)).index
-        let bank = bank(block.bank, ofSlice: slice)
-        for i in 0..<block.rows {
-            let vector = Vector.image(row: block.offset / chip.lanes + i)
-            write(vector, toRow: block.row + i, ofBank: bank)
-        }
-    }
-
-    private mutating func allocate(_ bank: Int) {
-        banks[bank].rows = Array(repeating: .none, count: chip.rowsPerBank)
+        preconditionFailure("\(slot) is no row of SRAM")
     }
 }

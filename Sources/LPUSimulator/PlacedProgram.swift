@@ -42,9 +42,7 @@ struct PlacedProgram {
 
     private mutating func checkOverlap(_ position: Int, _ schedule: Schedule) {
         let (before, this) = (bursts[position - 1], bursts[position])
-        let placement = schedule.placements[Int(before.placement)]
-        let burst = schedule.templates[placement.template].chips[Int(before.member)]
-            .bursts[Int(before.burst)]
+        let (burst, placement) = schedule.burst(before)
         let last = placement.start.index + burst.lastIssue.index
         guard last >= this.start else { return }
         let found = (cycle: Int(this.start), queue: this.queue.index)
@@ -54,6 +52,13 @@ struct PlacedProgram {
 }
 
 extension Schedule {
+    /// The burst of a template, and where it is placed.
+    func burst(_ placed: PlacedBurst) -> (burst: Burst, placement: Placement) {
+        let placement = placements[Int(placed.placement)]
+        let chip = templates[placement.template].chips[Int(placed.member)]
+        return (chip.bursts[Int(placed.burst)], placement)
+    }
+
     /// The bursts of every chip; the schedule was checked.
     func placedPrograms(chipCount: Int, queueCount: Int) -> [PlacedProgram] {
         var programs = Array(repeating: PlacedProgram(), count: chipCount)

@@ -58,7 +58,7 @@ struct QueueCursor {
 
 extension Instruction {
     /// With its rows where `placement` has them, so that no slot is left to look up.
-    fileprivate func moved(by placement: Placement) -> Instruction {
+    func moved(by placement: Placement) -> Instruction {
         guard case .memory(let read, let write) = self else { return self }
         return .memory(read.moved(by: placement), write.moved(by: placement))
     }

@@ -1,4 +1,3 @@
-import Dispatch
 public import LPUMachine
 public import LPUSchedule
 public import LPUSupport
@@ -10,6 +9,19 @@ public struct Egress: Hashable, Sendable {
     public var cycle: Cycle
     /// One a lane.
     public var bytes: [UInt8]
+}
+
+/// A result of an ALU to look at: of the operation that fires in a cycle of every step.
+public struct Probe: Hashable, Sendable {
+    public var chip: ChipID
+    public var alu: Int
+    public var cycle: Cycle
+
+    public init(chip: ChipID, alu: Int, cycle: Cycle) {
+        self.chip = chip
+        self.alu = alu
+        self.cycle = cycle
+    }
 }
 
 /// What a step did, counted; it does not depend on the bytes.
@@ -29,37 +41,67 @@ public struct Statistics: Hashable, Sendable {
 /// Runs a schedule on bytes, as the execution contract says and nothing else: it knows no
 /// program, no plan and no model.
 ///
-/// Same inputs give the same bytes, and the same fault, in any number of threads. Each chip runs
-/// alone for as many cycles as the fastest link takes: what it sends meanwhile arrives later
-/// (conservative lookahead; Chandy and Misra, 1979).
+/// No time, unit or stream depends on bytes, so a schedule is followed once, issue by issue, and
+/// what is left for every step is what its issues do to bytes. Same inputs give the same bytes,
+/// and the same fault, in any number of threads.
 public final class Simulator {
     public let machine: Machine
+    private let schedule: Schedule
     private let image: MemoryImage
-    private let chips: [ChipRun]
+    private let chips: [Datapath]
     private let threads: Int
-    private let window: Int
+    private let probes: [Probe]
+    /// `nil` before the first step.
+    private var elaboration: Elaboration?
+    /// What decoded tiles of all chips may take.
+    private static let tileBytes = 1 << 30
 
     /// Lays the image into SRAM; nothing runs yet.
     ///
-    /// - Parameter threads: how many run chips side by side, 1 or more.
+    /// - Parameters:
+    ///   - threads: how many run chips side by side, 1 or more.
+    ///   - probes: results of ALUs that every step is to keep.
     /// - Throws: what makes the inputs impossible to run at all: a schedule for another machine,
     ///   instructions that a unit does not have, image blocks outside of their bank.
-    /// - Complexity: O(n log n) in the bursts of all placements, O(rows) in the image.
+    /// - Complexity: O(n log n) in the bursts of all placements, O(rows) in the image and in what
+    ///   is written.
     public init(
-        machine: Machine, schedule: Schedule, image: MemoryImage = MemoryImage(), threads: Int = 1
+        machine: Machine, schedule: Schedule, image: MemoryImage = MemoryImage(), threads: Int = 1,
+        probes: [Probe] = []
     ) throws(DiagnosticSet) {
         try InputCheck.diagnostics(machine: machine, schedule: schedule, image: image)
             .throwOnError()
         self.machine = machine
+        self.schedule = schedule
         self.image = image
+        self.probes = probes
         self.threads = max(1, min(threads, machine.chipCount))
-        window = machine.topology.axes.filter { $0.size > 1 }.map(\.latency).min() ?? .max
-        let programs = schedule.placedPrograms(
-            chipCount: machine.chipCount, queueCount: machine.chip.queueCount)
-        chips = programs.enumerated().map { index, program in
-            ChipRun(id: ChipID(index), machine: machine, schedule: schedule, program: program)
+        let programs = Self.programs(machine, schedule)
+        var memories = programs.map {
+            ChipMemory(chip: machine.chip, program: $0, schedule: schedule)
         }
-        for block in image.blocks { chips[block.chip.index].memory.load(block) }
+        var rows = programs.map { _ in [(slot: Vector, image: Vector)]() }
+        for block in image.blocks {
+            let chip = block.chip.index
+            memories[chip].load(block) { rows[chip].append(($0, $1)) }
+        }
+        chips = memories.enumerated().map { index, memory in
+            Datapath(
+                id: ChipID(index), chip: machine.chip, memory: memory,
+                laneMaps: schedule.laneMaps, tileBytes: Self.tileBytes / machine.chipCount)
+        }
+        image.bytes.withUnsafeBufferPointer { bytes in
+            for (chip, rows) in zip(chips, rows) {
+                chip.image = bytes.baseAddress
+                for row in rows { chip.setRow(row.slot, to: chip.bytes(row.image)) }
+                chip.image = nil
+            }
+        }
+    }
+
+    private static func programs(_ machine: Machine, _ schedule: Schedule) -> [PlacedProgram] {
+        schedule.placedPrograms(
+            chipCount: machine.chipCount, queueCount: machine.chip.queueCount)
     }
 
     /// Runs the schedule once from cycle 0. SRAM is as the step before left it; streams, planes,
@@ -68,27 +110,28 @@ public final class Simulator {
     /// - Parameter ingress: for each chip the vectors that its `ingress` instructions take in turn.
     /// - Returns: the vectors that left, by chip and cycle, and counts.
     /// - Throws: the first fault; SRAM is then as it was left.
+    /// - Complexity: the first step is O(issues), later ones O(what their issues compute).
     public func step(
         ingress: [ChipID: [[UInt8]]] = [:]
     ) throws(Fault) -> (egress: [Egress], statistics: Statistics) {
+        let elaboration = elaboration ?? elaborate()
         let fault = image.bytes.withUnsafeBufferPointer { bytes in
             for chip in chips {
-                chip.pool.image = bytes.baseAddress
-                chip.reset()
-                chip.openHost(ingress[chip.id] ?? [])
+                chip.image = bytes.baseAddress
+                chip.reset(ingress: ingress[chip.id] ?? [])
             }
-            defer { for chip in chips { chip.pool.image = nil } }
-            return runToEnd()
+            defer { for chip in chips { chip.image = nil } }
+            return run(elaboration)
         }
         if let fault { throw fault }
-        var statistics = Statistics()
-        for chip in chips {
-            statistics.bursts += chip.statistics.bursts
-            statistics.issues += chip.statistics.issues
-            statistics.multiplyAccumulates += chip.statistics.multiplyAccumulates
-            statistics.cycles = max(statistics.cycles, chip.statistics.cycles)
+        var sum = Statistics()
+        for statistics in elaboration.statistics {
+            sum.bursts += statistics.bursts
+            sum.issues += statistics.issues
+            sum.multiplyAccumulates += statistics.multiplyAccumulates
+            sum.cycles = max(sum.cycles, statistics.cycles)
         }
-        return (chips.flatMap(\.host.egress), statistics)
+        return (chips.flatMap(\.egress), sum)
     }
 
     /// The bytes of an SRAM row between steps; nil if it was never written as a whole.
@@ -97,69 +140,64 @@ public final class Simulator {
     public func row(
         _ row: Int, bank: Int, slice: Int, _ hemisphere: Hemisphere, of chip: ChipID
     ) -> [UInt8]? {
-        let run = chips[chip.index]
+        let data = chips[chip.index]
         let queue = machine.chip.queue(of: .memory(hemisphere, slice: slice)).index
-        let vector = run.memory.row(row, ofBank: run.memory.bank(bank, ofSlice: queue))
+        let vector = data.memory.row(row, ofBank: data.memory.bank(bank, ofSlice: queue))
         if vector == .none { return nil }
         let lanes = machine.chip.lanes
-        if vector.isPooled {
-            return Array(UnsafeBufferPointer(start: run.pool.bytes(vector), count: lanes))
+        if !vector.isSlot {
+            return Array(image.bytes[vector.imageRow * lanes..<(vector.imageRow + 1) * lanes])
         }
-        return Array(image.bytes[vector.imageRow * lanes..<(vector.imageRow + 1) * lanes])
+        if data.written[Int(vector.raw)] != data.whole { return nil }
+        return Array(UnsafeBufferPointer(start: data.bytes(vector), count: lanes))
     }
 
-    private func runToEnd() -> Fault? {
-        while let start = chips.compactMap(\.nextCycle).min() {
-            let end = window == .max ? Int.max : start + window
-            if let fault = runChips(before: end) { return fault }
-            exchange()
-        }
-        return chips.compactMap(\.leftover).min(by: Fault.isEarlier)
+    /// The words, one a lane, of a probe in the last step; nil if its ALU fired nothing then.
+    ///
+    /// - Requires: the probe is one of those of `init`.
+    public func words(of probe: Probe) -> [UInt32]? {
+        chips[probe.chip.index].observed[ProbePlace(probe, machine.chip)]
     }
 
-    /// Runs every chip up to `end`, and returns the earliest of their faults.
-    private func runChips(before end: Int) -> Fault? {
-        if threads == 1 {
-            for chip in chips { chip.tryRun(before: end) }
-        } else {
-            let share = ChipShare(chips: chips, threads: threads)
-            DispatchQueue.concurrentPerform(iterations: threads) { share.run($0, before: end) }
-        }
-        return chips.compactMap(\.fault).min(by: Fault.isEarlier)
+    private func elaborate() -> Elaboration {
+        let new = Elaboration(
+            machine: machine, schedule: schedule, programs: Self.programs(machine, schedule),
+            memories: chips.map(\.memory), probes: probes, threads: threads)
+        for (chip, trace) in zip(chips, new.traces) { chip.open(trace) }
+        elaboration = new
+        return new
     }
 
-    /// Brings what was sent to where it goes, in the order of senders and cycles.
-    private func exchange() {
-        for sender in chips where !sender.outbox.isEmpty {
-            sender.outboxBytes.withUnsafeBufferPointer { bytes in
-                for message in sender.outbox {
-                    let end = message.offset + machine.chip.lanes
-                    chips[message.to.chip.index].deliver(
-                        UnsafeBufferPointer(rebasing: bytes[message.offset..<end]),
-                        link: message.to.link, arrival: message.arrival)
-                }
+    /// Runs all windows, and returns the first fault.
+    private func run(_ elaboration: Elaboration) -> Fault? {
+        var starts = chips.map { _ in 0 }
+        for (number, window) in elaboration.windows.enumerated() {
+            inThreads(threads, chips) { chip in
+                let index = chip.id.index
+                chip.tryRun(starts[index]..<window.ends[index])
             }
-            sender.outbox.removeAll(keepingCapacity: true)
-            sender.outboxBytes.removeAll(keepingCapacity: true)
+            // On one chip and cycle the operations came before the issue that has no trace.
+            let isLast = number == elaboration.windows.count - 1
+            let faults =
+                chips.compactMap(\.fault)
+                + (isLast ? [elaboration.fault] : [])
+                .compactMap(\.self)
+            if let fault = faults.min(by: Fault.isEarlier) { return fault }
+            exchange(window.messages)
+            starts = window.ends
         }
+        let surplus = zip(chips, elaboration.statistics).map { $0.surplus(in: $1.cycles) }
+        return zip(elaboration.leftovers, surplus).compactMap { $0 ?? $1 }
+            .min(by: Fault.isEarlier)
     }
-}
 
-/// Chips dealt out to threads. Unchecked: no two threads have a chip in common, chips share only
-/// constants, and the caller waits for all threads before it looks at any chip.
-private struct ChipShare: @unchecked Sendable {
-    let chips: [ChipRun]
-    let threads: Int
-
-    func run(_ thread: Int, before end: Int) {
-        for i in stride(from: thread, to: chips.count, by: threads) {
-            chips[i].tryRun(before: end)
+    private func exchange(_ messages: [Elaboration.Message]) {
+        let lanes = machine.chip.lanes
+        for message in messages {
+            let (sender, to) = (chips[message.from], chips[message.to].bytes(of: message.slot))
+            for lane in 0..<lanes { to[lane] = sender.outbox[message.number * lanes + lane] }
         }
-    }
-}
-
-extension Fault {
-    fileprivate static func isEarlier(_ a: Fault, _ b: Fault) -> Bool {
-        (a.cycle, a.chip) < (b.cycle, b.chip)
+        if messages.isEmpty { return }
+        for chip in chips { chip.outbox.removeAll(keepingCapacity: true) }
     }
 }

@@ -39,11 +39,6 @@ final class StreamRegisters {
 
     deinit { heads.deallocate() }
 
-    /// Takes everything off the streams.
-    func clear() {
-        for i in heads.indices { empty(i) }
-    }
-
     @inline(__always) private func index(_ stream: Stream, _ diagonal: Int) -> Int {
         let line = Int(stream.direction.rawValue) * streamsPerDirection + stream.id
         return line * ring + diagonal & (ring - 1)

@@ -20,12 +20,14 @@ struct Decoding: Encodable {
 
     /// Feeds the prompt and then each made token back until `count` are made.
     /// - Requires: `prompt` is not empty and `count` positive.
-    init(_ decoder: Decoder, prompt: [Int], count: Int, clockMegahertz: Int) throws {
+    init(
+        _ decoder: Decoder, prompt: [Int], of user: Int, count: Int, clockMegahertz: Int
+    ) throws {
         self.clockMegahertz = clockMegahertz
         var decoder = decoder
         var token = prompt[0]
         for position in 0..<prompt.count + count - 1 {
-            let (next, statistics) = try decoder.step(token)
+            let (next, statistics) = try decoder.step(token, of: user)
             steps.append(
                 Step(
                     position: position, token: token, next: next, cycles: statistics.cycles,

@@ -28,6 +28,7 @@ struct Generation {
     private var decoder: Decoder
     private let cycles: Int
     private(set) var megahertz: Int
+    private let split: Report.Split
     var figures: Figures
 
     /// - Requires: the prompt is not empty.
@@ -35,6 +36,7 @@ struct Generation {
         self.decoder = decoder
         cycles = compilation.schedule.claims.length.count
         megahertz = compilation.machine.chip.clockMegahertz
+        split = Report.Split(compilation.plan, of: compilation.model)
         figures = Figures(
             prompt: prompt, cyclesPerToken: cycles,
             microsecondsPerToken: Double(cycles) / Double(megahertz),
@@ -86,7 +88,8 @@ struct Generation {
                 : "\(String(format: "%.2f", perSecond / 1e9)) G \(unit)/s"
         }
         let machine =
-            "machine     \(grouped(cycles)) cycles a token, every one: "
+            "plan        \(split.text)\n"
+            + "machine     \(grouped(cycles)) cycles a token, every one: "
             + "\(String(format: "%.1f", figures.microsecondsPerToken)) us, "
             + "\(grouped(Int(figures.tokensPerSecond))) tokens/s at \(megahertz) MHz"
         let simulator =
@@ -103,7 +106,7 @@ struct Generation {
 nonisolated(unsafe) private var interruptionIsAsked: sig_atomic_t = 0
 
 /// Control-C while a text is made: it is asked after between steps.
-private enum Interruption {
+enum Interruption {
     static var isAsked: Bool { interruptionIsAsked != 0 }
 
     static func begin() {

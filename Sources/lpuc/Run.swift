@@ -31,6 +31,9 @@ struct Run: ParsableCommand {
     @Option(help: "The text to go on from; markers such as <|im_start|> are tokens.")
     var prompt: String?
 
+    @Option(help: "A file with the text, in the place of --prompt.")
+    var promptFile: String?
+
     @Option(help: "Ids of the prompt in the place of a text, separated by commas.")
     var tokenIds: String?
 
@@ -39,6 +42,10 @@ struct Run: ParsableCommand {
 
     @Flag(help: "Go on behind the model's end token.")
     var ignoreEnd = false
+
+    @Flag(
+        help: "Make no tokens: print the perplexity of the prompt, and compare with references.")
+    var perplexity = false
 
     @Flag(help: "Print the error of every tensor by quantisation and stop.")
     var quantisation = false
@@ -51,8 +58,8 @@ struct Run: ParsableCommand {
     @OptionGroup var threads: ThreadOptions
 
     func validate() throws {
-        if !quantisation, (prompt == nil) == (tokenIds == nil) {
-            throw ValidationError("give --prompt or --token-ids, one of them")
+        if !quantisation, [prompt, promptFile, tokenIds].count(where: { $0 != nil }) != 1 {
+            throw ValidationError("give --prompt, --prompt-file or --token-ids, one of them")
         }
         if !(1...1_000_000).contains(tokens) {
             throw ValidationError("--tokens is \(tokens), it may be 1 to 1000000")
@@ -69,6 +76,7 @@ struct Run: ParsableCommand {
         let tokenizer = tokenIds == nil ? try checkpoint.tokenizer() : try? checkpoint.tokenizer()
         let ids = try promptIDs(checkpoint.configuration, tokenizer)
         let machine = try options.machine(named: self.machine)
+        let tokens = perplexity ? 1 : tokens
         let request = options.request(
             for: checkpoint.configuration, positions: quantisation ? 0 : ids.count + tokens - 1)
         let plan = try bestPlan(
@@ -97,7 +105,14 @@ struct Run: ParsableCommand {
         }
         progress.begin("load")
         let image = try compilation.load(checkpoint.weights)
-        let decoder = try Decoder(compilation, image: image, threads: threads.threads)
+        let decoder = try Decoder(
+            compilation, image: image, threads: threads.threads, looksAtLogits: perplexity)
+        if perplexity {
+            progress.begin("references")
+            let scoring = try Scoring(decoder, compilation, checkpoint, tokens: ids)
+            progress.end()
+            return try show(scoring)
+        }
         progress.end()
         var generation = Generation(decoder, compilation, prompt: ids)
         try generation.run(
@@ -131,14 +146,37 @@ struct Run: ParsableCommand {
                 guard let id = Int(word) else { throw refusal("'\(word)' is no token id") }
                 ids.append(id)
             }
-        } else if let prompt, let tokenizer {
-            ids = tokenizer.encode(prompt)
+        } else if let text = try promptFile.map(contents(of:)) ?? prompt, let tokenizer {
+            ids = tokenizer.encode(text)
         }
         if let id = ids.first(where: { !(0..<model.vocabularySize).contains($0) }) {
             throw refusal("\(id) is no token: ids are 0 to \(model.vocabularySize - 1)")
         }
         if ids.isEmpty && !quantisation { throw refusal("it has no token: give one at least") }
         return ids
+    }
+
+    private func contents(of path: String) throws(DiagnosticSet) -> String {
+        guard let text = try? String(contentsOf: URL(filePath: path), encoding: .utf8) else {
+            throw refusal("'\(path)' cannot be read as UTF-8")
+        }
+        return text
+    }
+
+    private func show(_ scoring: Scoring) throws {
+        var scoring = scoring
+        let (clock, count) = (ContinuousClock(), scoring.figures.tokens.count)
+        let start = clock.now
+        try scoring.run { done in
+            guard Console.isTerminal else { return }
+            let rate = Double(done) / ((clock.now - start) / .seconds(1))
+            Console.complain("\(done) of \(count) tokens, \(String(format: "%.1f", rate)) a second")
+        }
+        switch format {
+        case .text: Console.print(scoring.summary + "\n")
+        case .json: try Console.print(json: scoring.figures)
+        }
+        if scoring.figures.isInterrupted { throw ExitCode(130) }
     }
 
     private func refusal(_ message: String) -> DiagnosticSet {

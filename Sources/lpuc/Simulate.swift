@@ -23,6 +23,9 @@ struct Simulate: ParsableCommand {
     @Option(help: "Ids of the prompt, separated by commas.")
     var prompt = "1"
 
+    @Option(help: "Which of the users in flight decodes, from 0 on.")
+    var user = 0
+
     @Option(help: "Form of what is printed.")
     var format = OutputFormat.text
 
@@ -42,13 +45,19 @@ struct Simulate: ParsableCommand {
             throw refusal("an encoder makes no tokens: take lpuc embed")
         }
         let ids = try promptIDs(for: compilation)
+        guard (0..<compilation.plan.users).contains(user) else {
+            throw DiagnosticSet(
+                Diagnostic(
+                    at: Diagnostic.Place("--user"), id: "simulate-user",
+                    "there is no user \(user): \(compilation.plan.users) are in flight, from 0 on"))
+        }
         progress.begin("load")
         let weights = HashedWeights(ModelGraph(compilation.model).weights)
         let image = try compilation.load(weights)
         let decoder = try Decoder(compilation, image: image, threads: threads.threads)
         progress.begin("simulate \(ids.count + tokens - 1) steps")
         let run = try Decoding(
-            decoder, prompt: ids, count: tokens,
+            decoder, prompt: ids, of: user, count: tokens,
             clockMegahertz: compilation.machine.chip.clockMegahertz)
         progress.end()
         switch format {

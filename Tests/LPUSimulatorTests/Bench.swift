@@ -111,8 +111,9 @@ struct Bench {
             ], claims: Claims(length: CycleCount(0), burstCount: 0, issueCount: 0))
     }
 
-    func simulator(threads: Int = 1) throws -> Simulator {
-        try Simulator(machine: machine, schedule: schedule(), image: image, threads: threads)
+    func simulator(threads: Int = 1, probes: [Probe] = []) throws -> Simulator {
+        try Simulator(
+            machine: machine, schedule: schedule(), image: image, threads: threads, probes: probes)
     }
 
     /// Runs one step; gives the bytes of the places.

@@ -114,6 +114,32 @@ struct PlaneBench {
         #expect(try plane.words(places) == plane.sums(.fp8, 9, columns: Array(0..<20)))
     }
 
+    /// Weights that rest in rows which a step writes are those of the step before.
+    @Test(arguments: [ElementType.fp8, .fp16])
+    func weightsAreThoseThatTheRowHolds(type: ElementType) throws {
+        var plane = try PlaneBench()
+        try plane.load(type, column: 0, at: 100)
+        plane.install(at: 104, tandem: type == .fp16)
+        try plane.matmul(type, 3, at: 105)
+        let places = try plane.accumulate(at: 127)
+        // The first vector was fed out of row 0 of the first slices, a slice a byte; of small
+        // numbers in fp16 the high bytes tell all.
+        let (stream, slice) = (try s("s20w"), type.byteCount - 1)
+        let register = plane.bench.chip.register(ofSlice: slice, in: .west)
+        plane.bench.feed(plane.vector(type, 99)[slice], stream, at: register, 300)
+        plane.bench.add(.memory(.west, slice: slice), at: 300, .write(0, stream))
+        let simulator = try plane.bench.simulator()
+        let before = plane.sums(type, 3, columns: [0])
+        var after = before
+        after[0] = plane.sums(type, 3, columns: [0], seed: 99)[0]
+        #expect(before[0] != after[0])
+        for expected in [before, after, after] {
+            _ = try simulator.step()
+            let planes = try places.map { try #require(simulator.bytes($0)) }
+            #expect(ElementType.fp32.widen(planes) == expected)
+        }
+    }
+
     @Test func anInstallTakesWhatArrivedThreeCyclesBefore() throws {
         var plane = try PlaneBench()
         try plane.load(.fp8, column: 0, at: 100)

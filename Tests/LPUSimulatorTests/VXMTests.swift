@@ -30,6 +30,11 @@ import Testing
         let west = try (0..<2).map { bench.keep(try s("s8w").advanced(by: $0), from: 0, 63) }
         let result = try bench.run(east + west).map { try #require($0) }
         let expected = (0..<320).map { Float($0) / 8 * 3 + 1 }
+        let probes = (57...58).map { Probe(chip: ChipID(0), alu: 9, cycle: Cycle($0)) }
+        let simulator = try bench.simulator(probes: probes)
+        _ = try simulator.step()
+        #expect(simulator.words(of: probes[0]) == expected.map(\.bitPattern))
+        #expect(simulator.words(of: probes[1]) == nil)
         #expect(
             ElementType.fp16.widen(Array(result[..<2])).map(Float.init(bitPattern:)) == expected)
         #expect(result[..<2] == result[2...])

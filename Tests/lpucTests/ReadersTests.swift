@@ -22,6 +22,21 @@ import Testing
         #expect(second.output == first.output)
     }
 
+    @Test func eachUserInFlightDecodes() throws {
+        let folder = try Folder()
+        let path = (folder / "users").path
+        let compiled = try lpuc.run(
+            "compile", Binary.config, "--machine", "groqchip1", "--context", "24", "--users", "2",
+            "-o", path)
+        #expect(compiled.status == 0, "\(compiled.errors)")
+        let runs = try (0...2).map {
+            try lpuc.run("simulate", path, "--tokens", "2", "--prompt", "17,3", "--user", "\($0)")
+        }
+        #expect(runs[0].status == 0 && runs[1].status == 0, "\(runs[1].errors)")
+        #expect(runs[0].text == runs[1].text && !runs[0].text.isEmpty)
+        #expect(runs[2].status == 1 && runs[2].errors.contains("[simulate-user]"))
+    }
+
     @Test(arguments: [
         (",", "'' is no token"), ("1,,2", "'' is no token"), ("-1", "'-1' is no token"),
         ("1000", "'1000' is no token of the vocabulary: ids are 0 to 999"),

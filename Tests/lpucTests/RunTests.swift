@@ -71,9 +71,63 @@ import Testing
         let run = try Binary("lpuc").run(
             "run", Self.tiny, "--machine", "groqchip1", "--prompt", "hello", "--tokens", "3")
         #expect(run.status == 0, "\(run.errors)")
-        #expect(run.errors.hasPrefix("machine     "))
+        #expect(run.errors.hasPrefix("plan        TP 1 x PP 1: "))
         #expect(run.errors.contains(" cycles a token") && run.errors.contains(" tokens/s, "))
         #expect(!run.text.isEmpty && !run.text.contains("cycles"))
+    }
+
+    private struct Scores: Decodable {
+        struct Reference: Decodable {
+            struct Parting: Decodable {
+                var step: Int
+                var lead: Double
+            }
+            var weights: String
+            var chosen: [Int]
+            var partings: [Parting]
+            var perplexity: Double
+            var agreements: Int
+            var greatestError: Double
+        }
+        var tokens: [Int]
+        var chosen: [Int]
+        var perplexity: Double
+        var references: [Reference]
+    }
+
+    private func scores(_ arguments: [String]) throws -> Scores {
+        let run = try Binary("lpuc").run(
+            ["run", "--perplexity", "--format", "json"] + arguments)
+        #expect(run.status == 0, "\(run.errors)")
+        return try JSONDecoder().decode(Scores.self, from: run.output)
+    }
+
+    /// Logits that pass the ALUs are those of the model, on one chip and on chips that share it.
+    @Test(arguments: [["groqchip1"], ["node8", "--tp", "2", "--pp", "2"]])
+    func logitsAreTheReferences(_ machine: [String]) throws {
+        let golden = try read("tiny.json", as: Tiny.self).generation
+        let text = golden.prompt + golden.made
+        let ids = text.map(String.init).joined(separator: ",")
+        let scores = try scores([Self.tiny, "--token-ids", ids, "--machine"] + machine)
+        #expect(scores.tokens == text && scores.references.count == 1)
+        #expect(scores.chosen.dropFirst(golden.prompt.count - 1).dropLast() == golden.made[...])
+        let reference = try #require(scores.references.first)
+        #expect(reference.agreements == text.count)
+        #expect(reference.greatestError < 0.02)
+        #expect(abs(scores.perplexity / reference.perplexity - 1) < 0.01)
+        #expect(scores.perplexity > 1)
+    }
+
+    /// With fp8 weights the machine is nearer to the reference that has them than to the other.
+    @Test func quantisedLogitsAreTheQuantisedReferences() throws {
+        let golden = try read("tiny.json", as: Tiny.self).generation
+        let ids = (golden.prompt + golden.made).map(String.init).joined(separator: ",")
+        let scores = try scores([
+            Self.tiny, "--token-ids", ids, "--machine", "groqchip1", "--weights", "fp8",
+        ])
+        #expect(scores.references.map(\.weights).last == "the machine's fp8 weights")
+        #expect(scores.references[1].greatestError < 0.15)
+        #expect(scores.references[1].greatestError < scores.references[0].greatestError / 2)
     }
 
     @Test func errorsByQuantisationAreListed() throws {
@@ -119,5 +173,26 @@ import Testing
         #expect(
             golden.lead[step.offset] <= 0.01 * golden.deviation,
             "step \(step.offset) of '\(golden.prompt)' parts at \(golden.lead[step.offset])")
+    }
+
+    /// What SmolLM2 foretells of the reference's texts, on one chip and on several: logits within
+    /// the bound of Documentation/Checkpoints.md, and other choices only where the reference's
+    /// first two are closer than it.
+    @Test(
+        .enabled(if: hasSmolLM && isLong, "LPUC_LONG=1 compares logits of SmolLM2-135M-Instruct"),
+        arguments: 0..<20)
+    func smolLMsLogitsAreTheReferences(_ index: Int) throws {
+        let golden = try read("smollm2-generations.json", as: Generations.self).generations[index]
+        let plans = [
+            ["lp30"], ["lpx256", "--tp", "2", "--pp", "1"], ["lpx256", "--tp", "8", "--pp", "1"],
+            ["lpx256", "--tp", "16", "--pp", "1"], ["lpx256", "--tp", "1", "--pp", "2"],
+        ]
+        let ids = (golden.ids + golden.made).map(String.init).joined(separator: ",")
+        let scores = try scores(
+            [Self.smolLM, "--token-ids", ids, "--machine"] + plans[index % plans.count])
+        let reference = try #require(scores.references.first)
+        #expect(Array(reference.chosen.dropFirst(golden.ids.count - 1).dropLast()) == golden.made)
+        #expect(reference.greatestError < 0.05)
+        #expect(reference.partings.allSatisfy { $0.lead < 0.05 })
     }
 }

@@ -35,8 +35,6 @@ struct Spacing {
 struct LinkMessage {
     var to: LinkEnd
     var arrival: Int
-    /// Of its first byte among the sender's bytes.
-    var offset: Int
 }
 
 /// What one C2C link sends and has received.
@@ -44,7 +42,6 @@ struct LinkPort {
     /// The wire: where it leads and how long it takes; nil where the link is unwired.
     let wire: (peer: LinkEnd, latency: Int)?
     fileprivate var spacing: Spacing?
-    private let interval: Rational?
     // The FIFO in the order of arrival; what comes before `first` has been received.
     private(set) var arrivals: [Int] = []
     private var vectors: [Vector] = []
@@ -55,16 +52,7 @@ struct LinkPort {
         wire = axis.flatMap { axis in
             topology.peer(of: end).map { (peer: $0, latency: axis.latency) }
         }
-        interval = axis?.interval
-        spacing = interval.map(Spacing.init)
-    }
-
-    mutating func reset(_ pool: VectorPool) {
-        spacing = interval.map(Spacing.init)
-        for vector in vectors[first...] { pool.release(vector) }
-        arrivals.removeAll()
-        vectors.removeAll()
-        first = 0
+        spacing = axis.map { Spacing($0.interval) }
     }
 
     /// When the next vector arrives, if one was sent.
@@ -96,16 +84,18 @@ struct LinkPort {
     }
 }
 
-/// The host port: what the step was given, and what it has given out.
+/// The host port, whose vectors keep their interval in each direction.
 struct HostPort {
-    var ingress: [[UInt8]] = []
-    fileprivate(set) var taken = 0
-    fileprivate(set) var egress: [Egress] = []
-    fileprivate var ingressSpacing: Spacing?
-    fileprivate var egressSpacing: Spacing?
+    fileprivate var ingressSpacing: Spacing
+    fileprivate var egressSpacing: Spacing
+
+    init(chip: Chip) {
+        ingressSpacing = Spacing(chip.hostInterval)
+        egressSpacing = Spacing(chip.hostInterval)
+    }
 }
 
-extension ChipRun {
+extension Elaborator {
     func queue(ofLink link: Int) -> Int { chip.queue(of: .link(LinkID(link))).index }
 
     private func link(_ issue: Issue) -> (index: Int, register: Int) {
@@ -124,10 +114,8 @@ extension ChipRun {
             throw fault(.linkConflict, issue, error)
         }
         let vector = try sample(stream, at: register, issue)
-        outbox.append(
-            LinkMessage(
-                to: wire.peer, arrival: issue.cycle + wire.latency, offset: outboxBytes.count))
-        outboxBytes += UnsafeBufferPointer(start: pool.bytes(vector), count: chip.lanes)
+        outbox.append(LinkMessage(to: wire.peer, arrival: issue.cycle + wire.latency))
+        trace.append(.send(vector), issue)
     }
 
     func issueReceive(_ stream: Stream, _ issue: Issue) throws(Fault) {
@@ -145,55 +133,32 @@ extension ChipRun {
         try produce(vector, on: stream, at: register, after: chip.receiveLatency, issue)
     }
 
-    /// Takes a vector that another chip has sent.
-    func deliver(_ bytes: UnsafeBufferPointer<UInt8>, link: LinkID, arrival: Int) {
+    /// Takes a vector that another chip has sent, and says where its bytes are to be.
+    func deliver(link: LinkID, arrival: Int) -> Vector {
         let vector = pool.allocate()
-        if let source = bytes.baseAddress {
-            pool.mutableBytes(vector).update(from: source, count: chip.lanes)
-        }
         links[link.index].append(vector, arrival: arrival)
         let overflow = links[link.index].overflow(depth: chip.receiveDepth)
         setDeadline(.fifo(link: link.index), at: overflow)
+        return vector
     }
 
     func issueIngress(_ stream: Stream, _ issue: Issue) throws(Fault) {
-        if let error = host.ingressSpacing?.note(issue.cycle) {
+        if let error = host.ingressSpacing.note(issue.cycle) {
             throw fault(.linkConflict, issue, error)
         }
-        guard host.taken < host.ingress.count else {
-            throw fault(
-                .operandTiming, issue, "ingress finds no vector, \(host.taken) were given")
-        }
-        let bytes = host.ingress[host.taken]
-        guard bytes.count == chip.lanes else {
-            throw fault(
-                .operandTiming, issue,
-                "ingress is given \(bytes.count) bytes, a vector has \(chip.lanes)")
-        }
-        host.taken += 1
         let vector = pool.allocate()
-        for (lane, byte) in bytes.enumerated() { pool.mutableBytes(vector)[lane] = byte }
+        trace.append(.ingress(to: vector), issue)
         try produce(vector, on: stream, at: hostRegister, after: chip.ingressLatency, issue)
     }
 
     func issueEgress(_ stream: Stream, _ issue: Issue) throws(Fault) {
-        if let error = host.egressSpacing?.note(issue.cycle) {
+        if let error = host.egressSpacing.note(issue.cycle) {
             throw fault(.linkConflict, issue, error)
         }
-        let vector = try sample(stream, at: hostRegister, issue)
-        let bytes = UnsafeBufferPointer(start: pool.bytes(vector), count: chip.lanes)
-        host.egress.append(Egress(chip: id, cycle: Cycle(issue.cycle), bytes: Array(bytes)))
+        trace.append(.egress(try sample(stream, at: hostRegister, issue)), issue)
     }
 
-    /// Opens the host port for a step that is given `ingress`.
-    func openHost(_ ingress: [[UInt8]]) {
-        host = HostPort()
-        host.ingress = ingress
-        host.ingressSpacing = Spacing(chip.hostInterval)
-        host.egressSpacing = Spacing(chip.hostInterval)
-    }
-
-    /// What is wrong when nothing is left to issue: the earliest of what nobody took.
+    /// What is wrong when nothing is left to issue: the earliest vector that nobody received.
     var leftover: Fault? {
         var found: Fault?
         for (index, link) in links.enumerated() {
@@ -203,12 +168,6 @@ extension ChipRun {
             found = fault(
                 .linkPath, Issue(queue: queue(ofLink: index), cycle: arrival),
                 "no receive takes the vector that arrives")
-        }
-        if found == nil && host.taken < host.ingress.count {
-            found = fault(
-                .operandTiming,
-                Issue(queue: chip.queue(of: .host).index, cycle: statistics.cycles),
-                "\(host.ingress.count) ingress vectors are given, \(host.taken) are taken")
         }
         return found
     }

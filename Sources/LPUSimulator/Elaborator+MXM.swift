@@ -4,7 +4,7 @@ import LPUSchedule
 import LPUSupport
 
 // MXM: planes are numbered west to east over both sides; an odd one is the high half of a pair.
-extension ChipRun {
+extension Elaborator {
     /// The plane whose queue it is, and its side.
     private func plane(ofQueue queue: Int) -> (index: Int, side: Hemisphere) {
         let first = chip.queue(of: .loadWeights(.west, plane: 0)).index
@@ -77,17 +77,28 @@ extension ChipRun {
             try checkFree(plane, issue)
             mxm[plane].busyUntil = issue.cycle + cadence
         }
-        var planes: [UnsafePointer<UInt8>] = []
+        var planes: [Vector] = []
         for k in 0..<type.byteCount {
-            planes.append(
-                pool.bytes(try sample(activation.advanced(by: k), at: edge(side), issue)))
+            planes.append(try sample(activation.advanced(by: k), at: edge(side), issue))
         }
-        let high = isTandem ? mxm[index + 1].rows : []
-        mxm[index].multiply(
-            planes, type, high: high, due: issue.cycle + chip.matmulToAccumulate, pool,
-            tiles)
+        if mxm[index].usedType != type {
+            mxm[index].usedType = type
+            decode(type, mxm[index].rows + (isTandem ? mxm[index + 1].rows : []), index, issue)
+        }
+        let sum = mxm[index].begin(type, due: issue.cycle + chip.matmulToAccumulate)
+        trace.append(
+            .multiply(trace.list(planes), plane: Int32(index), sum: Int32(sum)), issue)
         setDeadline(.sum(plane: index), at: mxm[index].sumDue)
         statistics.multiplyAccumulates += chip.planeRows * chip.lanes
+    }
+
+    private func decode(
+        _ type: ElementType, _ rows: [Vector], _ plane: Int, _ issue: Issue
+    ) {
+        let origins = rows.map { $0 == .none ? TileRow.unset : TileRow(origin: pool.origin($0)) }
+        let tile = trace.number(of: TileSource(plane: plane, type: type, rows: origins))
+        trace.append(
+            .decode(tile: Int32(tile), plane: Int32(plane), rows: trace.list(rows)), issue)
     }
 
     func issueAccumulate(
@@ -99,15 +110,19 @@ extension ChipRun {
             throw fault(.mxmWeights, issue, "no sum is due, \(due ?? "no matmul is under way")")
         }
         let row = row + cursors[issue.queue].step
+        let (sum, type) = mxm[index].oldestSum
         if let error = mxm[index].accumulate(row: row, add: add) {
             throw fault(.mxmWeights, issue, error)
         }
         setDeadline(.sum(plane: index), at: mxm[index].sumDue)
+        trace.accumulatorRows[index] = max(trace.accumulatorRows[index], row + 1)
+        let count = emit == nil ? 0 : ElementType.fp32.byteCount
+        let vectors = (0..<count).map { _ in pool.allocate() }
+        trace.append(
+            .accumulate(
+                plane: Int32(index), sum: Int32(sum), row: Int32(row),
+                add ? type.accumulation : .copy, emit: trace.list(vectors)), issue)
         guard let emit else { return }
-        let vectors = (0..<ElementType.fp32.byteCount).map { _ in pool.allocate() }
-        mxm[index].withRow(row) {
-            ElementType.fp32.narrow($0, into: vectors.map(pool.mutableBytes))
-        }
         for (k, vector) in vectors.enumerated() {
             try produce(
                 vector, on: emit.advanced(by: k), at: edge(side), after: chip.accumulateLatency,

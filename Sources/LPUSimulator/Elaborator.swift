@@ -2,29 +2,30 @@ import LPUMachine
 import LPUSchedule
 import LPUSupport
 
-/// One chip while it runs: its queues, and what its units, streams and SRAM hold.
+/// One chip while its schedule is followed, issue by issue, without bytes: its queues, and which
+/// vectors its units and streams hold. What cannot be is a fault; what a step has to do to bytes
+/// becomes the chip's trace.
 ///
 /// A queue has at most one burst at a time, so the chip's future is one cycle a queue: the least
 /// of them is the next cycle in which anything happens, and the cycles between cost nothing.
-final class ChipRun {
+final class Elaborator {
     let id: ChipID
     let chip: Chip
     let schedule: Schedule
     let units: [Unit]
     let pool: VectorPool
     let streams: StreamRegisters
-    let tiles: TileCache
+    let memory: ChipMemory
     // Units never enter each other: no access to them overlaps another one.
-    @exclusivity(unchecked) var memory: ChipMemory
-    @exclusivity(unchecked) var recentWrites = RecentWrites()
+    @exclusivity(unchecked) var trace: Trace
     @exclusivity(unchecked) var mxm: [Plane]
     @exclusivity(unchecked) var vxm: VectorUnit
     var links: [LinkPort]
-    var host = HostPort()
+    var host: HostPort
     @exclusivity(unchecked) var statistics = Statistics()
-    /// What was sent since the chips last exchanged vectors, and the bytes of it.
+    var probes: Set<ProbePlace> = []
+    /// What was sent since the chips last exchanged vectors.
     var outbox: [LinkMessage] = []
-    var outboxBytes: [UInt8] = []
     /// Why the chip stopped.
     private(set) var fault: Fault?
 
@@ -33,52 +34,36 @@ final class ChipRun {
     /// The next issue of each queue, then the deadlines; `idle` where there is none.
     private let next: UnsafeMutableBufferPointer<Int32>
     private static let idle = Int32.max
-    /// What decoded tiles of all chips may take.
-    private static let tileBytes = 1 << 30
 
-    init(id: ChipID, machine: Machine, schedule: Schedule, program: PlacedProgram) {
+    /// Stands before cycle 0.
+    init(
+        id: ChipID, machine: Machine, schedule: Schedule, program: PlacedProgram,
+        memory: ChipMemory
+    ) {
         self.id = id
         chip = machine.chip
         self.schedule = schedule
         self.program = program
         units = chip.units
-        pool = VectorPool(lanes: chip.lanes)
+        self.memory = memory
+        pool = VectorPool(rows: memory.slotCount)
         streams = StreamRegisters(chip: chip, span: chip.streamSpan, pool: pool)
-        tiles = TileCache(bytes: Self.tileBytes / machine.chipCount)
-        memory = ChipMemory(chip: chip, pool: pool)
         let chip = self.chip
+        trace = Trace(planes: 2 * chip.planesPerHemisphere)
         mxm = (0..<2 * chip.planesPerHemisphere).map { _ in Plane(chip: chip) }
         vxm = VectorUnit(chip: chip)
         links = (0..<chip.linkCount).map { link in
             LinkPort(end: LinkEnd(id, LinkID(link)), topology: machine.topology)
         }
-        cursors = Array(repeating: QueueCursor(), count: units.count)
+        host = HostPort(chip: chip)
+        cursors = program.queues.map { QueueCursor(position: $0.lowerBound) }
         next = .allocate(capacity: units.count + Deadline.count(chip))
         next.initialize(repeating: Self.idle)
+        for queue in cursors.indices { begin(queue) }
+        if let overlap = program.overlap { setDeadline(.queue, at: overlap.cycle) }
     }
 
     deinit { next.deallocate() }
-
-    /// Forgets all but SRAM and stands before cycle 0.
-    func reset() {
-        streams.clear()
-        next.update(repeating: Self.idle)
-        recentWrites = RecentWrites()
-        for i in mxm.indices { mxm[i].reset(pool) }
-        vxm.reset()
-        for i in links.indices { links[i].reset(pool) }
-        host = HostPort()
-        statistics = Statistics()
-        outbox.removeAll()
-        outboxBytes.removeAll()
-        fault = nil
-        for queue in cursors.indices {
-            cursors[queue].release(pool)
-            cursors[queue] = QueueCursor(position: program.queues[queue].lowerBound)
-            begin(queue)
-        }
-        if let overlap = program.overlap { setDeadline(.queue, at: overlap.cycle) }
-    }
 
     /// The next cycle in which anything happens on this chip; nil if nothing will.
     var nextCycle: Int? {
@@ -147,7 +132,7 @@ struct Issue {
 
 // MARK: Queues
 
-extension ChipRun {
+extension Elaborator {
     /// Takes the queue's next burst, if there is one.
     private func begin(_ queue: Int) {
         let position = cursors[queue].position
@@ -156,9 +141,7 @@ extension ChipRun {
             return
         }
         let placed = program.bursts[position]
-        let placement = schedule.placements[Int(placed.placement)]
-        let burst = schedule.templates[placement.template].chips[Int(placed.member)]
-            .bursts[Int(placed.burst)]
+        let (burst, placement) = schedule.burst(placed)
         cursors[queue].begin(burst, at: Int(placed.start), of: placement)
         next[queue] = placed.start
     }
@@ -210,7 +193,7 @@ enum Deadline {
     }
 }
 
-extension ChipRun {
+extension Elaborator {
     func setDeadline(_ deadline: Deadline, at cycle: Int?) {
         next[units.count + deadline.index(chip)] = cycle.map { Int32($0) } ?? Self.idle
     }

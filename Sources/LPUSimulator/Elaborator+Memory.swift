@@ -2,24 +2,8 @@ import LPUMachine
 import LPUSchedule
 import LPUSupport
 
-/// Rows that were written but may not be read yet, on machines where that takes several cycles.
-struct RecentWrites {
-    private var writes: [(cycle: Int, bank: Int, row: Int)] = []
-
-    mutating func note(cycle: Int, bank: Int, row: Int, writeToRead: Int) {
-        if writeToRead == 1 { return }
-        writes.removeAll { $0.cycle + writeToRead <= cycle }
-        writes.append((cycle, bank, row))
-    }
-
-    /// When the row was last written, if a read in `cycle` is too early for it.
-    func conflict(cycle: Int, bank: Int, row: Int, writeToRead: Int) -> Int? {
-        writes.last { $0.bank == bank && $0.row == row && $0.cycle + writeToRead > cycle }?.cycle
-    }
-}
-
 // MEM: the queue's number is the slice's.
-extension ChipRun {
+extension Elaborator {
     private func register(ofSlice queue: Int) -> Int {
         let slices = chip.memSlicesPerHemisphere
         return queue < slices
@@ -50,10 +34,16 @@ extension ChipRun {
     ) throws(Fault) {
         let row = Int(address.row) + cursors[issue.queue].step
         let bank = try bank(address, row..<row + 1, issue)
-        try checkSettled(bank, row, issue)
-        let vector = memory.row(row, ofBank: bank)
-        if vector == .none { throw neverWritten(address, row, issue) }
-        pool.retain(vector)
+        var vector = memory.row(row, ofBank: bank)
+        if vector == .none {
+            throw fault(
+                .addressRange, issue, "row \(row) of bank \(address.bank) was never written")
+        }
+        if vector.isSlot {
+            let copy = pool.allocate(origin: vector)
+            trace.append(.load(row: vector, to: copy), issue)
+            vector = copy
+        }
         try produce(
             vector, on: to, at: register(ofSlice: issue.queue), after: chip.readLatency, issue)
     }
@@ -64,33 +54,23 @@ extension ChipRun {
         let row = Int(address.row) + cursors[issue.queue].step
         let bank = try bank(address, row..<row + 1, issue)
         let vector = try sample(from, at: register(ofSlice: issue.queue), issue)
-        memory.write(vector, toRow: row, ofBank: bank)
-        recentWrites.note(
-            cycle: issue.cycle, bank: bank, row: row, writeToRead: chip.writeToRead)
+        trace.append(.store(vector, row: memory.row(row, ofBank: bank)), issue)
     }
 
     private func issueGather(
         _ window: RowAddress, _ rows: Int, _ address: Stream, _ to: Stream, _ issue: Issue
     ) throws(Fault) {
         let register = register(ofSlice: issue.queue)
-        let first = Int(window.row)
-        let bank = try bank(window, first..<first + rows, issue)
+        let rows = try self.window(window, rows, issue)
         if cursors[issue.queue].isFirstIssue {
             let vector = try sample(address, at: register, issue)
             pool.retain(vector)
             cursors[issue.queue].readAddress = vector
         }
-        let offsets = pool.bytes(cursors[issue.queue].readAddress)
         let result = pool.allocate()
-        let lanes = chip.lanesPerSuperlane
-        for superlane in 0..<chip.superlanes {
-            let row = first + (try offset(offsets, superlane, rows, issue))
-            try checkSettled(bank, row, issue)
-            let vector = memory.row(row, ofBank: bank, superlane: superlane)
-            if vector == .none { throw neverWritten(window, row, issue) }
-            (pool.mutableBytes(result) + superlane * lanes)
-                .update(from: pool.bytes(vector) + superlane * lanes, count: lanes)
-        }
+        let cursor = cursors[issue.queue]
+        trace.append(
+            .gather(rows, address: cursor.readAddress, step: Int32(cursor.step), to: result), issue)
         try produce(result, on: to, at: register, after: chip.gatherLatency, issue)
     }
 
@@ -98,34 +78,24 @@ extension ChipRun {
         _ window: RowAddress, _ rows: Int, _ address: Stream, _ from: Stream, _ issue: Issue
     ) throws(Fault) {
         let register = register(ofSlice: issue.queue)
-        let first = Int(window.row)
-        let bank = try bank(window, first..<first + rows, issue)
+        let rows = try self.window(window, rows, issue)
         if cursors[issue.queue].isFirstIssue {
             let vector = try sample(address, at: register, issue)
             pool.retain(vector)
             cursors[issue.queue].writeAddress = vector
         }
-        let offsets = pool.bytes(cursors[issue.queue].writeAddress)
         let vector = try sample(from, at: register, issue)
-        for superlane in 0..<chip.superlanes {
-            let row = first + (try offset(offsets, superlane, rows, issue))
-            memory.write(superlane: superlane, of: vector, toRow: row, ofBank: bank)
-            recentWrites.note(
-                cycle: issue.cycle, bank: bank, row: row, writeToRead: chip.writeToRead)
-        }
+        let cursor = cursors[issue.queue]
+        trace.append(
+            .scatter(rows, address: cursor.writeAddress, step: Int32(cursor.step), vector), issue)
     }
 
-    /// The offset of a superlane into the window, in this issue.
-    private func offset(
-        _ address: UnsafePointer<UInt8>, _ superlane: Int, _ rows: Int, _ issue: Issue
-    ) throws(Fault) -> Int {
-        let lane = superlane * chip.lanesPerSuperlane
-        let sampled = Int(address[lane]) | Int(address[lane + 1]) << 8
-        let offset = sampled + cursors[issue.queue].step
-        if (0..<rows).contains(offset) { return offset }
-        throw fault(
-            .addressRange, issue,
-            "superlane \(superlane) addresses row \(offset) of a window of \(rows)")
+    private func window(
+        _ window: RowAddress, _ rows: Int, _ issue: Issue
+    ) throws(Fault) -> RowWindow {
+        let first = Int(window.row)
+        let bank = try bank(window, first..<first + rows, issue)
+        return RowWindow(bank: Int32(bank), first: Int32(first), rows: Int32(rows))
     }
 
     /// The number of the bank, if it has all of `rows`.
@@ -144,20 +114,6 @@ extension ChipRun {
                     + "\(chip.rowsPerBank)")
         }
         return memory.bank(bank, ofSlice: issue.queue)
-    }
-
-    private func checkSettled(_ bank: Int, _ row: Int, _ issue: Issue) throws(Fault) {
-        let written = recentWrites.conflict(
-            cycle: issue.cycle, bank: bank, row: row, writeToRead: chip.writeToRead)
-        guard let written else { return }
-        throw fault(
-            .memPort, issue,
-            "row \(row) is written in \(Cycle(written)), a read sees it from "
-                + "\(Cycle(written + chip.writeToRead)) on")
-    }
-
-    private func neverWritten(_ address: RowAddress, _ row: Int, _ issue: Issue) -> Fault {
-        fault(.addressRange, issue, "row \(row) of bank \(address.bank) was never written")
     }
 }
 

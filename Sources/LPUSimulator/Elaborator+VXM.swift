@@ -3,67 +3,39 @@ import LPUNumerics
 import LPUSchedule
 import LPUSupport
 
-/// The ALUs' last results, as words; an operation reads those of exactly `aluLatency` before.
+/// When the ALUs fired; an operation reads results of exactly `aluLatency` before.
 struct VectorUnit {
-    private let lanes: Int
+    /// Of each ALU, results that may still be read: a ring.
     private let depth: Int
-    /// For each ALU a ring of as many results as may still be read, and when each was fired.
-    private var words: [UInt32]
     private var fired: [Int]
-    /// The two operands, widened.
-    private var operands: [UInt32]
 
     init(chip: Chip) {
-        lanes = chip.lanes
-        depth = chip.aluLatency + 1
-        words = Array(repeating: 0, count: chip.aluCount * depth * lanes)
+        depth = chip.resultDepth
         fired = Array(repeating: .min, count: chip.aluCount * depth)
-        operands = Array(repeating: 0, count: 2 * lanes)
     }
 
-    mutating func reset() {
-        for i in fired.indices { fired[i] = .min }
-    }
+    /// The place of a result among all rings.
+    func place(_ alu: Int, firedIn cycle: Int) -> Int { alu * depth + cycle % depth }
 
     func hasResult(_ alu: Int, firedIn cycle: Int) -> Bool {
-        cycle >= 0 && fired[alu * depth + cycle % depth] == cycle
+        cycle >= 0 && fired[place(alu, firedIn: cycle)] == cycle
     }
 
-    /// Where operand `k` (0 or 1) is put before the operation.
-    mutating func withOperand(_ k: Int, _ body: (UnsafeMutableBufferPointer<UInt32>) -> Void) {
-        operands.withUnsafeMutableBufferPointer {
-            body(UnsafeMutableBufferPointer(rebasing: $0[k * lanes..<(k + 1) * lanes]))
-        }
-    }
-
-    mutating func setOperand(_ k: Int, toResultOf alu: Int, firedIn cycle: Int) {
-        let first = (alu * depth + cycle % depth) * lanes
-        for i in 0..<lanes { operands[k * lanes + i] = words[first + i] }
-    }
-
-    /// Computes the operation and calls `body` with the result's words.
-    mutating func fire(
-        _ operation: ALUOperation, on alu: Int, in cycle: Int,
-        _ body: (UnsafeBufferPointer<UInt32>) -> Void
-    ) {
-        let slot = alu * depth + cycle % depth
-        fired[slot] = cycle
-        let lanes = lanes
-        operands.withUnsafeBufferPointer { operands in
-            words.withUnsafeMutableBufferPointer { words in
-                let result = UnsafeMutableBufferPointer(
-                    rebasing: words[slot * lanes..<(slot + 1) * lanes])
-                operation.apply(
-                    UnsafeBufferPointer(rebasing: operands[..<lanes]),
-                    UnsafeBufferPointer(rebasing: operands[lanes...]), into: result)
-                body(UnsafeBufferPointer(result))
-            }
-        }
+    /// Notes an operation and returns the place of its result.
+    mutating func fire(_ alu: Int, in cycle: Int) -> Int {
+        let place = place(alu, firedIn: cycle)
+        fired[place] = cycle
+        return place
     }
 }
 
+extension Chip {
+    /// Results of an ALU that are kept.
+    var resultDepth: Int { aluLatency + 1 }
+}
+
 // VXM: at register 0, between what arrives there and what it sends on.
-extension ChipRun {
+extension Elaborator {
     func issueALU(
         _ operation: ALUOperation, _ a: ALUOperand, _ b: ALUOperand?, _ east: Stream?,
         _ west: Stream?, _ issue: Issue
@@ -72,14 +44,16 @@ extension ChipRun {
         if cursors[issue.queue].isFirstIssue {
             try checkRoute(alu, operation, a, b, [east, west], issue)
         }
-        try setOperand(0, a, issue)
-        if let b { try setOperand(1, b, issue) }
+        let a = try operand(a, issue)
+        let b = try b.map { b throws(Fault) in try operand(b, issue) } ?? TracedOperand.none
         let type = operation.resultType(of: .fp32)
         let isSent = east != nil || west != nil
         let vectors = (0..<(isSent ? type.byteCount : 0)).map { _ in pool.allocate() }
-        vxm.fire(operation, on: alu, in: issue.cycle) { words in
-            if isSent { type.narrow(words, into: vectors.map(pool.mutableBytes)) }
-        }
+        let result = vxm.fire(alu, in: issue.cycle)
+        trace.append(
+            .alu(operation, a, b, result: Int32(result), type, emit: trace.list(vectors)), issue)
+        let place = ProbePlace(queue: Int32(issue.queue), cycle: Int32(issue.cycle))
+        if probes.contains(place) { trace.append(.observe(result: Int32(result)), issue) }
         if east != nil && west != nil { vectors.forEach(pool.retain) }
         if let east { try emit(vectors, on: east, issue) }
         if let west { try emit(vectors, on: west, issue) }
@@ -93,26 +67,27 @@ extension ChipRun {
         }
     }
 
-    private func setOperand(_ k: Int, _ operand: ALUOperand, _ issue: Issue) throws(Fault) {
+    private func operand(
+        _ operand: ALUOperand, _ issue: Issue
+    ) throws(Fault) -> TracedOperand {
         switch operand {
-        case .immediate(let word):
-            vxm.withOperand(k) { $0.update(repeating: word) }
+        case .immediate(let word): return .immediate(word)
         case .alu(let alu):
             let cycle = issue.cycle - chip.aluLatency
             guard vxm.hasResult(Int(alu), firedIn: cycle) else {
                 throw fault(.operandTiming, issue, "alu\(alu) fired nothing in \(Cycle(cycle))")
             }
-            vxm.setOperand(k, toResultOf: Int(alu), firedIn: cycle)
+            return .result(Int32(vxm.place(Int(alu), firedIn: cycle)))
         case .stream(let stream, let type):
             let cycle = issue.cycle - chip.vxmEntryLatency
-            var planes: [UnsafePointer<UInt8>] = []
+            var planes: [Vector] = []
             for byte in 0..<type.byteCount {
                 let stream = stream.advanced(by: byte)
                 let vector = streams.sample(stream, at: 0, in: cycle, arrivingOnly: true)
                 if vector == .none { throw emptyRegister(stream, 0, cycle, issue) }
-                planes.append(pool.bytes(vector))
+                planes.append(vector)
             }
-            vxm.withOperand(k) { type.widen(planes, into: $0) }
+            return .vectors(trace.list(planes), type)
         }
     }
 
