@@ -102,11 +102,10 @@ private func relativeDistance(_ a: [Double], _ b: [Double]) -> Double {
         Family(
             keys: ["hidden_size": 448, "num_attention_heads": 7, "num_hidden_layers": 1],
             plan: Plan(context: 128)),
-        Family(keys: [:], plan: Plan(context: 32, weightType: .fp8), limit: 0.1),
     ]
 
     /// Weights and activations are fp16: some 2^-11 a rounding.
-    @Test(arguments: 0..<5)
+    @Test(arguments: 0..<4)
     func programIsTheReference(_ number: Int) throws {
         let family = Self.families[number]
         let context = family.plan.context
@@ -126,7 +125,7 @@ private func relativeDistance(_ a: [Double], _ b: [Double]) -> Double {
     }
 
     @Test(arguments: [
-        (0, Strategy.list), (1, .random(seed: 1)), (2, .list), (3, .list), (4, .list),
+        (0, Strategy.list), (1, .random(seed: 1)), (2, .list), (3, .list),
     ])
     func simulatorEqualsInterpreter(_ number: Int, _ strategy: Strategy) throws {
         let family = Self.families[number]

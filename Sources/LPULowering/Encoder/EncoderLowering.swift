@@ -27,9 +27,9 @@ private func checkSupport(
         errors.insert(
             Diagnostic(at: Diagnostic.Place(place), id: "lowering-unsupported", message))
     }
-    if plan.weightType != .fp16 && plan.weightType != .fp8 {
+    if plan.weightType != .fp16 {
         refuse(
-            "plan.weightType", "\(plan.weightType.rawValue) is not lowered: try fp16 or fp8")
+            "plan.weightType", "\(plan.weightType.rawValue) is not lowered for encoders: try fp16")
     }
     if plan.tensorParallel != 1 || plan.pipelineStages != 1 || plan.users != 1 {
         refuse("plan", "an encoder is lowered for one chip and one user")

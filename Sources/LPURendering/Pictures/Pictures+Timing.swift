@@ -4,10 +4,18 @@ import LPUSchedule
 public import LPUSupport
 
 extension Pictures {
-    /// The cycles of the first layer on its first chip; nil where the program names no layer.
+    /// The cycles, on its first chip, of the first instance of the template of a layer that is
+    /// placed most often; nil where the program names no layer.
     public func layerCycles() -> Range<Cycle>? {
-        guard let i = program.instances.firstIndex(where: { $0.layer != nil }),
-            schedule.placements.indices.contains(i)
+        var counts: [Int: Int] = [:]
+        for instance in program.instances where instance.layer != nil {
+            counts[instance.template, default: 0] += 1
+        }
+        let most = counts.values.max()
+        guard
+            let i = program.instances.firstIndex(where: {
+                $0.layer != nil && counts[$0.template] == most
+            }), schedule.placements.indices.contains(i)
         else { return nil }
         let placement = schedule.placements[i]
         let bursts = schedule.templates[placement.template].chips.first?.bursts ?? []
