@@ -80,7 +80,7 @@ struct Compile: ParsableCommand {
             return try show(emit, model, plan, compiler)
         }
         if let output { try Output(output).checkDirectory(of: Self.fileNames) }
-        let compilation = try compiler.compile(model, plan: plan) { progress.begin($0.rawValue) }
+        let compilation = try compile(model, plan, compiler, &progress)
         progress.end()
         guard let verdict = compilation.verdict, verdict.isAccepted else {
             Console.complain(compilation.verdict?.description ?? "not verified")
@@ -100,6 +100,35 @@ struct Compile: ParsableCommand {
         switch format {
         case .text: Console.print(files.report.summary)
         case .json: Console.print(files.report.json)
+        }
+    }
+
+    /// Compiles the plan. Rows that pass values on are known when all is timed: where they are too
+    /// few and the plan was the planner's choice, its next ones are tried.
+    private func compile(
+        _ model: ModelConfiguration, _ plan: Plan, _ compiler: Compiler, _ progress: inout Progress
+    ) throws -> Compilation {
+        var reporter = progress
+        defer { progress = reporter }
+        func compiled(_ plan: Plan) throws -> Compilation {
+            try compiler.compile(model, plan: plan) { reporter.begin($0.rawValue) }
+        }
+        do {
+            return try compiled(plan)
+        } catch let error as Infeasibility
+            where error.id == "sram-capacity" && self.plan == nil
+        {
+            let request = options.request(for: model)
+            guard request.tensorParallel == nil, request.pipelineStages == nil else { throw error }
+            let others = try enumeratePlans(model, on: compiler.machine, request)
+                .map(\.plan).filter { $0 != plan }
+            for other in others.prefix(4) {
+                Console.complain(
+                    "\(plan.tensorParallel) x \(plan.pipelineStages) chips have too few rows, "
+                        + "trying \(other.tensorParallel) x \(other.pipelineStages)")
+                if let compilation = try? compiled(other) { return compilation }
+            }
+            throw error
         }
     }
 
