@@ -296,8 +296,7 @@ extension DecoderLowering {
             let sum = l.builder.matmul([MatmulTerm(Use(low), ones)])
             let scaled = l.builder.elementwise(.multiply, Use(sum), 0x1p-11 / shift)
             let total = l.builder.elementwise(.add, Use(scaled), Use(most))
-            let root = l.builder.elementwise(.rsqrt, Use(total))
-            return l.builder.elementwise(.multiply, Use(root), Use(root), name: "\(name).share")
+            return l.reciprocal(total, name: "\(name).share")
         }
     }
 

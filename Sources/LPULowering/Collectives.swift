@@ -52,22 +52,23 @@ extension DecoderLowering {
         }
         return places.map { place in
             (0..<hidden.count).map { n in
-                return chained { l in
-                    // Parts rest in one slice, so that no two of them are operands of one add.
-                    let first = arrived[n][place][0]
-                    var sum =
-                        x.isEmpty
-                        ? l.builder.elementwise(.add, first.at(), 0, name: "\(name).\(n)")
-                        : l.builder.elementwise(
-                            .add, x[place][n].at(), first.at(), name: "\(name).\(n)")
-                    for part in arrived[n][place].dropFirst() {
-                        sum = l.builder.elementwise(
-                            .add, sum.at(), part.at(), name: "\(name).\(n)")
-                    }
-                    return sum
+                chained { l in
+                    l.added(
+                        arrived[n][place], to: x.isEmpty ? nil : x[place][n], "\(name).\(n)")
                 }
             }
         }
+    }
+
+    /// Parts that arrived, in their order, added to a value or to 0. They rest in one slice, so
+    /// that no two of them are operands of one add.
+    mutating func added(
+        _ parts: [ValueID], to value: ValueID?, _ name: String? = nil
+    ) -> ValueID {
+        let first =
+            value.map { builder.elementwise(.add, $0.at(), parts[0].at(), name: name) }
+            ?? builder.elementwise(.add, parts[0].at(), 0, name: name)
+        return sumInTurn([first] + parts.dropFirst(), name)
     }
 
     /// For each chip the parts of all, which stand on different chips, in one hop and their order.

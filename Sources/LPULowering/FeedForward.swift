@@ -14,10 +14,11 @@ extension DecoderLowering {
         let residual = biasedResidual(
             x.tiles, "layer.downBias", tensor: layerPrefix + "mlp.down_proj.bias",
             if: model.hasFeedForwardBias)
+        let tensor = layerPrefix + "mlp.down_proj.weight"
         let inner = places.map { lowerInner(x, on: $0) }
         let down = places.map { place in
             linear(
-                "layer.down", tensor: layerPrefix + "mlp.down_proj.weight", rows: hiddenColumns,
+                "layer.down", tensor: tensor, rows: hiddenColumns,
                 columns: innerTiles(of: place).ranges.map { .range($0) },
                 inputFactor: Scale.hidden, on: place)
         }
@@ -38,8 +39,8 @@ extension DecoderLowering {
                 "layer.output")
         }
         let inverses = inverses(
-            ahead, Wide(tensor: layerPrefix + "mlp.down_proj.weight", inputFactor: Scale.hidden),
-            lengths: inner.map(\.length), "layer.output")
+            ahead, Wide(tensor: tensor, inputFactor: Scale.hidden), lengths: inner.map(\.length),
+            "layer.output")
         return Residual(
             tiles: addPartialSums(partial, to: residual, "layer.output"), inverses: inverses)
     }

@@ -24,6 +24,12 @@ extension Lowering {
         return body(&self)
     }
 
+    /// 1 / value in every lane, of what is not negative: the square of its inverse root.
+    mutating func reciprocal(_ value: ValueID, name: String? = nil) -> ValueID {
+        let root = builder.elementwise(.rsqrt, Use(value))
+        return builder.elementwise(.multiply, Use(root), Use(root), name: name)
+    }
+
     /// An image vector with the same word in every lane.
     mutating func constant(
         _ name: String, _ bits: UInt32, type: ElementType, lanes range: Range<Int>? = nil,

@@ -77,15 +77,18 @@ extension DecoderLowering {
                     weights.tensor, factor: Scale.greatest / (weights.inputFactor * lengthScale),
                     columnScale: nil))
             return chained { l in
-                let first = l.builder.elementwise(.add, arrived[place][0].at(), 0)
-                let sum = arrived[place].dropFirst().reduce(first) {
-                    l.builder.elementwise(.add, $0.at(), $1.at())
-                }
+                let sum = l.added(arrived[place], to: nil)
                 let parts = l.builder.elementwise(.multiply, sum.at(), widest.at())
                 let bound = l.builder.elementwise(.add, parts.at(), length.at())
-                return l.reciprocal(bound, times: Scale.greatest, "\(name).inverse")
+                return l.inverse(of: bound, name)
             }
         }
+    }
+
+    private mutating func inverse(of bound: ValueID, _ name: String) -> ValueID {
+        let inverse = reciprocal(bound)
+        return builder.elementwise(
+            .multiply, inverse.at(), Scale.greatest, name: "\(name).inverse")
     }
 
     /// A residual by itself, no element of which is greater than its length.
@@ -96,20 +99,10 @@ extension DecoderLowering {
             return chained { l in
                 // A sum, as all bounds are: law 16 knows no fourth roots.
                 let bound = l.builder.elementwise(.add, length.at(), 0x1p-20)
-                return l.reciprocal(bound, times: Scale.greatest, "\(name).inverse")
+                return l.inverse(of: bound, name)
             }
         }
         return Residual(tiles: tiles, inverses: inverses)
-    }
-
-    /// factor / value, of what is not negative.
-    mutating func reciprocal(_ value: ValueID, times factor: Float, _ name: String) -> ValueID {
-        let root = builder.elementwise(.rsqrt, value.at())
-        guard factor != 1 else {
-            return builder.elementwise(.multiply, root.at(), root.at(), name: name)
-        }
-        let inverse = builder.elementwise(.multiply, root.at(), root.at())
-        return builder.elementwise(.multiply, inverse.at(), factor, name: name)
     }
 
     /// The residual that a template takes as `values`.

@@ -41,7 +41,7 @@ extension DecoderLowering {
         guard let deferred = input.deferred else { return (nil, nil) }
         let size = model.hiddenSize
         let bound = deferred.inverse.map { inverse in
-            chained { l in l.reciprocal(inverse, times: 1, "\(name).bound") }
+            chained { l in l.reciprocal(inverse, name: "\(name).bound") }
         }
         return mean(of: deferred.x, over: shared[place].ones, size: size, "\(name).squares") {
             l, mean in

@@ -62,11 +62,7 @@ extension Elaborator {
     ) throws(Fault) {
         let register = register(ofSlice: issue.queue)
         let rows = try self.window(window, rows, issue)
-        if cursors[issue.queue].isFirstIssue {
-            let vector = try sample(address, at: register, issue)
-            pool.retain(vector)
-            cursors[issue.queue].readAddress = vector
-        }
+        try keepAddress(address, in: \.readAddress, at: register, issue)
         let result = pool.allocate()
         let cursor = cursors[issue.queue]
         trace.append(
@@ -79,15 +75,22 @@ extension Elaborator {
     ) throws(Fault) {
         let register = register(ofSlice: issue.queue)
         let rows = try self.window(window, rows, issue)
-        if cursors[issue.queue].isFirstIssue {
-            let vector = try sample(address, at: register, issue)
-            pool.retain(vector)
-            cursors[issue.queue].writeAddress = vector
-        }
+        try keepAddress(address, in: \.writeAddress, at: register, issue)
         let vector = try sample(from, at: register, issue)
         let cursor = cursors[issue.queue]
         trace.append(
             .scatter(rows, address: cursor.writeAddress, step: Int32(cursor.step), vector), issue)
+    }
+
+    /// A burst's address vector, which its first issue samples for all.
+    private func keepAddress(
+        _ address: Stream, in place: WritableKeyPath<QueueCursor, Vector>, at register: Int,
+        _ issue: Issue
+    ) throws(Fault) {
+        guard cursors[issue.queue].isFirstIssue else { return }
+        let vector = try sample(address, at: register, issue)
+        pool.retain(vector)
+        cursors[issue.queue][keyPath: place] = vector
     }
 
     private func window(

@@ -194,11 +194,7 @@ extension EncoderLowering {
             return all
         }
         let sum = reduced(all, by: .add, "\(name).pSum")
-        let share = chained { l -> ValueID in
-            let root = l.builder.elementwise(.rsqrt, sum.at())
-            return l.builder.elementwise(
-                .multiply, root.at(), root.at(), name: "\(name).share")
-        }
+        let share = chained { l in l.reciprocal(sum, name: "\(name).share") }
         return SoftmaxWeights(ofHeads: ofHeads, share: share)
     }
 

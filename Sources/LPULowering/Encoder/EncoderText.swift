@@ -74,10 +74,7 @@ extension EncoderLowering {
             return l.builder.elementwise(.toFP32, Use(one), name: "isReal.fp32")
         }
         let count = reduced(flags, by: .add, "count")
-        let share = chained { l -> ValueID in
-            let root = l.builder.elementwise(.rsqrt, count.at())
-            return l.builder.elementwise(.multiply, root.at(), root.at(), name: "share")
-        }
+        let share = chained { l in l.reciprocal(count, name: "share") }
         for (tile, states) in x.values.enumerated() {
             let real = builder.elementwise(
                 .mask, Use(states), Use(constants.isReal), name: "real\(tile)")
