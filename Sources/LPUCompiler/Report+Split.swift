@@ -23,14 +23,9 @@ extension Report.Split {
         pipelineStages = plan.pipelineStages
         queryHeads = model.queryHeadCount
         keyValueHeads = model.keyValueHeadCount
-        queryHeadsOfChip = []
-        keyValueHeadsOfChip = []
-        for place in 0..<tensorParallel {
-            let first = place * queryHeads / tensorParallel
-            let queries = first..<(place + 1) * queryHeads / tensorParallel
-            queryHeadsOfChip.append(queries.count)
-            keyValueHeadsOfChip.append(Set(queries.map { $0 / model.groupSize }).count)
-        }
+        let heads = plan.headsOfChips(model)
+        queryHeadsOfChip = heads.map(\.queries)
+        keyValueHeadsOfChip = heads.map(\.keyValues)
     }
 
     /// A sentence for people.

@@ -1,5 +1,16 @@
-import LPUModel
+public import LPUModel
 import LPUNumerics
+
+extension Plan {
+    /// The query heads of each chip of a stage, and the KV heads that those need.
+    public func headsOfChips(_ model: ModelConfiguration) -> [(queries: Int, keyValues: Int)] {
+        (0..<tensorParallel).map {
+            let share = ChipShare(
+                model, place: $0, of: tensorParallel, lanes: model.headDimension)
+            return (share.queryHeads, share.keyValueHeads)
+        }
+    }
+}
 
 /// What a chip of a stage has of every layer and of the model's ends, dealt out and cut into tiles
 /// by the lowering's rules; `place` is its number among the chips that share the layers.

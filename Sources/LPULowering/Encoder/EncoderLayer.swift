@@ -29,9 +29,7 @@ extension EncoderLowering {
         let terms = input.enumerated().flatMap { k, terms in
             terms.map { MatmulTerm(Use($0), weights.tile(n, k)) }
         }
-        let sum = builder.matmul(terms, count: tokens)
-        guard weights.scales.indices.contains(n) else { return sum }
-        return builder.elementwise(.multiply, Use(sum), weights.scales[n])
+        return builder.matmul(terms, count: tokens)
     }
 
     /// For each tile of the states their sum with a linear layer's output and bias.
