@@ -17,7 +17,7 @@ struct Draw: ParsableCommand {
     @Option(name: .shortAndLong, help: "File to write, ending in .svg, .png or .dot.")
     var output: String
 
-    @Option(help: "Of the layer: the instance of the program. (default: the first layer)")
+    @Option(help: "Of the layer: the instance of the program. (default: a layer)")
     var instance: Int?
 
     @Option(
@@ -71,7 +71,7 @@ struct Draw: ParsableCommand {
     private func drawing(of pictures: Pictures) throws(DiagnosticSet) -> Drawing {
         switch picture {
         case .layer:
-            let instance = instance ?? pictures.program.firstLayer
+            let instance = instance ?? pictures.layerInstance ?? 0
             return try pictures.layer(instance: instance, focus: focus, limit: limit)
         case .timing:
             let end = max(from + 1, to ?? pictures.length.count)

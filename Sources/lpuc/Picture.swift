@@ -6,7 +6,7 @@ import LPUSupport
 
 /// The pictures of a compilation.
 enum Picture: String, ExpressibleByArgument, CaseIterable {
-    /// Dataflow of the first layer.
+    /// Dataflow of a layer.
     case layer
     case timing, pipeline
 
@@ -34,14 +34,9 @@ enum Picture: String, ExpressibleByArgument, CaseIterable {
 
     private func drawing(of pictures: Pictures) throws(DiagnosticSet) -> Drawing {
         switch self {
-        case .layer: try pictures.layer(instance: pictures.program.firstLayer)
+        case .layer: try pictures.layer(instance: pictures.layerInstance ?? 0)
         case .timing: try pictures.timing(cycles: pictures.layerCycles())
         case .pipeline: pictures.pipeline()
         }
     }
-}
-
-extension Program {
-    /// The first instance that is a layer of the model, or the first of all.
-    var firstLayer: Int { instances.firstIndex { $0.layer != nil } ?? 0 }
 }

@@ -4,18 +4,18 @@ import LPUSchedule
 public import LPUSupport
 
 extension Pictures {
-    /// The cycles, on its first chip, of the first instance of the template of a layer that is
-    /// placed most often; nil where the program names no layer.
+    /// The instance to look at for a layer: the first of those that have most ops, where layers are
+    /// cut into several templates; nil where the program names no layer.
+    public var layerInstance: Int? {
+        func ops(_ i: Int) -> Int { program.templates[program.instances[i].template].ops.count }
+        let layers = program.instances.indices.filter { program.instances[$0].layer != nil }
+        let most = layers.lazy.map(ops).max()
+        return layers.first { ops($0) == most }
+    }
+
+    /// The cycles of that instance on its first chip.
     public func layerCycles() -> Range<Cycle>? {
-        var counts: [Int: Int] = [:]
-        for instance in program.instances where instance.layer != nil {
-            counts[instance.template, default: 0] += 1
-        }
-        let most = counts.values.max()
-        guard
-            let i = program.instances.firstIndex(where: {
-                $0.layer != nil && counts[$0.template] == most
-            }), schedule.placements.indices.contains(i)
+        guard let i = layerInstance, schedule.placements.indices.contains(i)
         else { return nil }
         let placement = schedule.placements[i]
         let bursts = schedule.templates[placement.template].chips.first?.bursts ?? []
