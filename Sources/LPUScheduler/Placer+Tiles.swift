@@ -223,6 +223,13 @@ extension Placer {
 }
 
 extension Placer {
+    /// Regions get their rows first: the many small tiles then fill all banks up to one row.
+    func placeRegions() throws(Infeasibility) {
+        for (v, home) in blockHomes.enumerated() where home != nil && slot(of: ValueID(v)) > 0 {
+            _ = try blockPlace(ValueID(v))
+        }
+    }
+
     /// Slices, one a byte plane, that feed the weight stream of the home.
     private func feeding(_ planes: Int, _ home: BlockHome) -> [[QueueID]] {
         let width = chip.weightStreamsPerPlane

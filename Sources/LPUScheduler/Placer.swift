@@ -162,6 +162,7 @@ final class Placer {
     func run() throws(Infeasibility) {
         try choosePlanes()
         try placeMadeTiles()
+        try placeRegions()
         try placeExchangeSlots()
         for b in bundles.indices {
             try place(bundle: b)
