@@ -10,26 +10,21 @@ extension DecoderLowering {
     /// This chip's part of a row-parallel layer: added to the residual at once where the chip is
     /// alone, else rounded to the wire's fp16.
     ///
-    /// What was `begun` are the sums of a few outputs over the contraction tiles before `late`. The
-    /// outputs that are left when all planes have had as many are summed up by several planes each.
+    /// The sums of a few outputs are `started`. The outputs that are left when all planes have had
+    /// as many are summed up by several planes each.
     mutating func partialSums(
         _ input: LinearInput, _ weights: LinearWeights, residual: [ValueID],
-        begun: [ValueID] = [], late: Range<Int> = 0..<0, _ name: String
+        started: [PartialSum] = [], _ name: String
     ) -> [ValueID] {
         let leftOver = hidden.count % planes
-        let first = max(begun.count, hidden.count - leftOver)
+        let first = max(started.count, hidden.count - leftOver)
         return (0..<hidden.count).map { n in
             chained { l in
-                var all: ValueID
-                if n >= first {
-                    all = l.sum(input, weights, n, parts: l.planes / leftOver)
-                } else if n < begun.count {
-                    let rest = l.sum(input, weights, n, late)
-                    all = l.builder.elementwise(.add, rest.at(), begun[n].at())
-                } else {
-                    all = l.sum(input, weights, n)
-                }
-                all = l.scaled(all, weights, n)
+                let sum =
+                    n < first
+                    ? l.sum(input, weights, n, after: n < started.count ? started[n] : nil).value
+                    : l.sum(input, weights, n, parts: l.planes / leftOver)
+                let all = l.scaled(sum, weights, n)
                 if l.places.count == 1 {
                     return l.builder.elementwise(
                         .add, all.at(), residual[n].at(), name: "\(name).\(n)")

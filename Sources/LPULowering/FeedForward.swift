@@ -5,6 +5,12 @@ import LPUNumerics
 import LPUPlanning
 import LPUSupport
 
+/// The sums of gate and up in an inner tile, as far as the planes have got.
+private struct InnerSums {
+    var gate: PartialSum?
+    var up: PartialSum?
+}
+
 extension DecoderLowering {
     /// Inner tiles that are made last, those that the planes sum up at once: gate and up of each.
     private var lateTiles: Int { max(1, planes / 2) }
@@ -23,10 +29,11 @@ extension DecoderLowering {
                 inputFactor: Scale.hidden, on: place)
         }
         // Until the last tiles are made, the planes sum up a few outputs over the others.
-        let begun = places.map { place -> [ValueID] in
-            let early = inner[place].terms.count - lateTiles
-            return (0..<(early > 0 ? min(2 * planes, hidden.count) : 0)).map {
-                sum(LinearInput(terms: inner[place].terms), down[place], $0, 0..<early)
+        let started = places.map { place in
+            (0..<min(2 * planes, hidden.count)).compactMap {
+                start(
+                    LinearInput(terms: inner[place].terms), down[place], $0,
+                    tiles: max(inner[place].terms.count - lateTiles, 0))
             }
         }
         let ahead = lengthsAhead(inner.map(\.terms), "layer.output")
@@ -35,8 +42,7 @@ extension DecoderLowering {
             guard !terms.isEmpty else { return [] }
             return partialSums(
                 LinearInput(terms: terms), down[place], residual: residual[place],
-                begun: begun[place], late: max(terms.count - lateTiles, 0)..<terms.count,
-                "layer.output")
+                started: started[place], "layer.output")
         }
         let inverses = inverses(
             ahead, Wide(tensor: tensor, inputFactor: Scale.hidden), lengths: inner.map(\.length),
@@ -69,13 +75,26 @@ extension DecoderLowering {
             "\(name).up", tensor: prefix + "mlp.up_proj.weight", rows: rows,
             columns: hiddenColumns, factor: Scale.hidden, inputFactor: input.factor, norm: norm,
             on: place)
-        // The planes sum these up while the norm is still to come.
-        let early = input.deferred == nil ? 0 : max(own.count - lateTiles, 0)
-        let begun = (0..<early).map { n in
-            (gate: sum(input, gate, n), up: sum(input, up, n))
+        // While x still arrives, the planes sum up all outputs over the tiles that come first; and
+        // some over the others while the norm is still to come.
+        let first = firstTiles(of: input, outputs: 2 * own.count)
+        var sums = own.ranges.indices.map { n in
+            InnerSums(
+                gate: start(input, gate, n, tiles: first),
+                up: start(input, up, n, tiles: first))
         }
+        let early = input.deferred == nil ? 0 : max(own.count - lateTiles, 0)
+        func finish(_ tiles: Range<Int>) {
+            for n in tiles {
+                sums[n].gate = sum(input, gate, n, after: sums[n].gate)
+                sums[n].up = sum(input, up, n, after: sums[n].up)
+            }
+        }
+        // The planes turn to the norm together, once each has finished a sum.
+        finish(0..<min(early, lateTiles))
         let (scale, length) = scale(
             of: input, withLength: hasMagnitudes, "\(name).ffn", on: place)
+        finish(min(early, lateTiles)..<early)
         gate = scaled(gate, by: scale)
         up = scaled(up, by: scale)
         var gateBias, upBias: ValueID?
@@ -90,16 +109,24 @@ extension DecoderLowering {
         let terms = own.ranges.indices.map { n in
             chained { l -> [ValueID] in
                 let halfGate = l.biased(
-                    l.product(input, gate, n, sum: n < early ? begun[n].gate : nil), gateBias, n)
+                    l.product(input, gate, n, after: sums[n].gate), gateBias, n)
                 let tanh = l.builder.elementwise(.tanh, halfGate.at())
                 let sum = l.builder.elementwise(.add, tanh.at(), 1)
                 let silu = l.builder.elementwise(.multiply, sum.at(), halfGate.at())
                 let value = l.biased(
-                    l.product(input, up, n, sum: n < early ? begun[n].up : nil), upBias, n)
+                    l.product(input, up, n, after: sums[n].up), upBias, n)
                 let product = l.builder.elementwise(.multiply, silu.at(), value.at())
                 return l.terms(of: Use(product), l.plan.weightType, "\(name).inner\(n)")
             }
         }
         return (terms, length)
+    }
+
+    /// Contraction tiles over which all outputs are summed up first: the planes are busy with them
+    /// for as long as all of x takes to arrive.
+    private func firstTiles(of input: LinearInput, outputs: Int) -> Int {
+        let rounds = outputs / planes
+        guard places.count > 1, input.deferred != nil, rounds > 1 else { return 0 }
+        return input.terms.count / rounds
     }
 }

@@ -36,6 +36,12 @@ struct LinearWeights {
     }
 }
 
+/// A sum over the first contraction tiles of an output tile.
+struct PartialSum {
+    var value: ValueID
+    var tiles: Int
+}
+
 /// Rows or columns of a weight matrix that a tile's weight vectors or lanes hold.
 struct IndexMap {
     /// `count` of them from `position` of the tile on: `base + digits(i)` of the matrix.
@@ -142,6 +148,26 @@ extension Lowering {
             }, count: 1)
     }
 
+    /// The sum over the first `tiles` contraction tiles; nil for none.
+    mutating func start(
+        _ input: LinearInput, _ weights: LinearWeights, _ n: Int, tiles: Int
+    ) -> PartialSum? {
+        guard tiles > 0 else { return nil }
+        return PartialSum(value: sum(input, weights, n, 0..<tiles), tiles: tiles)
+    }
+
+    /// The sum over all contraction tiles, those that are left after `start` added to it.
+    mutating func sum(
+        _ input: LinearInput, _ weights: LinearWeights, _ n: Int, after start: PartialSum?
+    ) -> PartialSum {
+        let count = input.terms.count
+        guard let start else { return PartialSum(value: sum(input, weights, n), tiles: count) }
+        guard start.tiles < count else { return start }
+        let rest = sum(input, weights, n, start.tiles..<count)
+        return PartialSum(
+            value: builder.elementwise(.add, rest.at(), start.value.at()), tiles: count)
+    }
+
     /// `sum` in the lanes of output tile `n`: scaled, where there is something to scale it by.
     mutating func scaled(
         _ sum: ValueID, _ weights: LinearWeights, _ n: Int, name: String? = nil
@@ -150,12 +176,12 @@ extension Lowering {
         return builder.elementwise(.multiply, sum.at(), weights.scales[min(n, last)], name: name)
     }
 
-    /// Output tile `n`, whose sum may be there already.
+    /// Output tile `n`, of which a sum may be there already.
     mutating func product(
-        _ input: LinearInput, _ weights: LinearWeights, _ n: Int, sum known: ValueID? = nil,
+        _ input: LinearInput, _ weights: LinearWeights, _ n: Int, after start: PartialSum? = nil,
         name: String? = nil
     ) -> ValueID {
-        scaled(known ?? sum(input, weights, n), weights, n, name: name)
+        scaled(sum(input, weights, n, after: start).value, weights, n, name: name)
     }
 
     /// The sum of all, one after another.

@@ -16,12 +16,10 @@ extension Placer {
             canMultiply(plane, type: type, place: bundle.chip, at: cycle)
         else { return false }
         let edge = plane.hemisphere.sign * chip.edge
-        let path = activationPath(
-            op, term: terms.count - 1, on: plane, type, place: bundle.chip)
-        guard cycle >= path.start,
+        guard
             let stream = atEdge(
                 use, k, bundle, &attempt, register: edge, cycle: cycle,
-                direction: plane.hemisphere.outward, groups: path.groups)
+                direction: plane.hemisphere.outward, groups: ownGroups(of: plane, type))
         else { return false }
         multiply(plane, activation: stream, type: type, place: bundle.chip, at: cycle, op: op)
         attempt.emissions[k] = [

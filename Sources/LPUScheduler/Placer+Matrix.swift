@@ -5,13 +5,19 @@ import LPUSupport
 
 extension Placer {
     /// Installs all tiles of the bundle's matmuls but runs all terms but the last, whose matmul
-    /// belongs to the pattern.
+    /// belongs to the pattern. Matmuls on the two planes of a side go on side by side, term by
+    /// term: where one is late, the other falls into step.
     func preparePlanes(_ b: Int) throws(Infeasibility) {
-        let bundle = bundles[b]
-        for op in bundle.ops {
-            guard case .matmul(let terms) = template.ops[op].kind, let plane = planeOf[op] else {
-                continue
-            }
+        guard b > lastPrepared else { return }
+        lastPrepared = b
+        var ops = matmuls(bundles[b])
+        if let next = sideBySide(ops, bundles[b], b + 1) {
+            ops.append(next)
+            lastPrepared = b + 1
+        }
+        for (op, terms) in ops {
+            guard let plane = planeOf[op] else { continue }
+            let bundle = bundles[bundleOf[op].bundle]
             guard terms.count == 1 || bundle.count <= chip.accumulatorRows else {
                 throw Infeasibility(
                     at: "\(chips[bundle.chip])", id: "mxm-rows", unit: "accumulator rows",
@@ -19,14 +25,39 @@ extension Placer {
                     remedies: ["a machine with more accumulator rows"])
             }
             rowOf[op] = takeRows(bundle.count, of: planeIndex(plane), place: bundle.chip)
-            for k in terms.indices {
+        }
+        for k in 0..<(ops.map(\.terms.count).max() ?? 0) {
+            for (op, terms) in ops where k < terms.count {
                 try install(tileUseOf[op][k])
-                guard k < terms.count - 1 else { break }
+                guard k < terms.count - 1 else { continue }
+                let bundle = bundles[bundleOf[op].bundle]
                 for i in 0..<bundle.count {
                     try placeKeptTerm(op, term: k, iteration: i, place: bundle.chip)
                 }
             }
         }
+    }
+
+    private func matmuls(_ bundle: Bundle) -> [(op: Int, terms: [MatmulTerm])] {
+        bundle.ops.compactMap { op in
+            guard case .matmul(let terms) = template.ops[op].kind else { return nil }
+            return (op, terms)
+        }
+    }
+
+    /// The only matmul of bundle `b`, if it is of as many terms as the one matmul of the bundle
+    /// before and on the other plane of its side, and nothing of it is still to be made.
+    private func sideBySide(
+        _ ops: [(op: Int, terms: [MatmulTerm])], _ bundle: Bundle, _ b: Int
+    ) -> (op: Int, terms: [MatmulTerm])? {
+        guard ops.count == 1, b < bundles.count, bundles[b].chip == bundle.chip,
+            case let others = matmuls(bundles[b]), others.count == 1,
+            let plane = planeOf[ops[0].op], let other = planeOf[others[0].op],
+            plane.hemisphere == other.hemisphere, plane.plane != other.plane,
+            ops[0].terms.count == others[0].terms.count, ops[0].terms.count > 1,
+            others[0].terms.allSatisfy({ hasCopy($0.activation) })
+        else { return nil }
+        return others[0]
     }
 
     /// The first of so many accumulator rows, in turn, so that the sums of ops do not mix.
@@ -61,27 +92,23 @@ extension Placer {
             && !state.matmuls.contains { abs($0 - cycle) < cadence }
     }
 
-    /// Streams for the activation of term `k`, and the first cycle for it as far as loads go.
-    ///
-    /// Byte planes take a stream of their own, between two of their tiles, so that the tiles of the
-    /// side's other plane pass without a gap. Of two terms a tile the first passes between two
-    /// tiles of that other plane, half a tile before: so a gap of one cycle is enough for both.
-    func activationPath(
-        _ op: Int, term k: Int, on plane: PlaneChoice, _ type: ElementType, place: Int
-    ) -> (groups: [Int], start: Int) {
-        guard type != .fp16 else { return (allGroups, 0) }
+    /// Streams of the plane itself, between two of its tiles: so that the tiles of the side's other
+    /// plane pass without a gap. fp16 takes both planes.
+    func ownGroups(of plane: PlaneChoice, _ type: ElementType) -> [Int] {
+        guard type != .fp16 else { return allGroups }
         let own = chip.weightStreamsPerPlane / chip.streamsPerGroup
+        return Array(plane.plane * own..<(plane.plane + 1) * own)
+    }
+
+    /// The cycle at which the activation of term `k` may pass on the other plane's streams, if it
+    /// is the first of the two of its tile: between two of their tiles, half a tile before the
+    /// second passes on its own. So a gap of one cycle is enough for both.
+    private func turn(_ op: Int, term k: Int, on plane: PlaneChoice, place: Int) -> Int? {
         let uses = tileUseOf[op]
         guard takesTurns(uses[k]), k + 1 < uses.count, uses[k + 1] == uses[k],
             let load = planes[place][planeIndex(plane)].loads.last
-        else {
-            return (Array(plane.plane * own..<(plane.plane + 1) * own), 0)
-        }
-        let other = 1 - plane.plane
-        return (
-            Array(other * own..<(other + 1) * own),
-            load.cycle + turn(of: plane, columns: columns(uses[k]))
-        )
+        else { return nil }
+        return load.cycle + turn(of: plane, columns: columns(uses[k]))
     }
 
     /// Issues the matmul; its accumulate follows when the emission's stream is known.
@@ -130,9 +157,12 @@ extension Placer {
         try ensureImage(use.value, use.vector(i))
         let edge = plane.hemisphere.sign * chip.edge
         let row = accumulatorRow(op, iteration: i)
-        let path = activationPath(op, term: k, on: plane, type, place: place)
+        let own = ownGroups(of: plane, type)
+        let others = ownGroups(
+            of: PlaneChoice(hemisphere: plane.hemisphere, plane: 1 - plane.plane), type)
+        let turn = turn(op, term: k, on: plane, place: place)
         let start = max(
-            path.start,
+            turn ?? 0,
             // Of many activations each passes behind the last one.
             i > chip.weightStreamsPerPlane
                 ? planes[place][planeIndex(plane)].matmuls.last ?? 0 : 0,
@@ -144,7 +174,7 @@ extension Placer {
                 let stream = deliver(
                     use.value, use.vector(i), type: type, to: edge, at: cycle,
                     direction: plane.hemisphere.outward,
-                    groups: path.groups, op: op)
+                    groups: cycle == turn ? others : own, op: op)
             else { return false }
             multiply(plane, activation: stream, type: type, place: place, at: cycle, op: op)
             accumulate(

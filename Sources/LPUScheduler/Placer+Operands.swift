@@ -128,8 +128,10 @@ extension Placer {
         -> Int
     {
         (0..<type.byteCount).map { plane in
-            let (v, i, _) = resolve(value, vector, plane)
-            return copies[vectorBase[v.index] + i].map(\.ready).min() ?? 0
+            let (v, i, p) = resolve(value, vector, plane)
+            return copies[vectorBase[v.index] + i].filter { p < $0.planes.count }.map {
+                $0.ready + abs(self.register(of: $0.planes[p].slice) - register)
+            }.min() ?? 0
         }.max()! + chip.readLatency
     }
 

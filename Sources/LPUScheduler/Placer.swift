@@ -50,6 +50,8 @@ final class Placer {
     var planeOf: [PlaneChoice?]
     var rowOf: [Int]
     var tileUseOf: [[Int]]
+    /// The last bundle whose planes are prepared.
+    var lastPrepared = -1
     var tileUses: [TileUse] = []
     /// By value: those that the template makes and tiles are loaded from.
     var madeSources: [Int: MadeSource] = [:]

@@ -92,7 +92,7 @@ extension Placer {
         return true
     }
 
-    private func hasCopy(_ use: Use) -> Bool {
+    func hasCopy(_ use: Use) -> Bool {
         if isImage(use.value) { return true }
         let (value, vector, _) = resolve(use.value, Int(use.start), 0)
         return !copies[vectorBase[value.index] + vector].isEmpty
