@@ -140,11 +140,9 @@ struct StepSpans {
             if case .link(let link) = machine.chip.units[queue.index] {
                 interval = machine.topology.axis(of: link)?.interval ?? interval
             }
-            let (whole, count) = (interval.numerator, interval.denominator)
-            let margin = whole - (count - 1) * (whole / count) - 1
             insert(
                 spans.sorted { $0.lowerBound < $1.lowerBound }.map {
-                    $0.lowerBound..<$0.upperBound + margin
+                    $0.lowerBound..<$0.upperBound + interval.widestGap - 1
                 })
         }
     }

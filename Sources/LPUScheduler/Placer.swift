@@ -172,20 +172,19 @@ final class Placer {
         }
     }
 
-    /// Cycles that one placement takes each place before the next may begin there: the last issue,
-    /// and what keeps the sends of two placements on one link apart.
+    /// Cycles that one placement takes each place before the next may begin there: until the last
+    /// issue, and until every link may send whatever the next one sends first.
     /// - Complexity: O(issues); keep the result.
     func lengths() -> [Int] {
-        let margins = machine.topology.axes.map { axis -> Int in
-            let (whole, parts) = (axis.interval.numerator, axis.interval.denominator)
-            return whole - (parts - 1) * (whole / parts)
-        }
-        let margin = margins.max() ?? 0
-        return tables.enumerated().map { place, table -> Int in
-            let links = place * chip.linkCount..<(place + 1) * chip.linkCount
-            let sends = linkHistory[links].contains { !$0.sends.isEmpty }
-            let last = table.issues.lazy.map(\.last).max() ?? -1
-            return last + 1 + (sends ? margin : 0)
+        tables.enumerated().map { place, table in
+            var end = (table.issues.lazy.map(\.last).max() ?? -1) + 1
+            for link in 0..<chip.linkCount {
+                let sends = linkHistory[place * chip.linkCount + link].sends
+                guard let last = sends.max(), let axis = machine.topology.axis(of: LinkID(link))
+                else { continue }
+                end = max(end, last + axis.interval.widestGap)
+            }
+            return end
         }
     }
 
