@@ -128,27 +128,31 @@ extension DecoderLowering {
     /// The index of the maximum over all lanes, in every lane; of equal ones the lowest index.
     mutating func argmaxOverLanes(_ value: ValueID, _ index: ValueID) -> ValueID {
         var (best, place) = (value, index)
+        let rotations = rotations
         for (i, by) in rotations.enumerated() {
-            let otherBest = builder.permute(rotation(by), best.at())
-            let otherPlace = builder.permute(rotation(by), place.at())
-            let greater = builder.elementwise(.less, best.at(), otherBest.at())
-            let equal = builder.elementwise(.equal, best.at(), otherBest.at())
-            let lower = chained { l in
-                let least = l.builder.elementwise(.minInt, place.at(), otherPlace.at())
-                return l.builder.elementwise(.mask, least.at(), equal.at())
+            // What turned passes on to all that compare it.
+            let (greater, equal, greatest) = chained { l -> (ValueID, ValueID, ValueID) in
+                let other = l.builder.permute(l.rotation(by), best.at())
+                return (
+                    l.builder.elementwise(.less, best.at(), other.at()),
+                    l.builder.elementwise(.equal, best.at(), other.at()),
+                    i < rotations.count - 1
+                        ? l.builder.elementwise(.max, best.at(), other.at()) : best
+                )
             }
-            let taken = builder.elementwise(.mask, otherPlace.at(), greater.at())
             let kept = chained { l in
                 let notGreater = l.builder.elementwise(.maskNot, place.at(), greater.at())
                 return l.builder.elementwise(.maskNot, notGreater.at(), equal.at())
             }
             place = chained { l in
+                let other = l.builder.permute(l.rotation(by), place.at())
+                let least = l.builder.elementwise(.minInt, place.at(), other.at())
+                let lower = l.builder.elementwise(.mask, least.at(), equal.at())
+                let taken = l.builder.elementwise(.mask, other.at(), greater.at())
                 let either = l.builder.elementwise(.or, lower.at(), taken.at())
                 return l.builder.elementwise(.or, either.at(), kept.at())
             }
-            if i < rotations.count - 1 {
-                best = builder.elementwise(.max, best.at(), otherBest.at())
-            }
+            best = greatest
         }
         return place
     }
