@@ -244,7 +244,7 @@ extension DecoderLowering {
         }
         return Scores(
             query: query, blocks: blocks,
-            maximum: maximumOverLanes(all, group, constants.packing, "\(name).maximum"))
+            maximum: maximumOverLanes(all, "\(name).maximum"))
     }
 
     /// (sum of p v) / (sum of p) in the lanes of each head.

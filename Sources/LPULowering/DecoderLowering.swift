@@ -169,8 +169,6 @@ struct GroupConstants {
     var selectors: [ValueID] = []
     /// The lanes of the head, where it shares a vector with others.
     var headLanes: ValueID?
-    /// The lanes of every superlane that the head has where one vector holds a number a head.
-    var packing = ValueID(0)
 }
 
 /// A range of a dimension dealt out to as few vectors as possible, in equal parts.
@@ -253,13 +251,6 @@ struct HeadGroup {
     }
     var set: Int
     var heads: [Head]
-
-    /// How many heads get lanes of their own in every superlane: a power of two.
-    var size: Int {
-        var size = 1
-        while size < heads.count { size *= 2 }
-        return size
-    }
 }
 
 extension Int {

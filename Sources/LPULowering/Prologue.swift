@@ -54,16 +54,9 @@ extension DecoderLowering {
         }
         let vectors = (group.heads.map(\.query).max() ?? 0) + 1
         let isShared = group.heads.contains { $0.keyValue > 0 }
-        // Head i has lanes i w..<(i + 1) w of every superlane.
-        let first = [UInt32](repeating: 0, count: group.size - 1)
         return GroupConstants(
             selectors: (0..<vectors).map { j in mask("\(name).query\(j)") { $0.query == j } },
-            headLanes: isShared ? mask("\(name).headLanes") { _ in true } : nil,
-            packing: builder.image(
-                "\(name).packing", chip: place, type: .int8, count: group.heads.count,
-                .table(
-                    bits: [1] + first, stride: group.size - 1,
-                    run: chip.lanesPerSuperlane / group.size)))
+            headLanes: isShared ? mask("\(name).headLanes") { _ in true } : nil)
     }
 
     private mutating func headOnes(_ one: UInt32, on place: Int) -> ValueID {

@@ -9,92 +9,47 @@ import LPUSupport
 extension DecoderLowering {
     // MARK: Maximum
 
-    /// The maximum over all lanes of each head's vector, in every lane.
-    ///
-    /// The heads of a group share vectors as early as they can: first each is reduced to w lanes of
-    /// every superlane, where the group has 16 / w, then all of them at once, and over superlanes.
-    mutating func maximumOverLanes(
-        _ values: ValueID, _ group: HeadGroup, _ packing: ValueID, _ name: String
-    ) -> ValueID {
-        let width = chip.lanesPerSuperlane / group.size
-        let folded = folded(values, by: .max, stride: width, times: group.size, "\(name).folded")
-        let packed = chained { l -> ValueID in
-            var all = l.builder.elementwise(.mask, folded.at(), packing.at())
-            for i in 1..<max(group.heads.count, 1) {
-                let other = l.builder.elementwise(.mask, folded.at(i), packing.at(i))
-                all = l.builder.elementwise(.or, all.at(), other.at())
-            }
-            return all
-        }
-        let own = foldedInParts(packed, width: width, "\(name).packed")
-        let all = maximumOverSuperlanes(own, "\(name).all")
-        let mine = builder.elementwise(.mask, all.at(), Use(packing), name: "\(name).mine")
-        return self.folded(mine, by: .or, stride: width, times: group.size, name)
-    }
-
-    /// Each lane with those `stride`, 2 `stride`, ... before it in its superlane, `count` in all.
-    private mutating func folded(
-        _ values: ValueID, by operation: ALUOperation, stride: Int, times count: Int, _ name: String
-    ) -> ValueID {
-        let superlane = chip.lanesPerSuperlane
-        return rounds(values, by: operation, stride: stride, times: count, name) { lane, by in
-            (lane + by) % superlane
-        }
-    }
-
-    /// Each lane with all of its part of a superlane.
-    private mutating func foldedInParts(_ value: ValueID, width: Int, _ name: String) -> ValueID {
-        rounds(value, by: .max, stride: 1, times: width, name) { lane, by in
-            lane / width * width + (lane + by) % width
-        }
-    }
-
-    /// Rounds of up to four turns within superlanes: a round is one way there and back.
-    private mutating func rounds(
-        _ values: ValueID, by operation: ALUOperation, stride first: Int, times count: Int,
-        _ name: String, _ source: (_ lane: Int, _ by: Int) -> Int
-    ) -> ValueID {
+    /// The maximum over all lanes of each vector, in every lane: over superlanes' lanes in rounds
+    /// of four turns, a round one way there and back, and then over superlanes.
+    mutating func maximumOverLanes(_ values: ValueID, _ name: String) -> ValueID {
+        let width = chip.lanesPerSuperlane
         var result = values
-        var (stride, rest) = (first, count)
-        while rest > 1 {
-            let turns = min(rest, 4)
-            let maps = (1..<turns).map { turn in
-                (0..<chip.lanesPerSuperlane).map { Int16(source($0, turn * stride)) }
+        var stride = 1
+        while stride < width {
+            let maps = (1..<min(4, width / stride)).map { turn in
+                (0..<width).map { Int16(($0 + turn * stride) % width) }
             }
             result = chained { l in
-                var all = result
-                for map in maps {
-                    let turned = l.builder.distribute(map, Use(result))
-                    all = l.builder.elementwise(operation, Use(turned), Use(all), name: name)
+                maps.reduce(result) {
+                    let turned = l.builder.distribute($1, Use(result))
+                    return l.builder.elementwise(.max, Use(turned), Use($0), name: name)
                 }
-                return all
             }
-            stride *= turns
-            rest /= turns
+            stride *= 4
         }
-        return result
+        return maximumOverSuperlanes(result, name)
     }
 
     /// The maximum over the lanes of equal number in all superlanes.
-    private mutating func maximumOverSuperlanes(_ value: ValueID, _ name: String) -> ValueID {
+    private mutating func maximumOverSuperlanes(_ values: ValueID, _ name: String) -> ValueID {
         let turns = (1..<chip.superlanes).map { rotation($0 * chip.lanesPerSuperlane) }
         // Parts of about the square root of all, each one after another as they come.
         var size = 1
         while size * size < turns.count { size += 1 }
         let parts = stride(from: 0, to: turns.count, by: size).map { first in
             chained { l -> ValueID in
-                var best = value
+                var best = values
                 for map in turns[first..<min(first + size, turns.count)] {
-                    let turned = l.builder.permute(map, value.at())
-                    best = l.builder.elementwise(.max, turned.at(), best.at(), name: name)
+                    let turned = l.builder.permute(map, Use(values))
+                    best = l.builder.elementwise(.max, Use(turned), Use(best), name: name)
                 }
                 return best
             }
         }
         return chained { l in
-            var best = parts.first ?? value
+            var best = parts.first ?? values
             for part in parts.dropFirst() {
-                best = l.builder.elementwise(.max, best.at(), part.at(), name: name)
+                best = l.builder.elementwise(.max, Use(best), Use(part), name: name)
             }
             return best
         }

@@ -356,8 +356,7 @@ extension SharedValues {
         result.headOnes = headOnes.map(name)
         result.groups = groups.map {
             GroupConstants(
-                selectors: $0.selectors.map(name), headLanes: $0.headLanes.map(name),
-                packing: name($0.packing))
+                selectors: $0.selectors.map(name), headLanes: $0.headLanes.map(name))
         }
         return result
     }

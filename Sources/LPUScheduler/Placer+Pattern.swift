@@ -25,14 +25,13 @@ extension Placer {
                 if template.ops[op].kind.isElementwise { try bringTogether(use, i, op: op) }
             }
         }
+        // Operands that rest in one slice cannot be read together: they are copied.
+        if collides(bundle, iteration: i) { try copyOperands(of: bundle, iteration: i) }
         let base: Int
         do throws(Infeasibility) {
             base = try placedCycle(b, iteration: i)
         } catch {
-            // Operands that rest in one slice cannot be read together: copy them and try again.
-            for op in bundle.ops {
-                for use in outerOperands(op, in: bundle) { try copyAcross(use, i, op: op) }
-            }
+            try copyOperands(of: bundle, iteration: i)
             base = try placedCycle(b, iteration: i)
         }
         for (k, op) in bundle.ops.enumerated() {
@@ -46,6 +45,33 @@ extension Placer {
         }
         tables[bundle.chip].commit()
         scratchLog.removeAll(keepingCapacity: true)
+    }
+
+    private func copyOperands(of bundle: Bundle, iteration i: Int) throws(Infeasibility) {
+        for op in bundle.ops {
+            for use in outerOperands(op, in: bundle) { try copyAcross(use, i, op: op) }
+        }
+    }
+
+    /// `true` iff operands that ALUs read in one cycle rest in one slice and nowhere else.
+    private func collides(_ bundle: Bundle, iteration i: Int) -> Bool {
+        var reads: [(offset: Int, vector: Int, slice: QueueID)] = []
+        for (k, op) in bundle.ops.enumerated() where template.ops[op].kind.isElementwise {
+            for use in outerOperands(op, in: bundle) {
+                for plane in 0..<template.values[use.value.index].type.byteCount {
+                    let (value, vector, p) = resolve(use.value, use.vector(i), plane)
+                    let slot = vectorBase[value.index] + vector
+                    guard copies[slot].count == 1 else { continue }
+                    let slice = copies[slot][0].planes[p].slice
+                    let isShared = reads.contains {
+                        $0.offset == bundle.offsets[k] && $0.slice == slice && $0.vector != slot
+                    }
+                    if isShared { return true }
+                    reads.append((bundle.offsets[k], slot, slice))
+                }
+            }
+        }
+        return false
     }
 
     /// The base cycle at which the iteration fits, with everything reserved.
