@@ -67,7 +67,7 @@ extension DecoderLowering {
             token: builder.elementwise(.copy, token.at()))
     }
 
-    /// The best of all, neighbours in pairs, these in pairs, and so on: one level waits for another.
+    /// The best of all: neighbours in pairs, these in pairs, and so on.
     private mutating func best(of found: [Best]) -> Best {
         var level = found
         while level.count > 1 {

@@ -25,8 +25,8 @@
         a.numerator * b.denominator < b.numerator * a.denominator
     }
 
-    /// Where any b + 1 events span a cycles at least and any two floor(a/b), for an interval a/b: so
-    /// far apart two may be whatever came before the first and comes after the second.
+    /// Where any b + 1 events span a cycles at least, and any two floor(a/b), for an interval a/b:
+    /// what two are apart that may be neighbours whatever else comes before and after.
     public var widestGap: Int { numerator - (denominator - 1) * (numerator / denominator) }
 
     public var description: String { "\(numerator)/\(denominator)" }
