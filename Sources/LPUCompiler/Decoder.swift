@@ -28,7 +28,8 @@ public struct Decoder {
     ) throws(DiagnosticSet) {
         logitParts = try looksAtLogits ? compilation.logitParts() : []
         simulator = try Simulator(
-            machine: compilation.machine, schedule: compilation.schedule, image: image,
+            machine: compilation.machine, schedule: compilation.schedule,
+            others: compilation.prefill.map { [$0.schedule] } ?? [], image: image,
             threads: threads, probes: logitParts.map(\.probe))
         self.compilation = compilation
         positions = Array(repeating: 0, count: compilation.plan.users)
@@ -64,6 +65,30 @@ public struct Decoder {
         }
         positions[user] += 1
         return (HostVector.token(egress: answer.bytes), statistics)
+    }
+
+    /// How many of the next `count` tokens of a prompt the prefill reads at once: a chunk of it, or
+    /// 0 where there is none, or fewer tokens or positions are left in the cache's block.
+    public func chunk(of count: Int) -> Int {
+        guard let prefill = compilation.prefill, prefill.tokens <= count else { return 0 }
+        let (first, last) = (positions[0], positions[0] + prefill.tokens - 1)
+        let lanes = compilation.machine.chip.lanes
+        return last < compilation.plan.context && first / lanes == last / lanes
+            ? prefill.tokens : 0
+    }
+
+    /// Reads a chunk of a prompt into the caches, and says what that did.
+    /// - Requires: `chunk` says that as many tokens can be read; they are of the vocabulary.
+    /// - Throws: the simulator's `Fault`.
+    public mutating func prefill(_ tokens: [Int]) throws(Fault) -> Statistics {
+        precondition(!tokens.isEmpty && chunk(of: tokens.count) == tokens.count, "no such chunk")
+        let vectors = tokens.enumerated().map {
+            HostVector.ingress(
+                token: $1, position: positions[0] + $0, on: compilation.machine.chip)
+        }
+        let (_, statistics) = try simulator.step(of: 1, ingress: [hosts[0].chip: vectors])
+        positions[0] += tokens.count
+        return statistics
     }
 
     /// The logits of the last step, one a token of the vocabulary, as they passed the ALUs.
