@@ -22,7 +22,7 @@ public func schedule(
     let schedule = try host.schedule(digest: digests.0)
     var guest = Assembly(program: second, machine: machine, strategy: strategy)
     guest.residents = try Residents(host)
-    guest.srams = host.srams
+    guest.srams = try host.settledRows()
     try guest.placeTemplates { (placer) throws(Infeasibility) in try placer.run() }
     return (schedule, try guest.schedule(digest: digests.1))
 }
@@ -51,8 +51,18 @@ struct Residents {
         }
     }
 
-    /// Tells a template that is to be placed where the images rest that it shares.
-    func settle(_ placer: Placer) {
+    /// Tells a template that is to be placed where the images rest that it shares, and which of its
+    /// values no other template takes.
+    func settle(_ placer: Placer, in program: Program, template t: Int) {
+        placer.endsHere = placer.template.values.map { _ in true }
+        for instance in program.instances {
+            for argument in instance.arguments
+            where program.instances[argument.instance].template == t {
+                for value in placer.restingValues(of: argument.value) {
+                    placer.endsHere[value.index] = false
+                }
+            }
+        }
         guard let host = placers[placer.template.name] else { return }
         placer.isGuest = true
         let template = host.template
@@ -90,6 +100,23 @@ struct Residents {
                 unit: "rows of images that the first program does not have", demand: rows,
                 capacity: 0, terms: [], remedies: ["a schedule of its own memory"])
         }
+    }
+}
+
+extension Assembly {
+    /// Rows taken by chip, those of all placements where they are.
+    fileprivate func settledRows() throws(Infeasibility) -> [SRAM?] {
+        var result = srams
+        for (i, instance) in program.instances.enumerated() {
+            guard let placer = placers[instance.template] else { continue }
+            for (k, offset) in try slots(of: i).enumerated() {
+                for (q, chip) in instance.chips.enumerated() {
+                    let place = q / (instance.chips.count / placer.srams.count)
+                    result[chip.index]?.settle(placer.srams[place], slot: k + 1, at: offset)
+                }
+            }
+        }
+        return result
     }
 }
 

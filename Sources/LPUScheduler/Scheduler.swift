@@ -102,7 +102,7 @@ struct Assembly {
                 exchanges: symmetries[t]?.exchanges ?? [], orbitChips: orbits)
             placer.laneMaps = laneMaps
             homes.settle(placer, template: t)
-            residents?.settle(placer)
+            residents?.settle(placer, in: program, template: t)
             try place(placer)
             try residents?.check(placer)
             laneMaps = placer.laneMaps
