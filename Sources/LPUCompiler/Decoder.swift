@@ -91,6 +91,33 @@ public struct Decoder {
         return statistics
     }
 
+    /// SHA-256 of all rows of the caches, in the order of the schedule's map.
+    /// - Complexity: O(bytes of the caches).
+    public var cacheDigest: String {
+        let (program, schedule) = (compilation.program, compilation.schedule)
+        let bases = Numbering(program).valueBases
+        var bytes: [UInt8] = []
+        for placement in schedule.placements {
+            guard let i = bases.firstIndex(of: placement.valueBase) else { continue }
+            let values = program.templates[program.instances[i].template].values
+            for (chip, member) in zip(
+                placement.chips, schedule.templates[placement.template].chips)
+            {
+                for entry in member.allocations
+                where values[entry.value.index].origin == .image(.zero) {
+                    let (bank, first) = placement.resolve(entry.base)
+                    for row in first..<first + Int(entry.rows) {
+                        bytes +=
+                            simulator.row(
+                                row, bank: bank, slice: Int(entry.slice), entry.hemisphere,
+                                of: chip) ?? []
+                    }
+                }
+            }
+        }
+        return SHA256.hexDigest(of: bytes)
+    }
+
     /// The logits of the last step, one a token of the vocabulary, as they passed the ALUs.
     ///
     /// - Requires: they are looked at, and there was a step.

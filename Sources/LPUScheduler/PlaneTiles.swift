@@ -171,7 +171,7 @@ extension Placer {
         return blockHomes[root]?.side
     }
 
-    /// The only side on which another program has the tile; nil where it has it on both, or nowhere.
+    /// The only side on which another program has the tile; nil where it has it on both or none.
     private func residentSide(of tile: Tile) -> Hemisphere? {
         let source = tile.sources[0]
         let sides = tilePlaces[source.value.index].filter {

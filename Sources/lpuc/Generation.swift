@@ -18,6 +18,8 @@ struct Generation {
         var microsecondsPerToken: Double
         var tokensPerSecond: Double
         var isInterrupted = false
+        /// SHA-256 of the caches' rows in the end.
+        var caches = ""
         /// Tokens of the prompt that one step of the prefill reads, and the cycles of each; nil
         /// where there is none.
         var prefillTokens: Int?
@@ -71,6 +73,7 @@ struct Generation {
             figures.issues += statistics.issues
             figures.seconds = (clock.now - start) / .seconds(1)
         }
+        defer { figures.caches = decoder.cacheDigest }
         while position < figures.prompt.count + count - 1 {
             if Interruption.isAsked {
                 figures.isInterrupted = true

@@ -17,8 +17,9 @@ struct Run: ParsableCommand {
         abstract: "Run a trained model on the simulated machine and print its text.",
         discussion: """
             Compiles and verifies the model for the machine, loads its weights, reads the prompt \
-            in chunks (--prefill) or token by token and decodes greedily. The text goes to standard output as it is made, \
-            the figures to standard error. Control-C ends it after the step under way.
+            in chunks (--prefill) or token by token and decodes greedily. The text goes to \
+            standard output as it is made, the figures to standard error. Control-C ends it after \
+            the step under way.
             """)
 
     @Argument(

@@ -85,4 +85,174 @@ import Testing
             #expect(found[name] == expected[name], "\(family.name): \(name)")
         }
     }
+
+    /// A chunk may begin anywhere in a block, and stand behind steps: the cache is one.
+    @Test func chunksMayBeginAnywhere() throws {
+        let decoder = try Decoder(["num_hidden_layers": 2])
+        let step = try decoder.program(context: 40)
+        let prefill = try lowerPrefill(of: step, tokens: 3)
+        var steps = try decoder.run(step)
+        for position in 0..<2 { _ = try steps.step(Self.tokens[position], at: position) }
+        let before = caches(steps.interpreter)
+        var images = ImageBytes(prefill, weights: decoder.weights)
+        var chunk = try Interpreter(prefill) { instance, value throws(DiagnosticSet) in
+            let own = prefill.instances[instance]
+            let template = prefill.templates[own.template]
+            let declared = template.values[value.index]
+            let name = "\(template.name) \(own.layer ?? -1) \(declared.name)"
+            if let bytes = before[name] { return bytes }
+            return try images.bytes(of: value, in: instance)
+        }
+        _ = try chunk.step(ingress: ingress(Self.tokens[2..<5], from: 2).flatMap { $0 })
+        for position in 2..<5 { _ = try steps.step(Self.tokens[position], at: position) }
+        #expect(caches(chunk) == caches(steps.interpreter))
+    }
+
+    // MARK: Schedules
+
+    private struct Pair {
+        var machine: Machine
+        var step: (schedule: Schedule, program: Program)
+        var prefill: (schedule: Schedule, program: Program)
+
+        var problems: [Violation] {
+            Verifier().violationsOfSharing(on: machine, step, prefill)
+        }
+    }
+
+    private func pair(
+        _ decoder: Decoder, _ plan: Plan, tokens: Int, _ strategy: Strategy = .list
+    ) throws -> Pair {
+        let machine = Machine.groqchip1
+        let step = try decoder.program(plan, on: machine)
+        let prefill = try lowerPrefill(of: step, tokens: tokens)
+        let schedules = try schedule(
+            step, with: prefill, digests: (step.digest, prefill.digest), for: machine,
+            strategy: strategy)
+        return Pair(
+            machine: machine, step: (schedules.0, step), prefill: (schedules.1, prefill))
+    }
+
+    /// Both schedules are lawful, alone and together; the step's is the one it has alone, and on
+    /// one memory chunks and steps leave the interpreter's caches and give its token.
+    @Test(arguments: 0..<4)
+    func schedulesShareTheMemory(_ number: Int) throws {
+        let family = Self.families[number]
+        let decoder = try Decoder(family.keys)
+        let pair = try pair(decoder, plan(family), tokens: 4)
+        let machine = pair.machine
+        #expect(
+            try pair.step.schedule
+                == schedule(pair.step.program, digest: pair.step.program.digest, for: machine))
+        for (schedule, program) in [pair.step, pair.prefill] {
+            let verdict = Verifier(threads: 2).verify(
+                machine: machine, schedule: schedule, program: program)
+            #expect(verdict.isAccepted, "\(family.name): \(verdict)")
+        }
+        #expect(pair.problems.isEmpty, "\(family.name): \(pair.problems)")
+        var image = try MemoryImage(
+            pair.step.program, pair.step.schedule, on: machine, weights: decoder.weights)
+        try image.add(
+            pair.prefill.program, pair.prefill.schedule, on: machine, weights: decoder.weights)
+        let simulator = try Simulator(
+            machine: machine, schedule: pair.step.schedule, others: [pair.prefill.schedule],
+            image: image)
+        var run = try decoder.run(pair.step.program)
+        var position = 0
+        var cycles: Set<Int> = []
+        // A chunk, a step, a chunk, a step.
+        for _ in 0..<2 {
+            let chunk = ingress(Self.tokens[position..<position + 4], from: position)
+            let (left, statistics) = try simulator.step(of: 1, ingress: [ChipID(0): chunk])
+            #expect(left.isEmpty)
+            cycles.insert(statistics.cycles)
+            for _ in 0..<4 {
+                _ = try run.step(Self.tokens[position], at: position)
+                position += 1
+            }
+            #expect(differingRows(simulator, run, pair.step.schedule) == 0, "\(family.name)")
+            let vectors = ingress(Self.tokens[position...position], from: position)
+            let (egress, _) = try simulator.step(ingress: [ChipID(0): vectors])
+            let (_, expected) = try run.step(Self.tokens[position], at: position)
+            #expect(egress.map(\.bytes) == [expected], "\(family.name) at \(position)")
+            position += 1
+        }
+        #expect(differingRows(simulator, run, pair.step.schedule) == 0, "\(family.name)")
+        #expect(cycles == [pair.prefill.schedule.claims.length.count])
+        print(
+            "\(family.name): 4 tokens in \(cycles) cycles, a step "
+                + "\(pair.step.schedule.claims.length.count)")
+    }
+
+    /// What two schedules must not do to each other is found.
+    @Test func rowsThatAreNotSharedAreFound() throws {
+        let decoder = try Decoder(["num_hidden_layers": 3])
+        let pair = try pair(decoder, Plan(context: 40), tokens: 2)
+        #expect(pair.problems.isEmpty)
+        /// The prefill with one entry of its map changed, of those that `isMeant`.
+        func changed(
+            _ isMeant: (Value) -> Bool, isImage: Bool, _ change: (inout Allocation) -> Void
+        ) -> Pair {
+            var other = pair
+            for placement in other.prefill.schedule.placements {
+                let t = placement.template
+                let values = pair.prefill.program.templates[t].values
+                let entries = other.prefill.schedule.templates[t].chips[0].allocations
+                let found = entries.firstIndex {
+                    $0.isImage == isImage && isMeant(values[$0.value.index])
+                }
+                guard let found else { continue }
+                change(&other.prefill.schedule.templates[t].chips[0].allocations[found])
+                return other
+            }
+            Issue.record("there is no such entry")
+            return other
+        }
+        func isRegion(_ value: Value) -> Bool { value.origin == .image(.zero) }
+        func isWeights(_ value: Value) -> Bool {
+            if case .image(.weights) = value.origin { true } else { false }
+        }
+        let moved = changed(isRegion, isImage: true) { $0.base.row += 1 }
+        let elsewhere = changed(isRegion, isImage: true) { $0.base.row = 4000 }
+        let wrongBytes = changed(isWeights, isImage: true) { $0.plane ^= 1 }
+        let overwritten = changed({ _ in true }, isImage: false) { entry in
+            let image = pair.step.schedule.templates.flatMap { $0.chips[0].allocations }
+                .first { $0.isImage && $0.base.slot == 0 }
+            if let image {
+                (entry.hemisphere, entry.slice) = (image.hemisphere, image.slice)
+                entry.base = image.base
+            }
+        }
+        for (n, other) in [moved, elsewhere, wrongBytes, overwritten].enumerated() {
+            #expect(other.problems.contains { $0.law == .sramOverlap }, "change \(n)")
+        }
+        // Keys of one layer in the place of another one's.
+        var swapped = pair
+        let layers = swapped.prefill.schedule.placements.indices.filter {
+            pair.prefill.program.instances[$0].layer != nil
+                && pair.prefill.program.templates[pair.prefill.program.instances[$0].template].name
+                    == "layer"
+        }
+        let slots = layers.map { swapped.prefill.schedule.placements[$0].slots }
+        for (i, own) in zip(layers, slots.reversed()) {
+            swapped.prefill.schedule.placements[i].slots = own
+        }
+        #expect(layers.count == 2 && swapped.problems.contains { $0.law == .sramOverlap })
+    }
+
+    @Test func whatIsNotLoweredIsNamed() throws {
+        let decoder = try Decoder()
+        let step = try decoder.program(context: 40)
+        for (program, tokens, words) in [
+            (step, 0, "0 tokens"), (step, 321, "321 tokens"),
+            (try decoder.program(Plan(context: 40, users: 2)), 4, "one user"),
+        ] {
+            do throws(DiagnosticSet) {
+                _ = try lowerPrefill(of: program, tokens: tokens)
+                Issue.record("\(words) are lowered")
+            } catch {
+                #expect(error.description.contains(words), "\(error)")
+            }
+        }
+    }
 }

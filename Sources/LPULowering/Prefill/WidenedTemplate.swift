@@ -200,7 +200,8 @@ struct WidenedTemplate {
             if isWide { count = tokens }
             let first = isPerToken(address) && !isWide
             kind = .scatter(
-                region: isWide ? Use(names[region.value.index][0], start: 0, step: 0) : kept(region),
+                region: isWide
+                    ? Use(names[region.value.index][0], start: 0, step: 0) : kept(region),
                 rows: rows,
                 address: first
                     ? Use(names[address.value.index][address.vector(0)], start: 0, step: 0)
