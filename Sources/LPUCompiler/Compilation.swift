@@ -38,8 +38,10 @@ public struct Compilation: Sendable {
         if let prefill {
             self.prefill?.verdict = verifier.verify(
                 machine: machine, schedule: prefill.schedule, program: prefill.program)
-            self.prefill?.sharing = verifier.violationsOfSharing(
-                on: machine, (schedule, program), (prefill.schedule, prefill.program))
+            self.prefill?.besideStep =
+                verifier.violationsOfSharing(
+                    on: machine, (schedule, program), (prefill.schedule, prefill.program))
+                + verifier.violationsOfChunk(prefill.program, of: program, tokens: prefill.tokens)
         }
         if model.isEncoder {
             verdict = verifier.verify(machine: machine, schedule: schedule, program: program)

@@ -9,11 +9,11 @@ public struct Prefill: Sendable {
     public let tokens: Int
     public let program: Program
     public let schedule: Schedule
-    /// What the verifier said of the schedule and its program, laws 1-15. That the program computes
-    /// what the step does, law 16, is not judged: tests compare the caches that both leave.
+    /// What the verifier said of the schedule and its program, laws 1-15.
     public internal(set) var verdict: Verdict?
-    /// What stands against both schedules running on one memory.
-    public internal(set) var sharing: [Violation] = []
+    /// What stands against both schedules running on one memory, and against the program doing to
+    /// the caches what as many steps do.
+    public internal(set) var besideStep: [Violation] = []
 
     init(tokens: Int, program: Program, schedule: Schedule) {
         self.tokens = tokens
@@ -22,11 +22,11 @@ public struct Prefill: Sendable {
     }
 
     /// `true` iff it is lawful, alone and beside the step.
-    public var isAccepted: Bool { verdict?.isAccepted == true && sharing.isEmpty }
+    public var isAccepted: Bool { verdict?.isAccepted == true && besideStep.isEmpty }
 
     /// What is wrong with it, a line each.
     public var complaint: String {
         let own = verdict.map { $0.isAccepted ? [] : [$0.description] } ?? ["not verified"]
-        return (own + sharing.map(\.description)).joined(separator: "\n")
+        return (own + besideStep.map(\.description)).joined(separator: "\n")
     }
 }

@@ -48,7 +48,7 @@ extension Verifier {
 }
 
 /// Numbers for images, one for all that are the same.
-private struct ImageNames {
+struct ImageNames {
     private struct Name: Hashable {
         var template: String
         var value: String

@@ -108,6 +108,95 @@ import Testing
         #expect(caches(chunk) == caches(steps.interpreter))
     }
 
+    // MARK: Law 16 by the step
+
+    @Test(arguments: 0..<4)
+    func chunkIsStepsByTerms(_ number: Int) throws {
+        let family = Self.families[number]
+        let step = try Decoder(family.keys).program(plan(family))
+        let prefill = try lowerPrefill(of: step, tokens: 4)
+        #expect(Verifier().violationsOfChunk(prefill, of: step, tokens: 4) == [])
+        #expect(!Verifier().violationsOfChunk(prefill, of: step, tokens: 5).isEmpty)
+    }
+
+    /// Of every op each operand that steps from token to token is made to stand still, each tile of
+    /// a region to read what was there before, each number to be another one, and each append is
+    /// dropped: all are found but what only later tokens' rows of a block are made of, which are
+    /// the first one's.
+    @Test func changedChunksAreFound() throws {
+        let step = try Decoder(["num_hidden_layers": 2]).program(context: 40)
+        let prefill = try lowerPrefill(of: step, tokens: 2)
+        var tried: [String: Int] = [:]
+        for (t, template) in prefill.templates.enumerated() {
+            for (o, op) in template.ops.enumerated() {
+                for (what, kind, count) in changes(op, template) {
+                    var other = prefill
+                    other.templates[t].ops[o].kind = kind
+                    other.templates[t].ops[o].count = count
+                    tried[what, default: 0] += 1
+                    let name = template.values[op.result.index].name
+                    let isUsed = what != "still" || !name.hasPrefix("blockRow")
+                    #expect(
+                        Verifier().violationsOfChunk(other, of: step, tokens: 2).isEmpty != isUsed,
+                        "\(template.name).op\(o) \(op.kind.name): \(what)")
+                }
+            }
+        }
+        #expect(["still", "old rows", "immediate", "dropped"].allSatisfy { tried[$0] ?? 0 > 5 })
+        print("changes of a chunk that were found: \(tried)")
+    }
+
+    private func changes(
+        _ op: Op, _ template: ProgramTemplate
+    ) -> [(what: String, kind: OpKind, count: Int)] {
+        var result: [(String, OpKind, Int)] = []
+        func still(_ use: Use) -> Use { Use(use.value, start: Int(use.start), step: 0) }
+        func isMade(_ use: Use) -> Bool {
+            if case .image = template.values[use.value.index].origin { false } else { true }
+        }
+        switch op.kind {
+        case .elementwise(let operation, .use(let a), let b) where isMade(a) && a.step == 1:
+            result.append(("still", .elementwise(operation, .use(still(a)), b), op.count))
+            if case .immediate(let bits) = b {
+                result.append(
+                    ("immediate", .elementwise(operation, .use(a), .immediate(bits ^ 1)), op.count))
+            }
+        case .distribute(let map, let use):
+            result.append(("still", .distribute(map, still(use)), op.count))
+        case .scatter(let region, let rows, let address, let data):
+            result.append(
+                ("dropped", .scatter(region: region, rows: rows, address: address, data: data), 0))
+            if data.step == 1, data.start == 0, address.step == 1 {
+                result.append(
+                    (
+                        "still",
+                        .scatter(region: region, rows: rows, address: address, data: still(data)),
+                        op.count
+                    ))
+            }
+        case .matmul(let terms):
+            for (k, term) in terms.enumerated() {
+                let old = term.tile.sources.map { use in
+                    Use(before(use.value, template), start: Int(use.start), step: Int(use.step))
+                }
+                guard old != term.tile.sources else { continue }
+                var other = terms
+                other[k].tile.sources = old
+                result.append(("old rows", .matmul(other), op.count))
+            }
+        case _: break
+        }
+        return result
+    }
+
+    /// The version of a region before the last.
+    private func before(_ value: ValueID, _ template: ProgramTemplate) -> ValueID {
+        guard case .op(let op) = template.values[value.index].origin,
+            case .scatter(let region, _, _, _) = template.ops[op.index].kind
+        else { return value }
+        return region.value
+    }
+
     // MARK: Schedules
 
     private struct Pair {
