@@ -16,6 +16,8 @@ public struct Compilation: Sendable {
     public var schedule: Schedule
     /// What the verifier said; nil where it was not asked: what is read back is not trusted.
     public var verdict: Verdict?
+    /// What reads a prompt in chunks, where it was asked for.
+    public var prefill: Prefill?
 
     public init(
         model: ModelConfiguration, plan: Plan, machine: Machine, program: Program,
@@ -33,6 +35,14 @@ public struct Compilation: Sendable {
     /// - Throws: what is illegal in the program.
     public mutating func verify(with verifier: Verifier = Verifier()) throws(DiagnosticSet) {
         try program.validate()
+        if let prefill {
+            self.prefill?.verdict = verifier.verify(
+                machine: machine, schedule: prefill.schedule, program: prefill.program)
+            self.prefill?.besideStep =
+                verifier.violationsOfSharing(
+                    on: machine, (schedule, program), (prefill.schedule, prefill.program))
+                + verifier.violationsOfChunk(prefill.program, of: program, tokens: prefill.tokens)
+        }
         if model.isEncoder {
             verdict = verifier.verify(machine: machine, schedule: schedule, program: program)
             return
@@ -45,6 +55,10 @@ public struct Compilation: Sendable {
     /// The rows that hold weights, tables and empty caches before the first step.
     /// - Throws: as `MemoryImage.init`.
     public func load(_ weights: any WeightSource) throws(DiagnosticSet) -> MemoryImage {
-        try MemoryImage(program, schedule, on: machine, weights: weights)
+        var image = try MemoryImage(program, schedule, on: machine, weights: weights)
+        if let prefill {
+            try image.add(prefill.program, prefill.schedule, on: machine, weights: weights)
+        }
+        return image
     }
 }

@@ -31,17 +31,30 @@ public struct Compiler: Sendable {
 
     /// Lowers, schedules and verifies; `progress` is told each phase before it begins. The verdict
     /// stands in the result: a schedule that breaks a law is returned too.
+    /// - Parameter tokens: a chunk of a prompt, for which there is to be a schedule on the same
+    ///   memory; 0 for none.
     /// - Throws: `DiagnosticSet` for a bad input, `Infeasibility` where it does not fit.
     public func compile(
-        _ model: ModelConfiguration, plan: Plan, progress: (Phase) -> Void = { _ in }
+        _ model: ModelConfiguration, plan: Plan, prefill tokens: Int = 0,
+        progress: (Phase) -> Void = { _ in }
     ) throws -> Compilation {
         progress(.lower)
         let program = try lower(model, plan: plan)
+        let chunk = tokens > 0 ? try lowerPrefill(of: program, tokens: tokens) : nil
+        try chunk?.validate()
         progress(.schedule)
-        let schedule = try self.schedule(program)
+        var compilation: Compilation
+        if let chunk {
+            let (step, prefill) = try schedule(program, with: chunk)
+            compilation = Compilation(
+                model: model, plan: plan, machine: machine, program: program, schedule: step)
+            compilation.prefill = Prefill(tokens: tokens, program: chunk, schedule: prefill)
+        } else {
+            compilation = Compilation(
+                model: model, plan: plan, machine: machine, program: program,
+                schedule: try schedule(program))
+        }
         progress(.verify)
-        var compilation = Compilation(
-            model: model, plan: plan, machine: machine, program: program, schedule: schedule)
         try compilation.verify(with: verifier)
         return compilation
     }
@@ -62,6 +75,18 @@ public struct Compiler: Sendable {
             program, digest: program.digest, for: machine, strategy: strategy)
         schedule.claims.digest = schedule.digest(on: machine)
         return schedule
+    }
+
+    /// The second phase of two programs on one memory.
+    private func schedule(
+        _ step: Program, with prefill: Program
+    ) throws(Infeasibility) -> (Schedule, Schedule) {
+        var schedules = try LPUScheduler.schedule(
+            step, with: prefill, digests: (step.digest, prefill.digest), for: machine,
+            strategy: strategy)
+        schedules.0.claims.digest = schedules.0.digest(on: machine)
+        schedules.1.claims.digest = schedules.1.digest(on: machine)
+        return schedules
     }
 
     /// Places weights and caches of a model's plan as the scheduler does, without timing them, and

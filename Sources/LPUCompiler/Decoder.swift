@@ -28,7 +28,8 @@ public struct Decoder {
     ) throws(DiagnosticSet) {
         logitParts = try looksAtLogits ? compilation.logitParts() : []
         simulator = try Simulator(
-            machine: compilation.machine, schedule: compilation.schedule, image: image,
+            machine: compilation.machine, schedule: compilation.schedule,
+            others: compilation.prefill.map { [$0.schedule] } ?? [], image: image,
             threads: threads, probes: logitParts.map(\.probe))
         self.compilation = compilation
         positions = Array(repeating: 0, count: compilation.plan.users)
@@ -64,6 +65,57 @@ public struct Decoder {
         }
         positions[user] += 1
         return (HostVector.token(egress: answer.bytes), statistics)
+    }
+
+    /// How many of the next `count` tokens of a prompt the prefill reads at once: a chunk of it, or
+    /// 0 where there is none, or fewer tokens or positions are left in the cache's block.
+    public func chunk(of count: Int) -> Int {
+        guard let prefill = compilation.prefill, prefill.tokens <= count else { return 0 }
+        let (first, last) = (positions[0], positions[0] + prefill.tokens - 1)
+        let lanes = compilation.machine.chip.lanes
+        return last < compilation.plan.context && first / lanes == last / lanes
+            ? prefill.tokens : 0
+    }
+
+    /// Reads a chunk of a prompt into the caches, and says what that did.
+    /// - Requires: `chunk` says that as many tokens can be read; they are of the vocabulary.
+    /// - Throws: the simulator's `Fault`.
+    public mutating func prefill(_ tokens: [Int]) throws(Fault) -> Statistics {
+        precondition(!tokens.isEmpty && chunk(of: tokens.count) == tokens.count, "no such chunk")
+        let vectors = tokens.enumerated().map {
+            HostVector.ingress(
+                token: $1, position: positions[0] + $0, on: compilation.machine.chip)
+        }
+        let (_, statistics) = try simulator.step(of: 1, ingress: [hosts[0].chip: vectors])
+        positions[0] += tokens.count
+        return statistics
+    }
+
+    /// SHA-256 of all rows of the caches, in the order of the schedule's map.
+    /// - Complexity: O(bytes of the caches).
+    public var cacheDigest: String {
+        let (program, schedule) = (compilation.program, compilation.schedule)
+        let bases = Numbering(program).valueBases
+        var bytes: [UInt8] = []
+        for placement in schedule.placements {
+            guard let i = bases.firstIndex(of: placement.valueBase) else { continue }
+            let values = program.templates[program.instances[i].template].values
+            for (chip, member) in zip(
+                placement.chips, schedule.templates[placement.template].chips)
+            {
+                for entry in member.allocations
+                where values[entry.value.index].origin == .image(.zero) {
+                    let (bank, first) = placement.resolve(entry.base)
+                    for row in first..<first + Int(entry.rows) {
+                        bytes +=
+                            simulator.row(
+                                row, bank: bank, slice: Int(entry.slice), entry.hemisphere,
+                                of: chip) ?? []
+                    }
+                }
+            }
+        }
+        return SHA256.hexDigest(of: bytes)
     }
 
     /// The logits of the last step, one a token of the vocabulary, as they passed the ALUs.

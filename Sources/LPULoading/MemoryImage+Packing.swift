@@ -17,10 +17,23 @@ extension MemoryImage {
     public init(
         _ program: Program, _ schedule: Schedule, on machine: Machine, weights: any WeightSource
     ) throws(DiagnosticSet) {
-        let rows = try ImageRowsFinder.rows(program, schedule, on: machine)
         self.init()
+        try add(program, schedule, on: machine, weights: weights)
+    }
+
+    /// Adds the rows of a program that shares the memory, but those that are there already.
+    ///
+    /// Throws as `init`, and `image-overlap` where some rows of a run are there and others are not.
+    /// - Requires: as `init`; both programs have the same bytes in rows that both name, which
+    ///   `Verifier` judges.
+    public mutating func add(
+        _ program: Program, _ schedule: Schedule, on machine: Machine, weights: any WeightSource
+    ) throws(DiagnosticSet) {
+        let all = try ImageRowsFinder.rows(program, schedule, on: machine)
+        let rows = try rowsToAdd(all, lanes: program.lanes)
+        let first = blocks.count
         var offsets: [Int] = []
-        var end = 0
+        var end = bytes.count
         for (i, part) in rows.enumerated() {
             offsets.append(end)
             if i > 0, part.isSameBank(as: rows[i - 1]),
@@ -36,8 +49,31 @@ extension MemoryImage {
             }
             end += part.rows * program.lanes
         }
-        bytes = Array(repeating: 0, count: end)
+        bytes += repeatElement(0, count: end - bytes.count)
         try fill(rows, at: offsets, program, weights)
+        if first > 0 { blocks.sort { $0.place < $1.place } }
+    }
+
+    /// Runs of rows of which the image has none yet.
+    private func rowsToAdd(
+        _ all: [ImageRows], lanes: Int
+    ) throws(DiagnosticSet) -> [ImageRows] {
+        guard !blocks.isEmpty else { return all }
+        var result: [ImageRows] = []
+        for part in all {
+            let known = (0..<part.rows).count { row($0, of: part, lanes: lanes) != nil }
+            if known == part.rows { continue }
+            guard known == 0 else {
+                throw DiagnosticSet(
+                    Diagnostic(
+                        at: Diagnostic.Place("i\(part.instance).\(part.value)"),
+                        id: "image-overlap",
+                        "\(known) of the \(part.rows) rows from row \(part.row) of bank "
+                            + "\(part.bank) on are another program's: schedule both together"))
+            }
+            result.append(part)
+        }
+        return result
     }
 
     /// Value by value, so that only one value's bytes are held beside the image.

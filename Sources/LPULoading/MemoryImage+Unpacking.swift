@@ -45,7 +45,7 @@ extension MemoryImage {
     }
 
     /// The bytes of a row. O(log blocks).
-    private func row(_ r: Int, of part: ImageRows, lanes: Int) -> ArraySlice<UInt8>? {
+    func row(_ r: Int, of part: ImageRows, lanes: Int) -> ArraySlice<UInt8>? {
         let wanted = (
             part.chip, part.allocation.hemisphere, Int(part.allocation.slice), part.bank,
             part.row + r
@@ -55,7 +55,7 @@ extension MemoryImage {
         while high - low > 1 {
             let middle = (low + high) / 2
             let b = blocks[middle]
-            if (b.chip, b.hemisphere, b.slice, b.bank, b.row) <= wanted {
+            if b.place <= wanted {
                 low = middle
             } else {
                 high = middle
@@ -70,6 +70,11 @@ extension MemoryImage {
         else { return nil }
         return bytes[start..<start + lanes]
     }
+}
+
+extension MemoryImage.Block {
+    /// What blocks are sorted by.
+    var place: (ChipID, Hemisphere, Int, Int, Int) { (chip, hemisphere, slice, bank, row) }
 }
 
 /// Bytes of a tensor's elements as rows come in.

@@ -34,13 +34,14 @@ extension Placer {
     }
 
     /// Reads the vector through the VXM's register into slices of the other side, unless a copy
-    /// rests there; an image vector is there from the start.
+    /// rests there; an image vector is there from the start, but for a guest's whose rows would
+    /// move: those are the host's.
     private func copyAcross(
         _ value: ValueID, _ vector: Int, op: Int
     ) throws(Infeasibility) {
         let known = sides(of: value, vector)
         guard known.count == 1 else { return }
-        guard !isImage(value) else {
+        guard !isImage(value) || isGuest && slot(of: value) > 0 else {
             let sides = Hemisphere.allCases.filter { $0 != known[0] }
             return try placeImage(value, vector, sides: sides)
         }

@@ -44,7 +44,6 @@ extension Placer {
         streams: [Stream], op: Int
     ) -> Stream? {
         let table = tables[template.values[value.index].chip]
-        let place = template.values[value.index].chip
         // The planes of one copy rest in different slices of one side: they are read together.
         let begun = plane > 0 ? copies[vectorBase[value.index] + vector].last?.planes ?? [] : []
         let sides = Hemisphere.allCases.filter { side in
@@ -61,7 +60,7 @@ extension Placer {
             let banks = fixed.map { [Int($0.bank)] } ?? Array(0..<chip.banksPerSlice)
             for bank in choice.order(banks)
             where table.canWrite(slice, bank: bank, at: arrival)
-                && srams[place].freeRows(slice, bank: bank) > 0
+                && (fixed != nil || hasRow(for: value, in: slice, bank: bank))
             {
                 let free = streams.first {
                     (target - register) * $0.direction.sign >= 0
@@ -69,7 +68,7 @@ extension Placer {
                 }
                 guard let stream = free else { break }
                 table.occupy(stream, from: register, at: cycle, to: target)
-                let row = fixed ?? srams[place].takeRow(slice, bank: bank, slot: 0)
+                let row = fixed ?? takeRow(for: value, in: slice, bank: bank)
                 table.issue(
                     .memory(.none, .write(row.address, stream)), on: slice, at: arrival,
                     op: OpID(op))

@@ -97,14 +97,14 @@ extension Placer {
                 }
                 let isFree = home.indices.allSatisfy {
                     table.canWrite(home[$0], bank: bank, at: cycles[$0])
-                        && srams[place].freeRows(home[$0], bank: bank) > 0
+                        && (fixed != nil || hasRow(for: value, in: home[$0], bank: bank))
                 }
                 guard isFree else { continue }
                 var extended = emission
                 guard extend(&extended, to: last, groups: groups, on: table) else { break }
                 emission = extended
                 let rows =
-                    fixed ?? home.map { srams[place].takeRow($0, bank: bank, slot: 0) }
+                    fixed ?? home.map { takeRow(for: value, in: $0, bank: bank) }
                 for (k, row) in rows.enumerated() {
                     table.issue(
                         .memory(.none, .write(row.address, emission.stream!.advanced(by: k))),
@@ -118,6 +118,23 @@ extension Placer {
             }
         }
         return false
+    }
+
+    private func ends(_ value: ValueID) -> Bool {
+        endsHere.isEmpty ? false : endsHere[value.index]
+    }
+
+    /// `true` iff the bank has a row for what an op makes.
+    func hasRow(for value: ValueID, in slice: QueueID, bank: Int) -> Bool {
+        srams[template.values[value.index].chip].freeRows(
+            slice, bank: bank, isPassing: ends(value)) > 0
+    }
+
+    func takeRow(for value: ValueID, in slice: QueueID, bank: Int) -> Location {
+        let place = template.values[value.index].chip
+        return ends(value)
+            ? srams[place].takePassingRow(slice, bank: bank)
+            : srams[place].takeRow(slice, bank: bank, slot: 0)
     }
 
     /// Sides that have a slice which a value that appears at `register` still passes.

@@ -51,11 +51,13 @@ extension Placer {
     private func vectors(
         _ v: Int, _ value: Value, _ uses: RowUses, _ end: Int, _ lastRead: Int, _ place: Int
     ) -> [Allocation] {
-        let isImage = if case .image = value.origin { true } else { false }
         var result: [Allocation] = []
         for vector in 0..<value.count {
             // What a parameter was given is listed where it is made.
             for copy in copies[vectorBase[v] + vector].dropFirst(given[vectorBase[v] + vector]) {
+                // One that was written is a working value, whatever it is a copy of.
+                let isImage =
+                    if case .image = value.origin { copy.ready == 0 } else { false }
                 for (plane, location) in copy.planes.enumerated() {
                     let life = isImage ? 0..<end : life(of: location, v, uses)
                     let live = life.lowerBound..<max(life.upperBound, lastRead + 1)

@@ -22,6 +22,10 @@ final class Placer {
     let bindings: [Binding?]
     /// `true` iff the template has several instances.
     let repeats: Bool
+    /// `true` iff images rest where another program has them.
+    var isGuest = false
+    /// By value: no other template takes it, so its rows are free behind this one. Else empty.
+    var endsHere: [Bool] = []
     /// Of each vector, how many of its copies an earlier template made.
     var given: [Int]
     /// Rows that results must be written to, where the next instance expects them.

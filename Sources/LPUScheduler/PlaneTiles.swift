@@ -167,7 +167,17 @@ extension Placer {
         if let made = madeSources[source.value.index] { return made.plane.hemisphere }
         let root = root(source.value).index
         if let block = blockPlaces[root] { return hemisphere(of: block.slices[0]) }
+        if isGuest, let side = residentSide(of: tile) { return side }
         return blockHomes[root]?.side
+    }
+
+    /// The only side on which another program has the tile; nil where it has it on both or none.
+    private func residentSide(of tile: Tile) -> Hemisphere? {
+        let source = tile.sources[0]
+        let sides = tilePlaces[source.value.index].filter {
+            $0.start == Int(source.start) && $0.rows >= columns(of: tile)
+        }.map(\.hemisphere)
+        return Set(sides).count == 1 ? sides[0] : nil
     }
 
     // MARK: Loading and installing

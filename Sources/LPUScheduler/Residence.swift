@@ -1,5 +1,6 @@
 import LPUDataflow
 import LPUMachine
+import LPUSchedule
 import LPUSupport
 
 /// A row of a slice.
@@ -55,6 +56,10 @@ struct SRAM {
     private var tables: [Int]
     /// Rows of each bank that placements of repeated templates will take.
     private var reserved: [Int]
+    /// Rows before the tables that hold what ends with a template: how many this one has taken, and
+    /// how many any has.
+    private var passing: [Int]
+    private var mostPassing: [Int]
 
     init(chip: Chip) {
         banksPerSlice = chip.banksPerSlice
@@ -63,11 +68,15 @@ struct SRAM {
         nextRow = Array(repeating: Array(repeating: 0, count: banks), count: Self.slots)
         tables = Array(repeating: 0, count: banks)
         reserved = tables
+        passing = tables
+        mostPassing = tables
     }
 
-    func freeRows(_ slice: QueueID, bank: Int) -> Int {
+    /// - Parameter isPassing: for what ends with the template.
+    func freeRows(_ slice: QueueID, bank: Int, isPassing: Bool = false) -> Int {
         let i = slice.index * banksPerSlice + bank
         return rowsPerBank - tables[i] - reserved[i] - nextRow.reduce(0) { $0 + $1[i] }
+            - (isPassing ? passing[i] : max(passing[i], mostPassing[i]))
     }
 
     /// Takes the rows of slot 0 that `other` has taken, and those reserved.
@@ -75,6 +84,24 @@ struct SRAM {
         nextRow[0] = zip(nextRow[0], other.nextRow[0]).map { max($0, $1) }
         tables = zip(tables, other.tables).map { max($0, $1) }
         reserved = zip(reserved, other.reserved).map { max($0, $1) }
+        keepRoom(for: other)
+    }
+
+    /// Leaves the rows of passing values to others of their kind.
+    private mutating func keepRoom(for other: SRAM) {
+        for bank in mostPassing.indices {
+            mostPassing[bank] = max(
+                mostPassing[bank], other.mostPassing[bank], other.passing[bank])
+        }
+    }
+
+    /// Takes the rows that a placement of `other` has in a slot, for all other templates.
+    mutating func settle(_ other: SRAM, slot: Int, at offset: SlotOffset) {
+        for bank in reserved.indices {
+            reserved[bank] = 0
+            let rows = other.nextRow[slot][bank]
+            if rows > 0 { nextRow[0][bank] = max(nextRow[0][bank], Int(offset.rows) + rows) }
+        }
     }
 
     /// Takes the rows that `other` has taken and `before`, from which it grew, had not.
@@ -83,6 +110,7 @@ struct SRAM {
         for bank in tables.indices where other.tables[bank] > before.tables[bank] {
             tables[bank] = max(tables[bank], other.tables[bank])
         }
+        keepRoom(for: other)
     }
 
     /// Keeps room for `count` placements of a template that has placed rows as in `other`.
@@ -112,13 +140,17 @@ struct SRAM {
     func commonRow(_ slices: [QueueID], bank: Int, rows: Int, slot: Int) -> Int? {
         let banks = slices.lazy.map { $0.index * banksPerSlice + bank }
         let first = banks.map { nextRow[slot][$0] }.max() ?? 0
-        let kept = banks.map { tables[$0] + (slot == 0 ? reserved[$0] : 0) }.max() ?? 0
+        let kept =
+            banks.map {
+                tables[$0] + (slot == 0 ? reserved[$0] : 0) + max(passing[$0], mostPassing[$0])
+            }.max() ?? 0
         return first + rows <= rowsPerBank - kept ? first : nil
     }
 
     /// The first of the last `rows` rows that are free in all of `slices` for a table, or nil.
     func tableRow(_ slices: [QueueID], bank: Int, rows: Int) -> Int? {
         let banks = slices.lazy.map { $0.index * banksPerSlice + bank }
+        guard banks.allSatisfy({ passing[$0] == 0 && mostPassing[$0] == 0 }) else { return nil }
         let row = rowsPerBank - (banks.map { tables[$0] }.max() ?? 0) - rows
         return row >= (banks.map { nextRow[0][$0] + reserved[$0] }.max() ?? 0) ? row : nil
     }
@@ -142,9 +174,21 @@ struct SRAM {
             slice: slice, bank: UInt8(bank), row: Int32(nextRow[slot][i]), slot: UInt8(slot))
     }
 
+    /// A row for what ends with the template.
+    mutating func takePassingRow(_ slice: QueueID, bank: Int) -> Location {
+        let i = slice.index * banksPerSlice + bank
+        passing[i] += 1
+        return Location(
+            slice: slice, bank: UInt8(bank), row: Int32(rowsPerBank - tables[i] - passing[i]))
+    }
+
     /// Gives back the row that was taken last.
     mutating func giveBack(_ location: Location) {
         let i = location.slice.index * banksPerSlice + Int(location.bank)
+        if passing[i] > 0, Int(location.row) == rowsPerBank - tables[i] - passing[i] {
+            passing[i] -= 1
+            return
+        }
         nextRow[Int(location.slot)][i] -= 1
     }
 }

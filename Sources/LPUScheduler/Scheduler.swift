@@ -38,6 +38,8 @@ struct Assembly {
     /// Rows taken so far, by chip.
     var srams: [SRAM?]
     var laneMaps: [[Int16]] = []
+    /// The images of a program that shares the memory.
+    var residents: Residents?
 
     init(program: Program, machine: Machine, strategy: Strategy) {
         self.program = program
@@ -100,7 +102,9 @@ struct Assembly {
                 exchanges: symmetries[t]?.exchanges ?? [], orbitChips: orbits)
             placer.laneMaps = laneMaps
             homes.settle(placer, template: t)
+            residents?.settle(placer, in: program, template: t)
             try place(placer)
+            try residents?.check(placer)
             laneMaps = placer.laneMaps
             homes.note(placer, template: t)
             giveImages(placer)
@@ -284,6 +288,7 @@ struct Assembly {
     func slots(of i: Int) throws(Infeasibility) -> [SlotOffset] {
         let instance = program.instances[i]
         guard let placer = placers[instance.template], placer.repeats else { return [] }
+        if let residents { return residents.slots(of: instance, in: program) }
         let before = program.instances[..<i].count {
             $0.template == instance.template && $0.chips == instance.chips
         }

@@ -10,10 +10,14 @@ struct ChipMemory {
     private(set) var slotCount = 0
     private let chip: Chip
 
-    /// Gives every row a slot that a burst of the program may write.
-    init(chip: Chip, program: PlacedProgram, schedule: Schedule) {
+    /// Gives every row a slot that a burst of one of the programs may write.
+    init(chip: Chip, programs: [(program: PlacedProgram, schedule: Schedule)]) {
         self.chip = chip
         banks = Array(repeating: [], count: 2 * chip.memSlicesPerHemisphere * chip.banksPerSlice)
+        for (program, schedule) in programs { giveSlots(program, schedule) }
+    }
+
+    private mutating func giveSlots(_ program: PlacedProgram, _ schedule: Schedule) {
         for slice in 0..<2 * chip.memSlicesPerHemisphere {
             for placed in program.bursts[program.queues[slice]] {
                 let (burst, placement) = schedule.burst(placed)

@@ -54,7 +54,7 @@ final class Datapath {
     let id: ChipID
     let chip: Chip
     let memory: ChipMemory
-    let laneMaps: [[Int16]]
+    private(set) var laneMaps: [[Int16]] = []
     private(set) var trace: Trace
     /// The memory image's bytes; valid during a step.
     @exclusivity(unchecked) var image: UnsafePointer<UInt8>?
@@ -71,6 +71,7 @@ final class Datapath {
     /// Tiles of the trace that are kept decoded, and the bytes left for more of them.
     @exclusivity(unchecked) var tiles: [DecodedTile?] = []
     @exclusivity(unchecked) var tileBytes: Int
+    private let tileCapacity: Int
     /// Results of the ALUs, then two operands.
     let words: UnsafeMutableBufferPointer<UInt32>
     /// Byte planes of what an operation reads and writes.
@@ -87,14 +88,12 @@ final class Datapath {
     @exclusivity(unchecked) private(set) var fault: Fault?
 
     /// - Parameter tileBytes: about what the chip's decoded tiles may take.
-    init(
-        id: ChipID, chip: Chip, memory: ChipMemory, laneMaps: [[Int16]], tileBytes: Int
-    ) {
+    init(id: ChipID, chip: Chip, memory: ChipMemory, tileBytes: Int) {
         self.id = id
         self.chip = chip
         self.memory = memory
-        self.laneMaps = laneMaps
         self.tileBytes = tileBytes
+        tileCapacity = tileBytes
         trace = Trace(planes: 0)
         slots = .allocate(capacity: memory.slotCount * chip.lanes)
         slots.initialize(repeating: 0)
@@ -131,17 +130,22 @@ final class Datapath {
         written[Int(slot.raw)] |= superlanes
     }
 
-    /// Takes the trace that every step runs.
-    func open(_ trace: Trace) {
+    /// Takes the trace that the next steps run, and the lane maps that it names.
+    func open(_ trace: Trace, laneMaps: [[Int16]]) {
         self.trace = trace
-        let all = UnsafeMutableBufferPointer<UInt8>.allocate(
-            capacity: trace.slotCount * chip.lanes)
-        all.initialize(repeating: 0)
-        for i in slots.indices { all[i] = slots[i] }
-        slots.deallocate()
-        slots = all
-        versions += repeatElement(writes, count: trace.slotCount - versions.count)
+        self.laneMaps = laneMaps
+        if trace.slotCount > versions.count {
+            let all = UnsafeMutableBufferPointer<UInt8>.allocate(
+                capacity: trace.slotCount * chip.lanes)
+            all.initialize(repeating: 0)
+            for i in slots.indices { all[i] = slots[i] }
+            slots.deallocate()
+            slots = all
+            versions += repeatElement(writes, count: trace.slotCount - versions.count)
+        }
         tiles = Array(repeating: nil, count: trace.tiles.count)
+        tileBytes = tileCapacity
+        for plane in planes { plane.deallocate() }
         planes = trace.accumulatorRows.map { PlaneWords(chip, accumulatorRows: $0) }
     }
 

@@ -46,41 +46,50 @@ public struct Statistics: Hashable, Sendable {
 /// and the same fault, in any number of threads.
 public final class Simulator {
     public let machine: Machine
-    private let schedule: Schedule
+    private let schedules: [Schedule]
     private let image: MemoryImage
     private let chips: [Datapath]
     private let threads: Int
     private let probes: [Probe]
-    /// `nil` before the first step.
-    private var elaboration: Elaboration?
+    /// Of each schedule; `nil` before its first step.
+    private var elaborations: [Elaboration?]
+    /// The schedule whose traces the chips have.
+    private var current: Int?
     /// What decoded tiles of all chips may take.
     private static let tileBytes = 1 << 30
 
     /// Lays the image into SRAM; nothing runs yet.
     ///
     /// - Parameters:
+    ///   - others: further schedules for the same rows; `image` holds what each of them needs.
     ///   - threads: how many run chips side by side, 1 or more.
-    ///   - probes: results of ALUs that every step is to keep.
+    ///   - probes: results of ALUs that every step of `schedule` is to keep.
     /// - Throws: what makes the inputs impossible to run at all: a schedule for another machine,
     ///   instructions that a unit does not have, image blocks outside of their bank.
     /// - Complexity: O(n log n) in the bursts of all placements, O(rows) in the image and in what
     ///   is written.
     public init(
-        machine: Machine, schedule: Schedule, image: MemoryImage = MemoryImage(), threads: Int = 1,
-        probes: [Probe] = []
+        machine: Machine, schedule: Schedule, others: [Schedule] = [],
+        image: MemoryImage = MemoryImage(), threads: Int = 1, probes: [Probe] = []
     ) throws(DiagnosticSet) {
-        try InputCheck.diagnostics(machine: machine, schedule: schedule, image: image)
-            .throwOnError()
+        let schedules = [schedule] + others
+        for schedule in schedules {
+            try InputCheck.diagnostics(machine: machine, schedule: schedule, image: image)
+                .throwOnError()
+        }
         self.machine = machine
-        self.schedule = schedule
+        self.schedules = schedules
+        elaborations = schedules.map { _ in nil }
         self.image = image
         self.probes = probes
         self.threads = max(1, min(threads, machine.chipCount))
-        let programs = Self.programs(machine, schedule)
-        var memories = programs.map {
-            ChipMemory(chip: machine.chip, program: $0, schedule: schedule)
+        let programs = schedules.map { Self.programs(machine, $0) }
+        var memories = (0..<machine.chipCount).map { chip in
+            ChipMemory(
+                chip: machine.chip,
+                programs: zip(programs, schedules).map { ($0[chip], $1) })
         }
-        var rows = programs.map { _ in [(slot: Vector, image: Vector)]() }
+        var rows = memories.map { _ in [(slot: Vector, image: Vector)]() }
         for block in image.blocks {
             let chip = block.chip.index
             memories[chip].load(block) { rows[chip].append(($0, $1)) }
@@ -88,7 +97,7 @@ public final class Simulator {
         chips = memories.enumerated().map { index, memory in
             Datapath(
                 id: ChipID(index), chip: machine.chip, memory: memory,
-                laneMaps: schedule.laneMaps, tileBytes: Self.tileBytes / machine.chipCount)
+                tileBytes: Self.tileBytes / machine.chipCount)
         }
         image.bytes.withUnsafeBufferPointer { bytes in
             for (chip, rows) in zip(chips, rows) {
@@ -107,14 +116,17 @@ public final class Simulator {
     /// Runs the schedule once from cycle 0. SRAM is as the step before left it; streams, planes,
     /// accumulators and FIFOs are empty.
     ///
-    /// - Parameter ingress: for each chip the vectors that its `ingress` instructions take in turn.
+    /// - Parameters:
+    ///   - number: 0 for the schedule, n for the nth of the others.
+    ///   - ingress: for each chip the vectors that its `ingress` instructions take in turn.
     /// - Returns: the vectors that left, by chip and cycle, and counts.
     /// - Throws: the first fault; SRAM is then as it was left.
-    /// - Complexity: the first step is O(issues), later ones O(what their issues compute).
+    /// - Complexity: the first step of a schedule is O(issues), later ones O(what their issues
+    ///   compute); one after a step of another schedule decodes its weights anew.
     public func step(
-        ingress: [ChipID: [[UInt8]]] = [:]
+        of number: Int = 0, ingress: [ChipID: [[UInt8]]] = [:]
     ) throws(Fault) -> (egress: [Egress], statistics: Statistics) {
-        let elaboration = elaboration ?? elaborate()
+        let elaboration = open(number)
         let fault = image.bytes.withUnsafeBufferPointer { bytes in
             for chip in chips {
                 chip.image = bytes.baseAddress
@@ -159,13 +171,23 @@ public final class Simulator {
         chips[probe.chip.index].observed[ProbePlace(probe, machine.chip)]
     }
 
-    private func elaborate() -> Elaboration {
-        let new = Elaboration(
-            machine: machine, schedule: schedule, programs: Self.programs(machine, schedule),
-            memories: chips.map(\.memory), probes: probes, threads: threads)
-        for (chip, trace) in zip(chips, new.traces) { chip.open(trace) }
-        elaboration = new
-        return new
+    /// What a step of the schedule is; the chips have its traces then.
+    private func open(_ number: Int) -> Elaboration {
+        let schedule = schedules[number]
+        let elaboration =
+            elaborations[number]
+            ?? Elaboration(
+                machine: machine, schedule: schedule, programs: Self.programs(machine, schedule),
+                memories: chips.map(\.memory), probes: number == 0 ? probes : [],
+                threads: threads)
+        elaborations[number] = elaboration
+        if current != number {
+            for (chip, trace) in zip(chips, elaboration.traces) {
+                chip.open(trace, laneMaps: schedule.laneMaps)
+            }
+            current = number
+        }
+        return elaboration
     }
 
     /// Runs all windows, and returns the first fault.

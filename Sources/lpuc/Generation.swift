@@ -18,7 +18,15 @@ struct Generation {
         var microsecondsPerToken: Double
         var tokensPerSecond: Double
         var isInterrupted = false
-        /// Steps of the simulator, and what they took on this host.
+        /// SHA-256 of the caches' rows in the end.
+        var caches = ""
+        /// Tokens of the prompt that one step of the prefill reads, and the cycles of each; nil
+        /// where there is none.
+        var prefillTokens: Int?
+        var prefillCycles: Int?
+        /// Steps of the prefill.
+        var chunks = 0
+        /// Steps of the simulator one token each, and what all took on this host.
         var steps = 0
         var seconds = 0.0
         var multiplyAccumulates = 0
@@ -40,7 +48,9 @@ struct Generation {
         figures = Figures(
             prompt: prompt, cyclesPerToken: cycles,
             microsecondsPerToken: Double(cycles) / Double(megahertz),
-            tokensPerSecond: Double(megahertz) * 1e6 / Double(cycles))
+            tokensPerSecond: Double(megahertz) * 1e6 / Double(cycles),
+            prefillTokens: compilation.prefill?.tokens,
+            prefillCycles: compilation.prefill?.schedule.claims.length.count)
     }
 
     /// Reads the prompt and makes up to `count` tokens; an end token and Control-C end it.
@@ -51,22 +61,38 @@ struct Generation {
         Interruption.begin()
         defer { Interruption.end() }
         var token = figures.prompt[0]
-        for position in 0..<figures.prompt.count + count - 1 {
-            if Interruption.isAsked {
-                figures.isInterrupted = true
-                break
-            }
-            let (next, statistics) = try decoder.step(token)
+        var position = 0
+        func note(_ statistics: Statistics, cycles: Int) throws {
             guard statistics.cycles == cycles else {
                 throw DiagnosticSet(
                     Diagnostic(
                         at: Diagnostic.Place("step \(position)"), id: "run-cycles",
                         "it took \(statistics.cycles) cycles, the schedule says \(cycles)"))
             }
-            figures.steps += 1
             figures.multiplyAccumulates += statistics.multiplyAccumulates
             figures.issues += statistics.issues
             figures.seconds = (clock.now - start) / .seconds(1)
+        }
+        defer { figures.caches = decoder.cacheDigest }
+        while position < figures.prompt.count + count - 1 {
+            if Interruption.isAsked {
+                figures.isInterrupted = true
+                break
+            }
+            // The last token's step gives the first one that is made.
+            let chunk = decoder.chunk(of: figures.prompt.count - 1 - position)
+            if chunk > 0 {
+                let tokens = Array(figures.prompt[position..<position + chunk])
+                try note(try decoder.prefill(tokens), cycles: figures.prefillCycles ?? 0)
+                figures.chunks += 1
+                position += chunk
+                token = figures.prompt[position]
+                continue
+            }
+            let (next, statistics) = try decoder.step(token)
+            try note(statistics, cycles: cycles)
+            figures.steps += 1
+            defer { position += 1 }
             if position + 1 < figures.prompt.count {
                 token = figures.prompt[position + 1]
                 continue
@@ -76,6 +102,21 @@ struct Generation {
             made(next)
             token = next
         }
+    }
+
+    private var tokensTaken: Int {
+        figures.steps + figures.chunks * (figures.prefillTokens ?? 0)
+    }
+
+    /// A line for the prefill's cycles beside those of as many steps; empty where there is none.
+    private var prefillText: String {
+        guard let tokens = figures.prefillTokens, let prefill = figures.prefillCycles else {
+            return ""
+        }
+        let steps = tokens * cycles
+        let ratio = String(format: "%.1f", Double(steps) / Double(prefill))
+        return "\nprefill     \(grouped(prefill)) cycles for \(tokens) tokens, as steps "
+            + "\(grouped(steps)): \(ratio) times as many; \(figures.chunks) chunks read"
     }
 
     /// A line for the machine and one for the simulator.
@@ -92,10 +133,11 @@ struct Generation {
             + "machine     \(grouped(cycles)) cycles a token, every one: "
             + "\(String(format: "%.1f", figures.microsecondsPerToken)) us, "
             + "\(grouped(Int(figures.tokensPerSecond))) tokens/s at \(megahertz) MHz"
+            + prefillText
         let simulator =
             "simulator   \(figures.prompt.count) tokens read, \(figures.tokens.count) made in "
             + "\(String(format: "%.1f", seconds)) s: "
-            + "\(String(format: "%.1f", Double(figures.steps) / seconds)) tokens/s, "
+            + "\(String(format: "%.1f", Double(tokensTaken) / seconds)) tokens/s, "
             + rate(figures.multiplyAccumulates, "MAC") + ", " + rate(figures.issues, "issues")
         let end = figures.isInterrupted ? "\ninterrupted" : ""
         return machine + "\n" + simulator + end

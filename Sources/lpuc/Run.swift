@@ -17,8 +17,9 @@ struct Run: ParsableCommand {
         abstract: "Run a trained model on the simulated machine and print its text.",
         discussion: """
             Compiles and verifies the model for the machine, loads its weights, reads the prompt \
-            token by token and decodes greedily. The text goes to standard output as it is made, \
-            the figures to standard error. Control-C ends it after the step under way.
+            in chunks (--prefill) or token by token and decodes greedily. The text goes to \
+            standard output as it is made, the figures to standard error. Control-C ends it after \
+            the step under way.
             """)
 
     @Argument(
@@ -39,6 +40,10 @@ struct Run: ParsableCommand {
 
     @Option(help: "Tokens to make at most; the model's end token ends the text.")
     var tokens = 64
+
+    @Option(
+        help: "Tokens of the prompt that a schedule of its own reads at once; 0 for one by one.")
+    var prefill = 0
 
     @Flag(help: "Go on behind the model's end token.")
     var ignoreEnd = false
@@ -63,6 +68,9 @@ struct Run: ParsableCommand {
         }
         if !(1...1_000_000).contains(tokens) {
             throw ValidationError("--tokens is \(tokens), it may be 1 to 1000000")
+        }
+        if prefill < 0 || perplexity && prefill > 0 {
+            throw ValidationError("--prefill is 0 or more, and 0 with --perplexity")
         }
     }
 
@@ -96,11 +104,15 @@ struct Run: ParsableCommand {
             let program = try compiler.lower(checkpoint.configuration, plan: plan)
             return try show(try program.quantisationErrors(of: checkpoint.weights), &progress)
         }
-        let compilation = try compiler.compile(checkpoint.configuration, plan: plan) {
-            progress.begin($0.rawValue)
-        }
+        let compilation = try compiler.compile(
+            checkpoint.configuration, plan: plan, prefill: prefill
+        ) { progress.begin($0.rawValue) }
         guard let verdict = compilation.verdict, verdict.isAccepted else {
             Console.complain(compilation.verdict?.description ?? "not verified")
+            throw ExitCode(1)
+        }
+        if let prefill = compilation.prefill, !prefill.isAccepted {
+            Console.complain(prefill.complaint)
             throw ExitCode(1)
         }
         progress.begin("load")

@@ -82,36 +82,36 @@ import Testing
         #expect(cycles.count == 1, "every token takes the same cycles")
         print("\(name), \(strategy): \(run.interpreter.numbering.opCount) ops, \(cycles) cycles")
     }
+}
 
-    /// Rows of the caches that are not what the interpreter has.
-    private func differingRows(
-        _ simulator: Simulator, _ run: DecoderRun, _ schedule: Schedule
-    ) -> Int {
-        let program = run.interpreter.program
-        let bases = run.interpreter.numbering.valueBases
-        var count = 0
-        var compared = 0
-        for placement in schedule.placements {
-            let entries = schedule.templates[placement.template].chips[0].allocations
-            for entry in entries where entry.isImage {
-                let number = entry.value.index + placement.valueBase
-                let instance = (bases.firstIndex { $0 > number } ?? 1) - 1
-                let id = ValueID(number - bases[instance])
-                let value = program.templates[program.instances[instance].template].values[id.index]
-                guard value.origin == .image(.zero) else { continue }
-                let (bank, row) = placement.resolve(entry.base)
-                let bytes = run.interpreter.bytes(of: id, in: instance)
-                for r in 0..<Int(entry.rows) {
-                    let found = simulator.row(
-                        row + r, bank: bank, slice: Int(entry.slice), entry.hemisphere,
-                        of: ChipID(0))
-                    let vector = entry.vector(ofRow: r) * value.type.byteCount + Int(entry.plane)
-                    let start = vector * program.lanes
-                    compared += 1
-                    if found.map({ $0[...] }) != bytes[start..<start + program.lanes] { count += 1 }
-                }
+/// Rows of the caches that are not what the interpreter has.
+func differingRows(
+    _ simulator: Simulator, _ run: DecoderRun, _ schedule: Schedule
+) -> Int {
+    let program = run.interpreter.program
+    let bases = run.interpreter.numbering.valueBases
+    var count = 0
+    var compared = 0
+    for placement in schedule.placements {
+        let entries = schedule.templates[placement.template].chips[0].allocations
+        for entry in entries where entry.isImage {
+            let number = entry.value.index + placement.valueBase
+            let instance = (bases.firstIndex { $0 > number } ?? 1) - 1
+            let id = ValueID(number - bases[instance])
+            let value = program.templates[program.instances[instance].template].values[id.index]
+            guard value.origin == .image(.zero) else { continue }
+            let (bank, row) = placement.resolve(entry.base)
+            let bytes = run.interpreter.bytes(of: id, in: instance)
+            for r in 0..<Int(entry.rows) {
+                let found = simulator.row(
+                    row + r, bank: bank, slice: Int(entry.slice), entry.hemisphere,
+                    of: ChipID(0))
+                let vector = entry.vector(ofRow: r) * value.type.byteCount + Int(entry.plane)
+                let start = vector * program.lanes
+                compared += 1
+                if found.map({ $0[...] }) != bytes[start..<start + program.lanes] { count += 1 }
             }
         }
-        return compared == 0 ? -1 : count
     }
+    return compared == 0 ? -1 : count
 }

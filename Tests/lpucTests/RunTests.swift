@@ -16,6 +16,9 @@ import Testing
         var text: String?
         var cyclesPerToken: Int
         var steps: Int
+        var chunks: Int
+        var prefillCycles: Int?
+        var caches: String
     }
 
     private struct Tiny: Decodable {
@@ -65,6 +68,40 @@ import Testing
         #expect(figures.tokens == golden.made)
         #expect(figures.steps == golden.prompt.count + golden.made.count - 1)
         #expect(figures.cyclesPerToken > 0 && figures.text?.isEmpty == false)
+    }
+
+    /// Chunks of a prompt leave the caches, and lead to the tokens, that steps do.
+    @Test(arguments: [3, 4])
+    func chunksOfAPromptAreAsItsTokens(_ tokens: Int) throws {
+        let golden = try read("tiny.json", as: Tiny.self).generation
+        let prompt = golden.prompt + golden.made.dropLast()
+        let arguments = [
+            Self.tiny, "--token-ids", prompt.map(String.init).joined(separator: ","), "--tokens",
+            "1", "--machine", "groqchip1",
+        ]
+        let steps = try figures(arguments)
+        let chunks = try figures(arguments + ["--prefill", "\(tokens)"])
+        #expect(chunks.tokens == steps.tokens && chunks.tokens == [golden.made.last])
+        #expect(chunks.caches == steps.caches && chunks.caches.count == 64)
+        #expect(chunks.chunks == (prompt.count - 1) / tokens && chunks.chunks > 1)
+        #expect(chunks.steps == prompt.count - chunks.chunks * tokens)
+        #expect(chunks.cyclesPerToken == steps.cyclesPerToken)
+        #expect(try #require(chunks.prefillCycles) < tokens * steps.cyclesPerToken)
+        #expect(steps.chunks == 0 && steps.prefillCycles == nil)
+    }
+
+    /// The same of a trained model: every byte of the caches.
+    @Test(.enabled(if: hasSmolLM, "run 'make weights' to fetch SmolLM2-135M-Instruct"))
+    func chunksOfAPromptToSmolLMAreAsItsTokens() throws {
+        let arguments = [
+            Self.smolLM, "--machine", "lp30", "--tokens", "4", "--prompt",
+            "Once upon a time, in a small village at the edge of a great forest, there lived",
+        ]
+        let steps = try figures(arguments)
+        let chunks = try figures(arguments + ["--prefill", "8"])
+        #expect(chunks.tokens == steps.tokens && chunks.caches == steps.caches)
+        #expect(chunks.chunks == 2)
+        #expect(try #require(chunks.prefillCycles) < 2 * steps.cyclesPerToken)
     }
 
     @Test func textGoesToStandardOutput() throws {

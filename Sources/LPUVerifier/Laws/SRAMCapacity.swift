@@ -86,12 +86,12 @@ struct SRAMDemand: Sendable {
 
 extension Chip {
     /// Of all slices.
-    fileprivate var rowCount: Int { 2 * memSlicesPerHemisphere * banksPerSlice * rowsPerBank }
+    var rowCount: Int { 2 * memSlicesPerHemisphere * banksPerSlice * rowsPerBank }
 }
 
 extension Allocation {
     /// Among the rows of all banks of all slices.
-    fileprivate func rows(on chip: Chip) -> Range<Int> {
+    func rows(on chip: Chip) -> Range<Int> {
         let slice = Int(hemisphere.rawValue) * chip.memSlicesPerHemisphere + Int(self.slice)
         let bank = (slice * chip.banksPerSlice + Int(base.bank)) * chip.rowsPerBank
         return bank + rowRange.lowerBound..<bank + rowRange.upperBound

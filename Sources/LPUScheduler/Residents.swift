@@ -1,0 +1,128 @@
+public import LPUDataflow
+public import LPUMachine
+public import LPUSchedule
+public import LPUSupport
+
+/// Schedules two programs that share a memory: the first as if it were alone, and the second so
+/// that every image that both have rests where the first has it, and all else of the second in rows
+/// that the first never touches. So either may run on what the other one left.
+///
+/// Images are the same that have one name in templates of one name, and one formula.
+/// - Returns: the two schedules, in the order of the programs.
+/// - Requires: both are legal. An instance of the second stands on the chips and has the layer of
+///   one of the first.
+/// - Throws: `Infeasibility` where SRAM or a unit is too small for one of them, and
+///   `shared-memory` where the second would need rows of its own in a template that repeats.
+public func schedule(
+    _ first: Program, with second: Program, digests: (String, String), for machine: Machine,
+    strategy: Strategy = .list
+) throws(Infeasibility) -> (Schedule, Schedule) {
+    var host = Assembly(program: first, machine: machine, strategy: strategy)
+    try host.placeTemplates { (placer) throws(Infeasibility) in try placer.run() }
+    let schedule = try host.schedule(digest: digests.0)
+    var guest = Assembly(program: second, machine: machine, strategy: strategy)
+    guest.residents = try Residents(host)
+    guest.srams = try host.settledRows()
+    try guest.placeTemplates { (placer) throws(Infeasibility) in try placer.run() }
+    return (schedule, try guest.schedule(digest: digests.1))
+}
+
+/// The images of a placed program, for another one that shares its memory.
+struct Residents {
+    /// By template; for look-up only.
+    private var placers: [String: Placer] = [:]
+    /// Offsets of each placement, by template and layer.
+    private var slots: [Key: [SlotOffset]] = [:]
+
+    private struct Key: Hashable {
+        var template: String
+        var chips: [ChipID]
+        var layer: Int?
+    }
+
+    init(_ host: Assembly) throws(Infeasibility) {
+        for placer in host.placers {
+            if let placer { placers[placer.template.name] = placer }
+        }
+        for (i, instance) in host.program.instances.enumerated() {
+            let name = host.program.templates[instance.template].name
+            slots[Key(template: name, chips: instance.chips, layer: instance.layer)] =
+                try host.slots(of: i)
+        }
+    }
+
+    /// Tells a template that is to be placed where the images rest that it shares, and which of its
+    /// values no other template takes.
+    func settle(_ placer: Placer, in program: Program, template t: Int) {
+        placer.endsHere = placer.template.values.map { _ in true }
+        for instance in program.instances {
+            for argument in instance.arguments
+            where program.instances[argument.instance].template == t {
+                for value in placer.restingValues(of: argument.value) {
+                    placer.endsHere[value.index] = false
+                }
+            }
+        }
+        guard let host = placers[placer.template.name] else { return }
+        placer.isGuest = true
+        let template = host.template
+        var numbers: [String: Int] = [:]
+        for (v, value) in template.values.enumerated() { numbers[value.name] = v }
+        for (v, value) in placer.template.values.enumerated() {
+            guard case .image = value.origin, let other = numbers[value.name],
+                template.values[other].isSameImage(as: value)
+            else { continue }
+            placer.tilePlaces[v] = host.tilePlaces[other]
+            placer.blockPlaces[v] = host.blockPlaces[other]
+            for i in 0..<value.count {
+                placer.copies[placer.vectorBase[v] + i] =
+                    host.copies[host.vectorBase[other] + i].map {
+                        Copy(planes: $0.planes, ready: 0)
+                    }
+            }
+        }
+    }
+
+    /// Where the placement of an instance has its rows.
+    func slots(of instance: Instance, in program: Program) -> [SlotOffset] {
+        let name = program.templates[instance.template].name
+        return slots[Key(template: name, chips: instance.chips, layer: instance.layer)] ?? []
+    }
+
+    /// Rows that move with a placement are those of the first program: no others can be told from
+    /// those of its next one.
+    func check(_ placer: Placer) throws(Infeasibility) {
+        for slot in 1..<SRAM.slots {
+            let rows = placer.srams.map { $0.rows(ofSlot: slot) }.max() ?? 0
+            guard rows > 0 else { continue }
+            throw Infeasibility(
+                at: "'\(placer.template.name)'", id: "shared-memory",
+                unit: "rows of images that the first program does not have", demand: rows,
+                capacity: 0, terms: [], remedies: ["a schedule of its own memory"])
+        }
+    }
+}
+
+extension Assembly {
+    /// Rows taken by chip, those of all placements where they are.
+    fileprivate func settledRows() throws(Infeasibility) -> [SRAM?] {
+        var result = srams
+        for (i, instance) in program.instances.enumerated() {
+            guard let placer = placers[instance.template] else { continue }
+            for (k, offset) in try slots(of: i).enumerated() {
+                for (q, chip) in instance.chips.enumerated() {
+                    let place = q / (instance.chips.count / placer.srams.count)
+                    result[chip.index]?.settle(placer.srams[place], slot: k + 1, at: offset)
+                }
+            }
+        }
+        return result
+    }
+}
+
+extension Value {
+    /// `true` iff both are images that hold the same bytes in one instance.
+    fileprivate func isSameImage(as other: Value) -> Bool {
+        type == other.type && count == other.count && origin == other.origin && chip == other.chip
+    }
+}
