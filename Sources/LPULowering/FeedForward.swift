@@ -22,26 +22,27 @@ extension DecoderLowering {
             if: model.hasFeedForwardBias)
         let tensor = layerPrefix + "mlp.down_proj.weight"
         let inner = places.map { lowerInner(x, on: $0) }
-        let down = places.map { place in
-            linear(
+        let rows = places.map { place in
+            let down = linear(
                 "layer.down", tensor: tensor, rows: hiddenColumns,
                 columns: innerTiles(of: place).ranges.map { .range($0) },
                 inputFactor: Scale.hidden, on: place)
+            return rowInput(inner[place].terms, down, "layer.inner", on: place)
         }
         // Until the last tiles are made, the planes sum up a few outputs over the others.
         let started = places.map { place in
             (0..<min(2 * planes, hidden.count)).compactMap {
                 start(
-                    LinearInput(terms: inner[place].terms), down[place], $0,
-                    tiles: max(inner[place].terms.count - lateTiles, 0))
+                    rows[place].input, rows[place].weights, $0,
+                    tiles: plan.weightType == .int8
+                        ? 0 : max(inner[place].terms.count - lateTiles, 0))
             }
         }
         let ahead = lengthsAhead(inner.map(\.terms), "layer.output")
         let partial = places.map { place -> [ValueID] in
-            let terms = inner[place].terms
-            guard !terms.isEmpty else { return [] }
+            guard !inner[place].terms.isEmpty else { return [] }
             return partialSums(
-                LinearInput(terms: terms), down[place], residual: residual[place],
+                rows[place].input, rows[place].weights, residual: residual[place],
                 started: started[place], "layer.output")
         }
         let inverses = inverses(
@@ -116,7 +117,7 @@ extension DecoderLowering {
                 let value = l.biased(
                     l.product(input, up, n, after: sums[n].up), upBias, n)
                 let product = l.builder.elementwise(.multiply, silu.at(), value.at())
-                return l.terms(of: Use(product), l.plan.weightType, "\(name).inner\(n)")
+                return l.rowTerms(of: Use(product), "\(name).inner\(n)")
             }
         }
         return (terms, length)

@@ -23,10 +23,16 @@ extension DecoderLowering {
                 terms: terms(of: x, times: inverse, name),
                 deferred: .init(x: x, inverse: inverse))
         }
-        let factor = Scale.normed(size: model.hiddenSize)
+        let factor = Scale.normed(size: model.hiddenSize, plan.weightType)
         let inverse = inverseRoot(
             meanOf: x, over: shared[place].ones, size: model.hiddenSize, times: factor,
             "\(name).scale")
+        if let integers = shared[place].integers {
+            let terms = x.enumerated().map {
+                integerTerms(of: $1, times: inverse, integers, "\(name).x\($0)")
+            }
+            return LinearInput(terms: terms, factor: factor)
+        }
         return LinearInput(terms: terms(of: x, times: inverse, name), factor: factor)
     }
 
@@ -72,6 +78,26 @@ extension DecoderLowering {
         return mean(of: x, over: shared[place].ones, size: size, "\(name).squares") { l, mean in
             let inverse = l.builder.elementwise(.rsqrt, mean.at())
             return l.length(mean, inverse, size: size, "\(name).length")
+        }
+    }
+
+    /// What makes the length of so many numbers 127 at most, and what takes it back.
+    mutating func inverseLength(
+        of x: [ValueID], _ name: String, on place: Int
+    ) -> (inverse: ValueID, length: ValueID) {
+        let size = x.count * lanes
+        let greatest = Scale.greatest(.int8)
+        return mean(of: x, over: shared[place].ones, size: size, "\(name).squares") { l, mean in
+            let root = l.builder.elementwise(.rsqrt, mean.at())
+            let inverse = l.builder.elementwise(
+                .multiply, root.at(), greatest / Float(size).squareRoot(),
+                name: "\(name).inverse")
+            let length = l.length(mean, root, size: size, "\(name).root")
+            return (
+                inverse,
+                l.builder.elementwise(
+                    .multiply, length.at(), 1 / greatest, name: "\(name).length")
+            )
         }
     }
 

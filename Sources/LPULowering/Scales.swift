@@ -5,11 +5,12 @@ import LPUNumerics
 /// 896, what is smaller than 2^-6 bits.
 enum Scale {
     static let greatest: Float = 448
+    static func greatest(_ type: ElementType) -> Float { type == .int8 ? 127 : greatest }
 
     /// A normed vector of `size` elements: the largest power of two by which none saturates, since
     /// |x| <= sqrt(size) * rms.
-    static func normed(size: Int) -> Float {
-        (greatest / Float(size).squareRoot()).binade
+    static func normed(size: Int, _ type: ElementType) -> Float {
+        (greatest(type) / Float(size).squareRoot()).binade
     }
 
     /// Outputs of attention, and silu(gate) * up.

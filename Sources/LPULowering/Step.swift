@@ -359,6 +359,9 @@ extension SharedValues {
                 selectors: $0.selectors.map(name), headLanes: $0.headLanes.map(name),
                 packing: name($0.packing))
         }
+        result.integers = integers.map {
+            IntegerConstants(isFine: name($0.isFine), factors: name($0.factors))
+        }
         return result
     }
 }
