@@ -33,7 +33,8 @@ private func checkSupport(
     let chip = machine.chip
     if plan.weightType.byteCount > 2 {
         refuse(
-            "plan.weightType", "weights in \(plan.weightType.rawValue) are not lowered: try fp16, "
+            "plan.weightType",
+            "weights in \(plan.weightType.rawValue) are not lowered: try fp16, "
                 + "fp8 or int8")
     }
     if plan.kvType != .fp16 && plan.kvType != .fp8 {

@@ -65,8 +65,10 @@ extension DecoderLowering {
     mutating func rowTerms(of value: Use, _ name: String) -> [ValueID] {
         guard plan.weightType == .int8 else { return terms(of: value, plan.weightType, name) }
         // A vector by itself: both terms are made of it.
-        return [builder[value.value].count == 1
-            ? value.value : builder.elementwise(.copy, value, name: name)]
+        return [
+            builder[value.value].count == 1
+                ? value.value : builder.elementwise(.copy, value, name: name)
+        ]
     }
 
     /// What goes into a row-parallel layer, from what it is the terms of: in int8 numbers, of which

@@ -118,25 +118,28 @@ import Testing
         #expect(scores.perplexity > 1)
     }
 
-    /// With fp8 weights the machine is nearer to the reference that has them than to the other.
-    @Test func quantisedLogitsAreTheQuantisedReferences() throws {
+    /// With quantised weights the machine is nearer to the reference that has them than to the other.
+    @Test(arguments: [("fp8", 0.15), ("int8", 0.02)])
+    func quantisedLogitsAreTheQuantisedReferences(_ type: String, _ bound: Double) throws {
         let golden = try read("tiny.json", as: Tiny.self).generation
         let ids = (golden.prompt + golden.made).map(String.init).joined(separator: ",")
         let scores = try scores([
-            Self.tiny, "--token-ids", ids, "--machine", "groqchip1", "--weights", "fp8",
+            Self.tiny, "--token-ids", ids, "--machine", "groqchip1", "--weights", type,
         ])
-        #expect(scores.references.map(\.weights).last == "the machine's fp8 weights")
-        #expect(scores.references[1].greatestError < 0.15)
+        #expect(scores.references.map(\.weights).last == "the machine's \(type) weights")
+        #expect(scores.references[1].greatestError < bound)
         #expect(scores.references[1].greatestError < scores.references[0].greatestError / 2)
     }
 
-    @Test func errorsByQuantisationAreListed() throws {
+    @Test(arguments: ["fp8", "int8"])
+    func errorsByQuantisationAreListed(_ type: String) throws {
         let run = try Binary("lpuc").run(
-            "run", Self.tiny, "--machine", "groqchip1", "--weights", "fp8", "--quantisation")
+            "run", Self.tiny, "--machine", "groqchip1", "--weights", type, "--quantisation")
         #expect(run.status == 0, "\(run.errors)")
         let lines = run.text.split(separator: "\n")
         #expect(
-            lines.contains { $0.hasPrefix("model.layers.1.mlp.down_proj.weight fp8: relative") })
+            lines.contains { $0.hasPrefix("model.layers.1.mlp.down_proj.weight \(type): relative") }
+        )
     }
 
     @Test(arguments: [
