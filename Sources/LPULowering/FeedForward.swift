@@ -15,6 +15,9 @@ extension DecoderLowering {
     /// Inner tiles that are made last, those that the planes sum up at once: gate and up of each.
     private var lateTiles: Int { max(1, planes / 2) }
 
+    /// What silu(gate) up is times in its terms.
+    private var hiddenScale: Float { Scale.hidden(plan.weightType) }
+
     /// x + down(silu(gate(norm x)) * up(norm x)), and how great its elements may be.
     mutating func lowerFeedForward(_ x: Residual) -> Residual {
         let residual = biasedResidual(
@@ -26,7 +29,7 @@ extension DecoderLowering {
             let down = linear(
                 "layer.down", tensor: tensor, rows: hiddenColumns,
                 columns: innerTiles(of: place).ranges.map { .range($0) },
-                inputFactor: Scale.hidden, on: place)
+                inputFactor: hiddenScale, on: place)
             return rowInput(inner[place].terms, down, "layer.inner", on: place)
         }
         // Until the last tiles are made, the planes sum up a few outputs over the others.
@@ -46,7 +49,7 @@ extension DecoderLowering {
                 started: started[place], "layer.output")
         }
         let inverses = inverses(
-            ahead, Wide(tensor: tensor, inputFactor: Scale.hidden), lengths: inner.map(\.length),
+            ahead, Wide(tensor: tensor, inputFactor: hiddenScale), lengths: inner.map(\.length),
             "layer.output")
         return Residual(
             tiles: addPartialSums(partial, to: residual, "layer.output"), inverses: inverses)
@@ -74,7 +77,7 @@ extension DecoderLowering {
             columns: hiddenColumns, factor: 0.5, inputFactor: input.factor, norm: norm, on: place)
         var up = linear(
             "\(name).up", tensor: prefix + "mlp.up_proj.weight", rows: rows,
-            columns: hiddenColumns, factor: Scale.hidden, inputFactor: input.factor, norm: norm,
+            columns: hiddenColumns, factor: hiddenScale, inputFactor: input.factor, norm: norm,
             on: place)
         // While x still arrives, the planes sum up all outputs over the tiles that come first; and
         // some over the others while the norm is still to come.
@@ -105,7 +108,7 @@ extension DecoderLowering {
                 factor: 0.5, on: place)
             upBias = vector(
                 "\(name).upBias", tensor: prefix + "mlp.up_proj.bias", rows: rows,
-                factor: Scale.hidden, on: place)
+                factor: hiddenScale, on: place)
         }
         let terms = own.ranges.indices.map { n in
             chained { l -> [ValueID] in

@@ -81,7 +81,7 @@ extension DecoderLowering {
             return (LinearInput(terms: made), weights)
         }
         let values = made.map { $0[0] }
-        let (inverse, length) = inverseLength(of: values, name, on: place)
+        let (inverse, length) = inverseLength(of: values, "\(name).terms", on: place)
         let terms = values.enumerated().map { n, value in
             integerTerms(of: value, times: inverse, constants, "\(name).terms\(n)")
         }

@@ -193,7 +193,7 @@ private struct DemandRows {
             share.query, share.key, share.key, share.output, share.gate, share.gate, share.down,
         ] { add(matrix, type) }
         // The greatest scales of the two row-parallel layers, by which residuals are bounded.
-        if type == .fp8 && !model.hasAttentionBias && !model.hasFeedForwardBias {
+        if type.byteCount == 1 && !model.hasAttentionBias && !model.hasFeedForwardBias {
             addConstants(2, .fp32)
         }
         addCache()

@@ -7,8 +7,7 @@ import LPUSupport
 
 /// What `compile` and `plan` ask of a plan.
 struct PlanOptions: ParsableArguments {
-    /// A type that weights and caches may be asked for in; what is not lowered is refused there.
-    enum TypeName: String, ExpressibleByArgument, CaseIterable {
+    enum WeightTypeName: String, ExpressibleByArgument, CaseIterable {
         case fp16, fp8, int8
 
         var type: ElementType {
@@ -16,6 +15,17 @@ struct PlanOptions: ParsableArguments {
             case .fp16: .fp16
             case .fp8: .fp8
             case .int8: .int8
+            }
+        }
+    }
+
+    enum CacheTypeName: String, ExpressibleByArgument, CaseIterable {
+        case fp16, fp8
+
+        var type: ElementType {
+            switch self {
+            case .fp16: .fp16
+            case .fp8: .fp8
             }
         }
     }
@@ -39,10 +49,10 @@ struct PlanOptions: ParsableArguments {
     private var users: Int?
 
     @Option(help: "Type of the weights. (default: fp16)")
-    private var weights: TypeName?
+    private var weights: WeightTypeName?
 
     @Option(help: "Type of the KV cache. (default: fp16)")
-    private var kv: TypeName?
+    private var kv: CacheTypeName?
 
     @Option(help: "Chips that share every layer: tensor parallel. (default: the best)")
     private var tp: Int?

@@ -116,10 +116,10 @@ extension IntegerTests.Fault {
             case (.sumsAsBits, .elementwise(.toFP32, .use(let sum), nil)) where isSum(sum):
                 kind = .elementwise(.copy, .use(sum), nil)
             case (.otherLength, .elementwise(.multiply, let a, .immediate?))
-            where name.hasSuffix(".inverse") && name.hasPrefix("layer.inner"):
+            where name == "layer.inner.terms.inverse":
                 kind = .elementwise(.multiply, a, .immediate(Float(2).bitPattern))
             case (.noLength, .elementwise(.multiply, let a, .immediate?))
-            where name.hasSuffix(".length") && name.hasPrefix("layer.attended"):
+            where name == "layer.attended.terms.length":
                 kind = .elementwise(.multiply, a, .immediate(0))
             case _: break
             }
