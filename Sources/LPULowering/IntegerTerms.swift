@@ -4,9 +4,9 @@ import LPUNumerics
 import LPUPlanning
 import LPUSupport
 
-/// int8 activations: a fixed point whose greatest magnitude is 127, as two vectors of one value. The
-/// first is the number rounded, the second 256 times what that dropped. Both pass each tile while
-/// it is installed; their int32 sums, which differ in weight, are added in fp32.
+/// int8 activations: a fixed point whose greatest magnitude is 127, as two vectors of one value.
+/// The first is the number rounded, the second 256 times what that dropped. Both pass each tile
+/// while it is installed; their int32 sums, which differ in weight, are added in fp32.
 extension Lowering {
     /// How much finer the second vector is than the first.
     static var fineness: Float { 256 }

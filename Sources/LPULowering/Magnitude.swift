@@ -31,7 +31,8 @@ struct Wide {
 }
 
 extension DecoderLowering {
-    /// `true` iff residuals come with a bound: fp8 and int8 terms need one, a bias would be missing in it.
+    /// `true` iff residuals come with a bound: fp8 and int8 terms need one, a bias would be missing
+    /// in it.
     var hasMagnitudes: Bool {
         plan.weightType.byteCount == 1 && !model.hasAttentionBias && !model.hasFeedForwardBias
     }

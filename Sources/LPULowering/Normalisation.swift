@@ -10,8 +10,8 @@ extension DecoderLowering {
     /// x as the input of linear layers whose weights hold the norm's weight.
     ///
     /// In fp16, x goes in as it is and 1/rms multiplies the outputs, off the path through the
-    /// weights. fp8 and int8 terms need a magnitude that is known: a bound that came ahead of x, or else
-    /// they are normed first.
+    /// weights. fp8 and int8 terms need a magnitude that is known: a bound that came ahead of x, or
+    /// else they are normed first.
     mutating func normalise(
         _ x: [ValueID], inverse: ValueID?, _ name: String, on place: Int
     ) -> LinearInput {

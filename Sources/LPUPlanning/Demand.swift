@@ -229,8 +229,8 @@ private struct DemandRows {
         }.max() ?? 0
     }
 
-    /// Of fp8 and int8 weights: one an output channel, and once more with the lanes of each pair swapped
-    /// where heads turn as they leave the projection.
+    /// Of fp8 and int8 weights: one an output channel, and once more with the lanes of each pair
+    /// swapped where heads turn as they leave the projection.
     private mutating func addScales() {
         guard plan.weightType.byteCount == 1 else { return }
         let copies = model.hasQueryKeyNorm || model.hasAttentionBias ? 1 : 2
@@ -258,8 +258,8 @@ private struct DemandRows {
     }
 
     /// The chips hold equal shares of the vocabulary, in parts that gathers reach: a table a part
-    /// and tile of the hidden vector, of fp8 and int8 weights one of scales a part, with a zero row before
-    /// and behind.
+    /// and tile of the hidden vector, of fp8 and int8 weights one of scales a part, with a zero row
+    /// before and behind.
     mutating func embedding() -> Demand {
         let type = plan.weightType
         let tiles = share.tiles(model.hiddenSize)

@@ -100,9 +100,9 @@ extension Placer {
         return Array(plane.plane * own..<(plane.plane + 1) * own)
     }
 
-    /// The cycle at which an iteration's activation of term `k` may pass on the other plane's streams, if it
-    /// is the first of the two of its tile: between two of their tiles, half a tile before the
-    /// second passes on its own. So a gap of one cycle is enough for both.
+    /// The cycle at which an iteration's activation of term `k` may pass on the other plane's
+    /// streams, if it is the first of the two of its tile: between two of their tiles, half a tile
+    /// before the second passes on its own. So a gap of one cycle is enough for both.
     private func turn(
         _ op: Int, term k: Int, iteration i: Int, on plane: PlaneChoice, place: Int
     ) -> Int? {

@@ -8,7 +8,8 @@ import Testing
 
 @testable import LPULowering
 
-/// Programs with fp8 or int8 weights or an fp8 cache, against the reference with the same numbers rounded.
+/// Programs with fp8 or int8 weights or an fp8 cache, against the reference with the same numbers
+/// rounded.
 @Suite struct QuantisedTests {
     struct Types: Sendable, CustomStringConvertible {
         var weights: ElementType

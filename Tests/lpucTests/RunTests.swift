@@ -118,7 +118,8 @@ import Testing
         #expect(scores.perplexity > 1)
     }
 
-    /// With quantised weights the machine is nearer to the reference that has them than to the other.
+    /// With quantised weights the machine is nearer to the reference that has them than to the
+    /// other.
     @Test(arguments: [("fp8", 0.15), ("int8", 0.02)])
     func quantisedLogitsAreTheQuantisedReferences(_ type: String, _ bound: Double) throws {
         let golden = try read("tiny.json", as: Tiny.self).generation

@@ -52,7 +52,7 @@ struct Atom: PoolElement {
         /// A number that is not negative, and that a layer made: polynomial `a` of the layer `b`
         /// counted from the one that is looked at. Nothing else is taken of it.
         case carried
-        /// Polynomial `a` as an int8 or int32 holds it, rounded to an integer: no other lane's bits.
+        /// Polynomial `a` as an int8 or int32 holds it, rounded to an integer.
         case integer
         /// Something that could not be followed: reason `a`, number b.
         case unknown
