@@ -15,6 +15,9 @@ extension Lowering {
     mutating func integerSum(
         _ input: LinearInput, _ weights: LinearWeights, _ n: Int, _ tiles: Range<Int>
     ) -> ValueID {
+        guard builder.chain != nil else {
+            return chained { l in l.integerSum(input, weights, n, tiles) }
+        }
         let sums = builder.matmul(
             tiles.flatMap { k in
                 input.terms[k].map { MatmulTerm(Use($0), weights.tile(n, k)) }
