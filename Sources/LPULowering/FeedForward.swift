@@ -32,8 +32,8 @@ extension DecoderLowering {
                 inputFactor: hiddenScale, on: place)
             return rowInput(inner[place].terms, down, "layer.inner", on: place)
         }
-        // Until the last tiles are made, the planes sum up a few outputs over the others. int8 terms
-        // are made all at once.
+        // Until the last tiles are made, the planes sum up a few outputs over the others; in int8
+        // all are made at once.
         let started = places.map { place in
             (0..<min(2 * planes, hidden.count)).compactMap {
                 start(
