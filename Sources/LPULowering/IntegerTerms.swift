@@ -28,7 +28,7 @@ extension Lowering {
     }
 }
 
-/// What makes the two vectors of a number: 0 and all bits to mask by, 1 and 256 to multiply by.
+/// What tells the two vectors of a number apart: 0 and 1 to mask by, 1 and 256 to multiply by.
 struct IntegerConstants {
     var isFine: ValueID
     var factors: ValueID

@@ -179,6 +179,24 @@ import Testing
             "step \(step.offset) of '\(golden.prompt)' parts at \(golden.lead[step.offset])")
     }
 
+    /// A text's logits of SmolLM2 with quantised weights are those of a reference that has them too:
+    /// first choices and the greatest error of Documentation/Checkpoints.md.
+    @Test(
+        .enabled(if: hasSmolLM && isLong, "LPUC_LONG=1 reads a text with SmolLM2-135M-Instruct"),
+        arguments: [("fp8", 213, 0.4), ("int8", 215, 0.05)])
+    func smolLMsQuantisedLogitsAreTheReferences(
+        _ type: String, _ agreements: Int, _ bound: Double
+    ) throws {
+        let text = Self.goldens.appending(path: "perplexity.txt").path
+        let scores = try scores([
+            Self.smolLM, "--prompt-file", text, "--machine", "lp30", "--weights", type,
+        ])
+        let reference = try #require(scores.references.last)
+        #expect(scores.tokens.count == 215 && reference.agreements >= agreements)
+        #expect(reference.greatestError < bound)
+        #expect(abs(scores.perplexity / reference.perplexity - 1) < 0.003)
+    }
+
     /// What SmolLM2 foretells of the reference's texts, on one chip and on several: logits within
     /// the bound of Documentation/Checkpoints.md, and other choices only where the reference's
     /// first two are closer than it.
