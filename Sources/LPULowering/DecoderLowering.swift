@@ -31,9 +31,16 @@ private func checkSupport(
             Diagnostic(at: Diagnostic.Place(place), id: "lowering-unsupported", message))
     }
     let chip = machine.chip
-    for (name, type) in [("weightType", plan.weightType), ("kvType", plan.kvType)]
-    where type != .fp16 && type != .fp8 {
-        refuse("plan.\(name)", "\(type.rawValue) is not lowered: try fp16 or fp8")
+    if plan.weightType.byteCount > 2 {
+        refuse(
+            "plan.weightType",
+            "weights in \(plan.weightType.rawValue) are not lowered: try fp16, "
+                + "fp8 or int8")
+    }
+    if plan.kvType != .fp16 && plan.kvType != .fp8 {
+        refuse(
+            "plan.kvType",
+            "a KV cache in \(plan.kvType.rawValue) is not lowered: try fp16 or fp8")
     }
     if model.headDimension % 2 != 0 || model.headDimension > chip.lanes {
         refuse(
@@ -154,6 +161,8 @@ struct SharedValues {
     /// fp16 rows of ones in the lanes of their own head, zero in the others; for head norms only.
     var headOnes: ValueID?
     var groups: [GroupConstants] = []
+    /// For int8 weights only.
+    var integers: IntegerConstants?
 }
 
 /// Addresses of a user's rows.

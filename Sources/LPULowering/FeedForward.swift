@@ -15,6 +15,9 @@ extension DecoderLowering {
     /// Inner tiles that are made last, those that the planes sum up at once: gate and up of each.
     private var lateTiles: Int { max(1, planes / 2) }
 
+    /// What silu(gate) up is times in its terms.
+    private var hiddenScale: Float { Scale.hidden(plan.weightType) }
+
     /// x + down(silu(gate(norm x)) * up(norm x)), and how great its elements may be.
     mutating func lowerFeedForward(_ x: Residual) -> Residual {
         let residual = biasedResidual(
@@ -22,30 +25,32 @@ extension DecoderLowering {
             if: model.hasFeedForwardBias)
         let tensor = layerPrefix + "mlp.down_proj.weight"
         let inner = places.map { lowerInner(x, on: $0) }
-        let down = places.map { place in
-            linear(
+        let rows = places.map { place in
+            let down = linear(
                 "layer.down", tensor: tensor, rows: hiddenColumns,
                 columns: innerTiles(of: place).ranges.map { .range($0) },
-                inputFactor: Scale.hidden, on: place)
+                inputFactor: hiddenScale, on: place)
+            return rowInput(inner[place].terms, down, "layer.inner", on: place)
         }
-        // Until the last tiles are made, the planes sum up a few outputs over the others.
+        // Until the last tiles are made, the planes sum up a few outputs over the others; in int8
+        // all are made at once.
         let started = places.map { place in
             (0..<min(2 * planes, hidden.count)).compactMap {
                 start(
-                    LinearInput(terms: inner[place].terms), down[place], $0,
-                    tiles: max(inner[place].terms.count - lateTiles, 0))
+                    rows[place].input, rows[place].weights, $0,
+                    tiles: plan.weightType == .int8
+                        ? 0 : max(inner[place].terms.count - lateTiles, 0))
             }
         }
         let ahead = lengthsAhead(inner.map(\.terms), "layer.output")
         let partial = places.map { place -> [ValueID] in
-            let terms = inner[place].terms
-            guard !terms.isEmpty else { return [] }
+            guard !inner[place].terms.isEmpty else { return [] }
             return partialSums(
-                LinearInput(terms: terms), down[place], residual: residual[place],
+                rows[place].input, rows[place].weights, residual: residual[place],
                 started: started[place], "layer.output")
         }
         let inverses = inverses(
-            ahead, Wide(tensor: tensor, inputFactor: Scale.hidden), lengths: inner.map(\.length),
+            ahead, Wide(tensor: tensor, inputFactor: hiddenScale), lengths: inner.map(\.length),
             "layer.output")
         return Residual(
             tiles: addPartialSums(partial, to: residual, "layer.output"), inverses: inverses)
@@ -73,7 +78,7 @@ extension DecoderLowering {
             columns: hiddenColumns, factor: 0.5, inputFactor: input.factor, norm: norm, on: place)
         var up = linear(
             "\(name).up", tensor: prefix + "mlp.up_proj.weight", rows: rows,
-            columns: hiddenColumns, factor: Scale.hidden, inputFactor: input.factor, norm: norm,
+            columns: hiddenColumns, factor: hiddenScale, inputFactor: input.factor, norm: norm,
             on: place)
         // While x still arrives, the planes sum up all outputs over the tiles that come first; and
         // some over the others while the norm is still to come.
@@ -104,7 +109,7 @@ extension DecoderLowering {
                 factor: 0.5, on: place)
             upBias = vector(
                 "\(name).upBias", tensor: prefix + "mlp.up_proj.bias", rows: rows,
-                factor: Scale.hidden, on: place)
+                factor: hiddenScale, on: place)
         }
         let terms = own.ranges.indices.map { n in
             chained { l -> [ValueID] in
@@ -116,7 +121,7 @@ extension DecoderLowering {
                 let value = l.biased(
                     l.product(input, up, n, after: sums[n].up), upBias, n)
                 let product = l.builder.elementwise(.multiply, silu.at(), value.at())
-                return l.terms(of: Use(product), l.plan.weightType, "\(name).inner\(n)")
+                return l.rowTerms(of: Use(product), "\(name).inner\(n)")
             }
         }
         return (terms, length)

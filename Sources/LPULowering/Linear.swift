@@ -90,7 +90,7 @@ extension Lowering {
             .weights(
                 Layout(tensor: tensor, pieces: pieces), factor: factor, columnScale: norm))
         let scales =
-            plan.weightType == .fp8
+            plan.weightType.byteCount == 1
             ? self.scales(
                 "\(name).scales", tensor: tensor, rows: rows, factor: 1 / inputFactor, norm: norm,
                 on: place) : nil
@@ -110,7 +110,7 @@ extension Lowering {
         return weights
     }
 
-    /// The scales of fp8 weights, those of the rows that `rows[n]` names in vector n.
+    /// The scales of fp8 or int8 weights, those of the rows that `rows[n]` names in vector n.
     mutating func scales(
         _ name: String, tensor: String, rows: [IndexMap], factor: Float, norm: String?,
         on place: Int
@@ -142,7 +142,8 @@ extension Lowering {
     mutating func sum(
         _ input: LinearInput, _ weights: LinearWeights, _ n: Int, _ tiles: Range<Int>
     ) -> ValueID {
-        builder.matmul(
+        guard plan.weightType != .int8 else { return integerSum(input, weights, n, tiles) }
+        return builder.matmul(
             tiles.flatMap { k in
                 input.terms[k].map { MatmulTerm($0.at(), weights.tile(n, k)) }
             }, count: 1)

@@ -31,10 +31,14 @@ struct Wide {
 }
 
 extension DecoderLowering {
-    /// `true` iff residuals come with a bound: fp8 terms need one, a bias would be missing in it.
+    /// `true` iff residuals come with a bound: fp8 and int8 terms need one, a bias would be missing
+    /// in it.
     var hasMagnitudes: Bool {
-        plan.weightType == .fp8 && !model.hasAttentionBias && !model.hasFeedForwardBias
+        plan.weightType.byteCount == 1 && !model.hasAttentionBias && !model.hasFeedForwardBias
     }
+
+    /// The greatest number of the weights' type.
+    var greatest: Float { Scale.greatest(plan.weightType) }
 
     /// What |a|1 is times on its way, so that fp16 holds it.
     private var lengthScale: Float { 0x1p-8 }
@@ -74,7 +78,7 @@ extension DecoderLowering {
             let widest = builder.image(
                 "\(name).greatestWeight", chip: place, type: .fp32, count: 1,
                 .greatestScale(
-                    weights.tensor, factor: Scale.greatest / (weights.inputFactor * lengthScale),
+                    weights.tensor, factor: greatest / (weights.inputFactor * lengthScale),
                     columnScale: nil))
             return chained { l in
                 let sum = l.added(arrived[place], to: nil)
@@ -88,7 +92,7 @@ extension DecoderLowering {
     private mutating func inverse(of bound: ValueID, _ name: String) -> ValueID {
         let inverse = reciprocal(bound)
         return builder.elementwise(
-            .multiply, inverse.at(), Scale.greatest, name: "\(name).inverse")
+            .multiply, inverse.at(), greatest, name: "\(name).inverse")
     }
 
     /// A residual by itself, no element of which is greater than its length.

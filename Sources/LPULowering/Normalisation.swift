@@ -10,8 +10,8 @@ extension DecoderLowering {
     /// x as the input of linear layers whose weights hold the norm's weight.
     ///
     /// In fp16, x goes in as it is and 1/rms multiplies the outputs, off the path through the
-    /// weights. fp8 terms need a magnitude that is known: a bound that came ahead of x, or else
-    /// they are normed first.
+    /// weights. fp8 and int8 terms need a magnitude that is known: a bound that came ahead of x, or
+    /// else they are normed first.
     mutating func normalise(
         _ x: [ValueID], inverse: ValueID?, _ name: String, on place: Int
     ) -> LinearInput {
@@ -20,14 +20,15 @@ extension DecoderLowering {
         }
         if let inverse {
             return LinearInput(
-                terms: terms(of: x, times: inverse, name),
+                terms: scaledTerms(of: x, times: inverse, name, on: place),
                 deferred: .init(x: x, inverse: inverse))
         }
-        let factor = Scale.normed(size: model.hiddenSize)
+        let factor = Scale.normed(size: model.hiddenSize, plan.weightType)
         let inverse = inverseRoot(
             meanOf: x, over: shared[place].ones, size: model.hiddenSize, times: factor,
             "\(name).scale")
-        return LinearInput(terms: terms(of: x, times: inverse, name), factor: factor)
+        return LinearInput(
+            terms: scaledTerms(of: x, times: inverse, name, on: place), factor: factor)
     }
 
     /// What outputs of a deferred norm are to be multiplied by, and |x|2 if it is to bound what
@@ -55,6 +56,17 @@ extension DecoderLowering {
         }
     }
 
+    private mutating func scaledTerms(
+        of x: [ValueID], times factor: ValueID, _ name: String, on place: Int
+    ) -> [[ValueID]] {
+        guard let integers = shared[place].integers else {
+            return terms(of: x, times: factor, name)
+        }
+        return x.enumerated().map {
+            integerTerms(of: $1, times: factor, integers, "\(name).x\($0)")
+        }
+    }
+
     private mutating func terms(
         of x: [ValueID], times factor: ValueID?, _ name: String
     ) -> [[ValueID]] {
@@ -72,6 +84,25 @@ extension DecoderLowering {
         return mean(of: x, over: shared[place].ones, size: size, "\(name).squares") { l, mean in
             let inverse = l.builder.elementwise(.rsqrt, mean.at())
             return l.length(mean, inverse, size: size, "\(name).length")
+        }
+    }
+
+    /// What makes the length of so many numbers 127 at most, and what takes it back.
+    mutating func inverseLength(
+        of x: [ValueID], _ name: String, on place: Int
+    ) -> (inverse: ValueID, length: ValueID) {
+        let size = x.count * lanes
+        return mean(of: x, over: shared[place].ones, size: size, "\(name).squares") { l, mean in
+            let root = l.builder.elementwise(.rsqrt, mean.at())
+            let inverse = l.builder.elementwise(
+                .multiply, root.at(), l.greatest / Float(size).squareRoot(),
+                name: "\(name).inverse")
+            let length = l.length(mean, root, size: size, "\(name).root")
+            return (
+                inverse,
+                l.builder.elementwise(
+                    .multiply, length.at(), 1 / l.greatest, name: "\(name).length")
+            )
         }
     }
 

@@ -20,9 +20,9 @@ extension DecoderLowering {
             let weights = linear(
                 "layer.o", tensor: tensor, rows: hiddenColumns, columns: mixed[place].columns,
                 inputFactor: Scale.attention, on: place)
+            let row = rowInput(mixed[place].vectors, weights, "layer.attended", on: place)
             return partialSums(
-                LinearInput(terms: mixed[place].vectors), weights, residual: residual[place],
-                "layer.attended")
+                row.input, row.weights, residual: residual[place], "layer.attended")
         }
         // The planes are idle while the sums are on their way.
         let lengths = places.map { place in
@@ -81,7 +81,7 @@ extension DecoderLowering {
                         }
                     }
                     guard let sum else { preconditionFailure("a query vector holds a head") }
-                    return l.terms(of: sum, l.plan.weightType, "layer.set\(set).mixed\(first)")
+                    return l.rowTerms(of: sum, "layer.set\(set).mixed\(first)")
                 })
             var segments: [IndexMap.Segment] = []
             for j in members {

@@ -29,6 +29,7 @@ extension DecoderLowering {
         shared[place].identity = builder.image(
             "identity", chip: place, type: plan.kvType, count: max(rows, 1),
             .diagonal(bits: cacheOne, offset: 0, period: lanes))
+        shared[place].integers = integerConstants(on: place)
         if model.hasQueryKeyNorm { shared[place].headOnes = headOnes(one, on: place) }
         shared[place].groups = headGroups(on: place).enumerated().map {
             groupConstants($1, "group\($0)", on: place)

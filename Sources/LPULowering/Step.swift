@@ -358,6 +358,9 @@ extension SharedValues {
             GroupConstants(
                 selectors: $0.selectors.map(name), headLanes: $0.headLanes.map(name))
         }
+        result.integers = integers.map {
+            IntegerConstants(isFine: name($0.isFine), factors: name($0.factors))
+        }
         return result
     }
 }

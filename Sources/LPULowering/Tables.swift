@@ -22,8 +22,10 @@ extension DecoderLowering {
             return (0..<hidden.count).map { tile in
                 let rows = zip(parts, addresses).map { part, address in
                     let table = embeddingTable(part, tile, on: place)
-                    return builder.gather(
+                    let row = builder.gather(
                         table.at(), rows: builder[table].count, address: address.at(), count: 1)
+                    return plan.weightType == .int8
+                        ? builder.elementwise(.toFP32, row.at()) : row
                 }
                 let row = scaled(sum(rows), by: scale)
                 return places.count == 1
@@ -38,7 +40,7 @@ extension DecoderLowering {
     private mutating func embeddingScale(
         _ parts: [Range<Int>], _ addresses: [ValueID], on place: Int
     ) -> ValueID? {
-        guard plan.weightType == .fp8 else { return nil }
+        guard plan.weightType.byteCount == 1 else { return nil }
         let rows = zip(parts, addresses).map { part, address in
             let table = builder.image(
                 "embeddingScales.\(part.lowerBound)", chip: place, type: .fp32,

@@ -71,7 +71,7 @@ struct ChipDemand {
         embedding = rows.embedding()
         head = rows.head()
         let (parts, tokens) = rows.vocabularyParts
-        let planes = plan.weightType == .fp8 ? ElementType.fp32.byteCount : 0
+        let planes = plan.weightType.byteCount == 1 ? ElementType.fp32.byteCount : 0
         tables = (
             parts * (share.tiles(model.hiddenSize) * plan.weightType.byteCount + planes),
             (tokens + parts - 1) / parts + 2
@@ -170,6 +170,10 @@ private struct DemandRows {
         let widest = share.sets.indices.map(share.cacheRows).max() ?? 0
         addConstants(lanes, .fp16)
         addConstants(max(widest, 1), plan.kvType)
+        if plan.weightType == .int8 {
+            addConstants(2, .int8)
+            addConstants(2, .fp32)
+        }
         if model.hasQueryKeyNorm { addConstants(lanes, .fp16) }
         for group in share.headGroups(of: chip.lanesPerSuperlane) {
             addConstants(group.maskVectors, .int8)
@@ -189,7 +193,7 @@ private struct DemandRows {
             share.query, share.key, share.key, share.output, share.gate, share.gate, share.down,
         ] { add(matrix, type) }
         // The greatest scales of the two row-parallel layers, by which residuals are bounded.
-        if type == .fp8 && !model.hasAttentionBias && !model.hasFeedForwardBias {
+        if type.byteCount == 1 && !model.hasAttentionBias && !model.hasFeedForwardBias {
             addConstants(2, .fp32)
         }
         addCache()
@@ -225,10 +229,10 @@ private struct DemandRows {
         }.max() ?? 0
     }
 
-    /// Of fp8 weights: one an output channel, and once more with the lanes of each pair swapped
-    /// where heads turn as they leave the projection.
+    /// Of fp8 and int8 weights: one an output channel, and once more with the lanes of each pair
+    /// swapped where heads turn as they leave the projection.
     private mutating func addScales() {
-        guard plan.weightType == .fp8 else { return }
+        guard plan.weightType.byteCount == 1 else { return }
         let copies = model.hasQueryKeyNorm || model.hasAttentionBias ? 1 : 2
         let turned = share.allQueryVectors + share.sets.count
         let heads = copies * (share.queryHeads + share.keyValueHeads) + share.keyValueHeads
@@ -254,8 +258,8 @@ private struct DemandRows {
     }
 
     /// The chips hold equal shares of the vocabulary, in parts that gathers reach: a table a part
-    /// and tile of the hidden vector, of fp8 weights one of scales a part, with a zero row before
-    /// and behind.
+    /// and tile of the hidden vector, of fp8 and int8 weights one of scales a part, with a zero row
+    /// before and behind.
     mutating func embedding() -> Demand {
         let type = plan.weightType
         let tiles = share.tiles(model.hiddenSize)
@@ -263,7 +267,7 @@ private struct DemandRows {
         let rows = most + 2 * parts
         let own = max(0, min(most, model.vocabularySize - place * most))
         addTable(rows, tiles: tiles, elements: own * model.hiddenSize, type)
-        if type == .fp8 { addTable(rows, tiles: 1, elements: own, .fp32) }
+        if type.byteCount == 1 { addTable(rows, tiles: 1, elements: own, .fp32) }
         addConstants(2 * parts, .int32)
         addText(20 * parts * tiles)
         return taken()
@@ -284,7 +288,7 @@ private struct DemandRows {
     mutating func head() -> Demand {
         add(share.head, plan.weightType)
         let tiles = share.tiles(share.vocabulary)
-        if plan.weightType == .fp8 { addVectors(tiles, elements: share.vocabulary) }
+        if plan.weightType.byteCount == 1 { addVectors(tiles, elements: share.vocabulary) }
         addConstants(tiles, .fp32)
         addConstants(tiles, .int32)
         addConstants(2, .int32)

@@ -140,7 +140,7 @@ extension PlanRequest {
             changed.kvType = .fp8
             if fits(changed) { remedies.append("--kv fp8") }
         }
-        if weightType != .fp8 {
+        if weightType.byteCount > 1 {
             changed = self
             changed.weightType = .fp8
             if fits(changed) { remedies.append("--weights fp8") }

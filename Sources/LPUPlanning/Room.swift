@@ -85,7 +85,7 @@ struct Rooms {
 
     /// Whether tiles of the LM head may rest next to the VXM, where slices feed either plane.
     private var headSpills: Bool {
-        plan.weightType == .fp8 && chip.scratchSlices >= chip.weightStreamsPerPlane
+        plan.weightType.byteCount == 1 && chip.scratchSlices >= chip.weightStreamsPerPlane
     }
 
     /// - Parameter gaps: rows of every bank, such as those of a few tiles of ones.

@@ -100,12 +100,16 @@ extension Placer {
         return Array(plane.plane * own..<(plane.plane + 1) * own)
     }
 
-    /// The cycle at which the activation of term `k` may pass on the other plane's streams, if it
-    /// is the first of the two of its tile: between two of their tiles, half a tile before the
-    /// second passes on its own. So a gap of one cycle is enough for both.
-    private func turn(_ op: Int, term k: Int, on plane: PlaneChoice, place: Int) -> Int? {
+    /// The cycle at which an iteration's activation of term `k` may pass on the other plane's
+    /// streams, if it is the first of the two of its tile: between two of their tiles, half a tile
+    /// before the second passes on its own. So a gap of one cycle is enough for both.
+    private func turn(
+        _ op: Int, term k: Int, iteration i: Int, on plane: PlaneChoice, place: Int
+    ) -> Int? {
         let uses = tileUseOf[op]
-        guard takesTurns(uses[k]), k + 1 < uses.count, uses[k + 1] == uses[k],
+        let isFirst =
+            template.ops[op].count > 1 ? i == 0 : k + 1 < uses.count && uses[k + 1] == uses[k]
+        guard takesTurns(uses[k]), isFirst,
             let load = planes[place][planeIndex(plane)].loads.last
         else { return nil }
         return load.cycle + turn(of: plane, columns: columns(uses[k]))
@@ -160,7 +164,7 @@ extension Placer {
         let own = ownGroups(of: plane, type)
         let others = ownGroups(
             of: PlaneChoice(hemisphere: plane.hemisphere, plane: 1 - plane.plane), type)
-        let turn = turn(op, term: k, on: plane, place: place)
+        let turn = turn(op, term: k, iteration: i, on: plane, place: place)
         let start = max(
             turn ?? 0,
             // Of many activations each passes behind the last one.

@@ -7,8 +7,19 @@ import LPUSupport
 
 /// What `compile` and `plan` ask of a plan.
 struct PlanOptions: ParsableArguments {
-    /// A type that weights and caches may have.
-    enum FloatName: String, ExpressibleByArgument, CaseIterable {
+    enum WeightTypeName: String, ExpressibleByArgument, CaseIterable {
+        case fp16, fp8, int8
+
+        var type: ElementType {
+            switch self {
+            case .fp16: .fp16
+            case .fp8: .fp8
+            case .int8: .int8
+            }
+        }
+    }
+
+    enum CacheTypeName: String, ExpressibleByArgument, CaseIterable {
         case fp16, fp8
 
         var type: ElementType {
@@ -38,10 +49,10 @@ struct PlanOptions: ParsableArguments {
     private var users: Int?
 
     @Option(help: "Type of the weights. (default: fp16)")
-    private var weights: FloatName?
+    private var weights: WeightTypeName?
 
     @Option(help: "Type of the KV cache. (default: fp16)")
-    private var kv: FloatName?
+    private var kv: CacheTypeName?
 
     @Option(help: "Chips that share every layer: tensor parallel. (default: the best)")
     private var tp: Int?

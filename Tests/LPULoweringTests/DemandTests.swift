@@ -19,6 +19,8 @@ import Testing
         var stages = 1
         var layers: [Int] = []
         var type = ElementType.fp16
+        /// As the weights' where it is not given.
+        var kv: ElementType?
         var description: String {
             "\(graph) \(type) \(degree) x \(stages) \(layers) on \(machine), \(context)"
         }
@@ -35,6 +37,8 @@ import Testing
             graph: "tiny-qwen3", machine: "node8", context: 40, degree: 2, stages: 3,
             layers: [0, 2, 1], type: .fp8),
         Case(graph: "tiny-llama", machine: "node8", context: 40, degree: 7, type: .fp8),
+        Case(
+            graph: "tiny-llama", machine: "node8", context: 40, degree: 3, type: .int8, kv: .fp8),
     ]
 
     private func model(_ name: String) throws -> ModelConfiguration {
@@ -69,7 +73,8 @@ import Testing
         let model = try model(c.graph)
         let machine = try #require(Machine.preset(named: c.machine))
         let plan = Plan(
-            context: c.context, weightType: c.type, kvType: c.type, tensorParallel: c.degree,
+            context: c.context, weightType: c.type, kvType: c.kv ?? c.type,
+            tensorParallel: c.degree,
             pipelineStages: c.stages, stageLayers: c.layers)
         let sums = images(try lower(model, plan: plan, for: machine), machine)
         let demands = plan.demands(of: model, on: machine)

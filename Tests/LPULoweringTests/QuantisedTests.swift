@@ -8,7 +8,8 @@ import Testing
 
 @testable import LPULowering
 
-/// Programs with fp8 weights or an fp8 cache, against the reference with the same numbers rounded.
+/// Programs with fp8 or int8 weights or an fp8 cache, against the reference with the same numbers
+/// rounded.
 @Suite struct QuantisedTests {
     struct Types: Sendable, CustomStringConvertible {
         var weights: ElementType
@@ -18,7 +19,8 @@ import Testing
 
     static let types = [
         Types(weights: .fp8, kv: .fp16), Types(weights: .fp16, kv: .fp8),
-        Types(weights: .fp8, kv: .fp8),
+        Types(weights: .fp8, kv: .fp8), Types(weights: .int8, kv: .fp16),
+        Types(weights: .int8, kv: .fp8),
     ]
 
     /// The reference goes on from what the program cached, once that is seen to be what it would
@@ -92,24 +94,22 @@ extension DecoderRun {
 extension Decoder {
     /// The reference with weights rounded as `type` rounds them, norms folded in.
     func quantised(_ type: ElementType) throws -> ReferenceModel {
-        guard type == .fp8 else { return reference }
+        guard type.byteCount == 1 else { return reference }
         let weights = weights
         var config = reference.config
         // Of tied embeddings the head's copy has the norm folded in before it is rounded.
         let head = config.tiesEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight"
         config.tiesEmbeddings = false
         return try ReferenceModel(config) { name, _ throws(DiagnosticSet) in
-            let elements =
-                if name == "lm_head.weight" {
-                    try weights.quantised(head, norm: "model.norm.weight")
-                } else if name == "model.embed_tokens.weight" {
-                    try weights.quantised(name, norm: nil)
-                } else if name.hasSuffix("_proj.weight") {
-                    try weights.quantised(name, norm: normBefore(name))
-                } else {
-                    weights.rows(of: name)
-                }
-            return elements.map(Double.init)
+            if name == "lm_head.weight" {
+                try weights.quantised(head, type, norm: "model.norm.weight")
+            } else if name == "model.embed_tokens.weight" {
+                try weights.quantised(name, type, norm: nil)
+            } else if name.hasSuffix("_proj.weight") {
+                try weights.quantised(name, type, norm: normBefore(name))
+            } else {
+                weights.rows(of: name).map(Double.init)
+            }
         }
     }
 }
@@ -123,17 +123,19 @@ private func normBefore(_ tensor: String) -> String? {
 }
 
 extension HashedTensors {
-    /// The tensor as fp8 keeps it, times the norm's weight, divided by that again.
+    /// The tensor as `type` keeps it, times the norm's weight, divided by that again.
     fileprivate func quantised(
-        _ tensor: String, norm: String?
-    ) throws(DiagnosticSet) -> [Float] {
-        let quantisation = Quantisation(tensor, type: .fp8, columnScale: norm)
+        _ tensor: String, _ type: ElementType, norm: String?
+    ) throws(DiagnosticSet) -> [Double] {
+        let quantisation = Quantisation(tensor, type: type, columnScale: norm)
         let scales = try quantisation.scales(of: self)
         let elements = try quantisation.elements(of: self)
         let width = shape(of: tensor)?[1] ?? 1
         let folded = norm.map { rows(of: $0) } ?? Array(repeating: 1, count: width)
         return elements.enumerated().map { i, bits in
-            FP8.decode(UInt8(bits)) * scales[i / width] / folded[i % width]
+            let number =
+                type == .fp8 ? FP8.decode(UInt8(bits)) : Float(Int8(truncatingIfNeeded: bits))
+            return Double(number) * Double(scales[i / width]) / Double(folded[i % width])
         }
     }
 }

@@ -66,6 +66,17 @@ import Testing
         Case(
             name: "fp8 biases", keys: { ["attention_bias": true, "mlp_bias": true] }, weights: .fp8,
             cache: .fp8),
+        Case(
+            name: "int8", keys: { ["hidden_size": 328, "intermediate_size": 700] }, weights: .int8),
+        Case(
+            name: "int8 qwen3", keys: qwen, machine: "node8", degree: 4, weights: .int8,
+            cache: .fp8),
+        Case(
+            name: "int8 biases", keys: { ["attention_bias": true, "mlp_bias": true] },
+            weights: .int8),
+        Case(
+            name: "int8 stages", keys: { ["num_hidden_layers": 3, "tie_word_embeddings": true] },
+            machine: "node8", degree: 2, stages: 3, weights: .int8),
     ]
 
     private func lowered(_ test: Case) throws -> (graph: ModelGraph, program: Program) {

@@ -37,10 +37,13 @@ import Testing
             keys: ["architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3"],
             types: [.fp8, .fp16]),
         Family(
+            name: "llama, int8 weights", keys: ["attention_bias": true, "hidden_size": 328],
+            types: [.int8, .fp8]),
+        Family(
             name: "llama, three users", keys: [:], context: 700, types: [.fp16, .fp8], users: 3),
     ]
 
-    @Test(arguments: 0..<7, [Strategy.list, .random(seed: 1)])
+    @Test(arguments: 0..<8, [Strategy.list, .random(seed: 1)])
     func simulatorEqualsInterpreter(_ number: Int, _ strategy: Strategy) throws {
         try compare(Self.families[number], strategy)
     }

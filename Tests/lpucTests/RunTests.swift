@@ -155,25 +155,29 @@ import Testing
         #expect(scores.perplexity > 1)
     }
 
-    /// With fp8 weights the machine is nearer to the reference that has them than to the other.
-    @Test func quantisedLogitsAreTheQuantisedReferences() throws {
+    /// With quantised weights the machine is nearer to the reference that has them than to the
+    /// other.
+    @Test(arguments: [("fp8", 0.15), ("int8", 0.02)])
+    func quantisedLogitsAreTheQuantisedReferences(_ type: String, _ bound: Double) throws {
         let golden = try read("tiny.json", as: Tiny.self).generation
         let ids = (golden.prompt + golden.made).map(String.init).joined(separator: ",")
         let scores = try scores([
-            Self.tiny, "--token-ids", ids, "--machine", "groqchip1", "--weights", "fp8",
+            Self.tiny, "--token-ids", ids, "--machine", "groqchip1", "--weights", type,
         ])
-        #expect(scores.references.map(\.weights).last == "the machine's fp8 weights")
-        #expect(scores.references[1].greatestError < 0.15)
+        #expect(scores.references.map(\.weights).last == "the machine's \(type) weights")
+        #expect(scores.references[1].greatestError < bound)
         #expect(scores.references[1].greatestError < scores.references[0].greatestError / 2)
     }
 
-    @Test func errorsByQuantisationAreListed() throws {
+    @Test(arguments: ["fp8", "int8"])
+    func errorsByQuantisationAreListed(_ type: String) throws {
         let run = try Binary("lpuc").run(
-            "run", Self.tiny, "--machine", "groqchip1", "--weights", "fp8", "--quantisation")
+            "run", Self.tiny, "--machine", "groqchip1", "--weights", type, "--quantisation")
         #expect(run.status == 0, "\(run.errors)")
         let lines = run.text.split(separator: "\n")
         #expect(
-            lines.contains { $0.hasPrefix("model.layers.1.mlp.down_proj.weight fp8: relative") })
+            lines.contains { $0.hasPrefix("model.layers.1.mlp.down_proj.weight \(type): relative") }
+        )
     }
 
     @Test(arguments: [
@@ -210,6 +214,24 @@ import Testing
         #expect(
             golden.lead[step.offset] <= 0.01 * golden.deviation,
             "step \(step.offset) of '\(golden.prompt)' parts at \(golden.lead[step.offset])")
+    }
+
+    /// A text's logits of SmolLM2 with quantised weights are those of a reference that has them too:
+    /// first choices and the greatest error of Documentation/Checkpoints.md.
+    @Test(
+        .enabled(if: hasSmolLM && isLong, "LPUC_LONG=1 reads a text with SmolLM2-135M-Instruct"),
+        arguments: [("fp8", 213, 0.4), ("int8", 215, 0.05)])
+    func smolLMsQuantisedLogitsAreTheReferences(
+        _ type: String, _ agreements: Int, _ bound: Double
+    ) throws {
+        let text = Self.goldens.appending(path: "perplexity.txt").path
+        let scores = try scores([
+            Self.smolLM, "--prompt-file", text, "--machine", "lp30", "--weights", type,
+        ])
+        let reference = try #require(scores.references.last)
+        #expect(scores.tokens.count == 215 && reference.agreements >= agreements)
+        #expect(reference.greatestError < bound)
+        #expect(abs(scores.perplexity / reference.perplexity - 1) < 0.003)
     }
 
     /// What SmolLM2 foretells of the reference's texts, on one chip and on several: logits within

@@ -75,7 +75,7 @@ extension Algebra {
             return lists[atom.a].count > 1
                 ? union(mark(Supports.changing), mention(lists[atom.a][0], -1))
                 : mark(Supports.unrenamable)
-        case .exponential, .absolute, .guarded, .recent: return support(atom.a)
+        case .exponential, .absolute, .guarded, .recent, .integer: return support(atom.a)
         case .tanh, .rest: return changing(support(atom.a))
         case .sum: return hasFixedOrder(atom.a) ? support(atom.a) : changing(support(atom.a))
         case .maximum:

@@ -52,6 +52,8 @@ struct Atom: PoolElement {
         /// A number that is not negative, and that a layer made: polynomial `a` of the layer `b`
         /// counted from the one that is looked at. Nothing else is taken of it.
         case carried
+        /// Polynomial `a` as an int8 or int32 holds it, rounded to an integer.
+        case integer
         /// Something that could not be followed: reason `a`, number b.
         case unknown
         /// Polynomial `a` of other rows of its tensors, as list `b` says: see `Algebra+Renamed`.
@@ -73,7 +75,7 @@ struct Atom: PoolElement {
         case .weight, .named, .contraction, .chosen, .tokens, .trigonometric, .indicator, .tanh,
             .maximum,
             .guarded, .rest, .recent, .stored, .word, .operation, .byte, .branch, .either,
-            .argument, .unknown, .renamed:
+            .argument, .integer, .unknown, .renamed:
             false
         }
     }

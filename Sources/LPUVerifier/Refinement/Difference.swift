@@ -95,7 +95,7 @@ extension LaneAlgebra {
     /// nil where the atoms have nothing inside that could be compared.
     private func differ(_ e: Atom, _ a: Atom, _ path: inout [Int32]) -> String? {
         switch e.kind {
-        case .exponential, .tanh, .sum, .absolute, .rest, .recent, .stored:
+        case .exponential, .tanh, .sum, .absolute, .rest, .recent, .stored, .integer:
             guard e.a != a.a else { return nil }
             path.append(a.a)
             return differ(e.a, a.a, &path)

@@ -137,7 +137,8 @@ final class Image {
                 lanes[l] = Lane(polynomial: element(piece.element(vector: v, lane: l)))
             }
         }
-        return lanes.map(numbers.named)
+        guard value.type == .int8 else { return lanes.map(numbers.named) }
+        return lanes.map { numbers.integer(numbers.polynomial($0)) }
     }
 
     private func element(_ coordinates: [Int]) -> Int32 {

@@ -40,12 +40,35 @@ extension LaneAlgebra {
                         "an exponential of a number that is not less the greatest of its kind"))
             }
             return Lane(polynomial: algebra.exponential(x))
-        case .not, .toInt8, .toInt32, .toFP32, .intToInt8: return opaque(operation, a)
+        case .toInt8: return integer(x)
+        case .toFP32: return number(ofInteger: a) ?? opaque(operation, a)
+        case .not, .toInt32, .intToInt8: return opaque(operation, a)
         case .add, .subtract, .multiply, .max, .min, .addInt, .subtractInt, .multiplyInt, .maxInt,
             .minInt, .and, .or, .xor, .shiftLeft, .shiftRight, .less, .lessEqual, .equal,
             .notEqual, .lessInt, .lessEqualInt, .equalInt, .notEqualInt, .mask, .maskNot:
             return opaque(operation, a)
         }
+    }
+
+    /// A number as an int8 or int32 holds it, rounded.
+    func integer(_ polynomial: Int32) -> Lane {
+        polynomial == Algebra.zero
+            ? .zero : Lane(polynomial: algebra.polynomial(.integer, polynomial))
+    }
+
+    /// The number that an int8 or int32 holds; nil for bits of something else.
+    func number(ofInteger lane: Lane) -> Lane? {
+        if lane == .zero { return lane }
+        guard let atom = lane.polynomial.flatMap(algebra.onlyAtom), atom.kind == .integer else {
+            return nil
+        }
+        return Lane(polynomial: atom.a)
+    }
+
+    /// The numbers that a vector of integers holds.
+    func numbers(ofIntegers vector: Int32) -> Int32? {
+        let lanes = vectors[vector].map(number(ofInteger:))
+        return lanes.contains(nil) ? nil : vectors.intern(lanes.compactMap(\.self))
     }
 
     /// `true` iff x is, but for a constant, one of several numbers less the greatest of them: its

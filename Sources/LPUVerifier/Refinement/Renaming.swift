@@ -151,7 +151,7 @@ final class Renaming {
             guard let element = element(algebra.lists[atom.a]) else { return nil }
             return term(algebra.polynomial(.weight, element))
         case .contraction: return contraction(atom)
-        case .exponential, .absolute, .guarded, .recent:
+        case .exponential, .absolute, .guarded, .recent, .integer:
             return polynomial(atom.a).flatMap { term(algebra.polynomial(atom.kind, $0, atom.b)) }
         case .tanh: return polynomial(atom.a).flatMap { term(algebra.tanh($0)) }
         case .rest: return polynomial(atom.a).flatMap { term(algebra.rest(of: $0)) }

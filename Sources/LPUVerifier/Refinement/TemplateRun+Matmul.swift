@@ -20,9 +20,47 @@ extension TemplateRun {
 
     /// Iteration `i` of a matmul: a lane a row of the tiles.
     func multiply(_ terms: [MatmulTerm], _ i: Int) -> Int32 {
-        let operands = terms.map { term in
-            Operand(activation: vector(term.activation, i), runs: runs(of: term.tile))
+        multiply(
+            terms.map { term in
+                Operand(activation: vector(term.activation, i), runs: runs(of: term.tile))
+            })
+    }
+
+    /// The same of int8, whose sums are integers that cannot leave int32.
+    func multiplyIntegers(_ terms: [MatmulTerm], _ i: Int, _ op: Int) -> Int32 {
+        guard terms.count * numbers.lanes << 14 < 1 << 31 else {
+            return unknown("a sum of products of integers that may leave int32")
         }
+        var operands: [Operand] = []
+        for term in terms {
+            guard let activation = numbers.numbers(ofIntegers: vector(term.activation, i)),
+                let runs = numbers(ofIntegers: runs(of: term.tile))
+            else { return unknown("a sum of products of what are no rounded numbers") }
+            operands.append(Operand(activation: activation, runs: runs))
+        }
+        let sums = multiply(operands)
+        hasNamedSum = hasNamedSum || numbers.hasName(sums)
+        return numbers.vectors.intern(
+            numbers.vectors[sums].map { numbers.integer(numbers.polynomial($0)) })
+    }
+
+    /// The rows of a tile of int8; nil where they are no rounded numbers.
+    private func numbers(ofIntegers runs: [TileRun]) -> [TileRun]? {
+        var result = runs
+        for (r, run) in runs.enumerated() {
+            switch run.row {
+            case .segments(let segments):
+                guard segments.allSatisfy({ $0.quantum != nil }) else { return nil }
+            case .recent: return nil
+            case .vector(let vector):
+                guard let numbers = numbers.numbers(ofIntegers: vector) else { return nil }
+                result[r].row = .vector(numbers)
+            }
+        }
+        return result
+    }
+
+    private func multiply(_ operands: [Operand]) -> Int32 {
         var lanes = [Lane](repeating: .zero, count: numbers.lanes)
         var cursors = [Int](repeating: 0, count: operands.count)
         var row = 0

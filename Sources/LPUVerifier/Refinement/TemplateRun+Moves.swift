@@ -164,7 +164,11 @@ extension TemplateRun {
                 lanes[lane] = Lane(polynomial: algebra.add(lanes[lane].raw, last.product))
             }
         }
-        return numbers.vectors.intern(lanes.map(numbers.named))
+        return numbers.vectors.intern(
+            lanes.map {
+                image.value.type == .int8
+                    ? numbers.integer(numbers.polynomial($0)) : numbers.named($0)
+            })
     }
 
     /// The tokens whose row is in a piece of a table; nil where one finds another's.

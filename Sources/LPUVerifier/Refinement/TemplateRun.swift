@@ -179,7 +179,7 @@ final class TemplateRun {
             let isInteger = result.type == .int32
             vectors = (0..<op.count).map { i in
                 isInteger
-                    ? unknown("a sum of products of integers")
+                    ? multiplyIntegers(terms, i, number)
                     : magnitude(multiply(terms, i), number, i)
             }
         case .elementwise(let operation, let a, let b):

@@ -84,6 +84,7 @@ extension LaneAlgebra {
         case .maximum: return "the greatest of \(algebra.lists[atom.a].count) numbers"
         case .guarded: return "\(inner(atom.a)) seen at \(describe(set: atom.b))"
         case .rest: return "what rounding left of \(inner(atom.a))"
+        case .integer: return "\(inner(atom.a)) as an integer"
         case .recent: return "\(inner(atom.a)) of an earlier step"
         case .stored: return "\(inner(atom.a)) of position \(atom.b)"
         case .word: return describe(Lane(wordNumber: atom.a), depth: depth)
