@@ -216,7 +216,7 @@ import Testing
             "step \(step.offset) of '\(golden.prompt)' parts at \(golden.lead[step.offset])")
     }
 
-    /// A text's logits of SmolLM2 with quantised weights are those of a reference that has them too:
+    /// A text's logits of SmolLM2 with quantised weights are those of a reference that has them:
     /// first choices and the greatest error of Documentation/Checkpoints.md.
     @Test(
         .enabled(if: hasSmolLM && isLong, "LPUC_LONG=1 reads a text with SmolLM2-135M-Instruct"),
