@@ -55,7 +55,7 @@ public struct Report: Hashable, Sendable, Codable {
         public var chain: Int
         public var stream: Int
         public var combined: Int
-        /// The step's cycles in hundredths of the bound's.
+        /// The step's cycles in hundredths of the bound's, rounded up.
         public var lengthPercent: Int
         /// The planner's estimate of the step, and what is missing of it where a cause is free; of
         /// encoders there is none.
@@ -142,7 +142,8 @@ extension Report.Limit {
         let bound = LPUPlanning.Bound(model, plan, on: machine)
         (cycles, chain, stream) = (bound.cycles, bound.chain, bound.stream)
         combined = bound.combined
-        lengthPercent = compilation.schedule.claims.length.count * 100 / max(1, cycles)
+        let length = compilation.schedule.claims.length.count
+        lengthPercent = (length * 100 + cycles - 1) / max(1, cycles)
         estimate =
             model.isEncoder ? nil : Estimate(model, plan, users: 1, on: machine).length
         let named = model.isEncoder ? [] : Estimate.Cause.allCases

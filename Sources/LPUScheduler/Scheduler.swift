@@ -340,8 +340,11 @@ extension ProgramTemplate {
             let (v, value) = (op.result.index, values[op.result.index])
             switch op.kind {
             case .matmul, .elementwise, .distribute, .permute, .shift, .rotate, .select, .transpose,
-                .gather, .transfer, .ingress:
+                .transfer, .ingress:
                 return rests[v] || !isTaken[v] ? sum + value.count * value.type.byteCount : sum
+            case .gather:
+                // What no op takes goes into tiles, past all rows.
+                return rests[v] && isTaken[v] ? sum + value.count * value.type.byteCount : sum
             case .scatter, .egress, .pack, .byte: return sum
             }
         }
