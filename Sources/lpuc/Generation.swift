@@ -116,7 +116,8 @@ struct Generation {
         let steps = tokens * cycles
         let ratio = String(format: "%.1f", Double(steps) / Double(prefill))
         return "\nprefill     \(grouped(prefill)) cycles for \(tokens) tokens, as steps "
-            + "\(grouped(steps)): \(ratio) times as many; \(figures.chunks) chunks read"
+            + "\(grouped(steps)): \(ratio) times as many; "
+            + "\(figures.chunks) chunk\(figures.chunks == 1 ? "" : "s") read"
     }
 
     /// A line for the machine and one for the simulator.
