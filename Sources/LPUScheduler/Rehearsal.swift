@@ -12,15 +12,19 @@ public import LPUSupport
 public func checkCapacity(
     of program: Program, on machine: Machine
 ) throws(Infeasibility) {
-    var assembly = Assembly(program: program, machine: machine, strategy: .list)
-    try assembly.placeTemplates { (placer) throws(Infeasibility) in try placer.placeImages() }
-    for i in program.instances.indices { _ = try assembly.slots(of: i) }
+    try withReserve { (reserve) throws(Infeasibility) in
+        var assembly = Assembly(
+            program: program, machine: machine, strategy: .list, reserve: reserve)
+        try assembly.placeTemplates { (placer) throws(Infeasibility) in try placer.placeImages() }
+        for i in program.instances.indices { _ = try assembly.slots(of: i) }
+    }
 }
 
 extension Placer {
     /// Gives images their rows in the order in which `run` comes to them.
     fileprivate func placeImages() throws(Infeasibility) {
         try choosePlanes()
+        try placeRegions()
         try placeExchangeSlots()
         for bundle in bundles {
             for o in bundle.ops {

@@ -19,9 +19,27 @@ public enum Strategy: Hashable, Sendable {
 public func schedule(
     _ program: Program, digest: String, for machine: Machine, strategy: Strategy = .list
 ) throws(Infeasibility) -> Schedule {
-    var assembly = Assembly(program: program, machine: machine, strategy: strategy)
-    try assembly.placeTemplates { (placer) throws(Infeasibility) in try placer.run() }
-    return try assembly.schedule(digest: digest)
+    try withReserve { (reserve) throws(Infeasibility) in
+        var assembly = Assembly(
+            program: program, machine: machine, strategy: strategy, reserve: reserve)
+        try assembly.placeTemplates { (placer) throws(Infeasibility) in try placer.run() }
+        return try assembly.schedule(digest: digest)
+    }
+}
+
+/// Calls `body` with how many times the rows that results near the VXM take in the mean are kept
+/// from tables: more where banks are so uneven that rows run out.
+func withReserve<Result>(
+    _ body: (_ reserve: Int) throws(Infeasibility) -> Result
+) throws(Infeasibility) -> Result {
+    do throws(Infeasibility) {
+        return try body(Assembly.leastReserve)
+    } catch {
+        guard error.id == "sram-capacity", let result = try? body(2 * Assembly.leastReserve) else {
+            throw error
+        }
+        return result
+    }
 }
 
 /// The templates of a program as they are placed, and where their instances go.
@@ -41,10 +59,14 @@ struct Assembly {
     /// The images of a program that shares the memory.
     var residents: Residents?
 
-    init(program: Program, machine: Machine, strategy: Strategy) {
+    static let leastReserve = 2
+    private let reserve: Int
+
+    init(program: Program, machine: Machine, strategy: Strategy, reserve: Int = leastReserve) {
         self.program = program
         self.machine = machine
         self.strategy = strategy
+        self.reserve = reserve
         placers = program.templates.map { _ in nil }
         srams = Array(repeating: nil, count: machine.chipCount)
         symmetries =
@@ -122,8 +144,8 @@ struct Assembly {
         }
     }
 
-    /// Rows of each bank near the VXM that what passes between ops may take: an eighth, or twice
-    /// what all results and vectors of images are if they are spread evenly.
+    /// Rows of each bank near the VXM that what passes between ops may take: an eighth, or a few
+    /// times what all results and vectors of images are if they are spread evenly.
     private var scratchRows: Int {
         let chip = machine.chip
         let banks = 2 * chip.scratchSlices * chip.banksPerSlice
@@ -135,7 +157,7 @@ struct Assembly {
             return sum
                 + (template.resultRows + most * template.imageRows) / max(1, template.chipCount)
         }
-        return max(chip.rowsPerBank / 8, 2 * rows / max(1, banks))
+        return max(chip.rowsPerBank / 8, reserve * rows / max(1, banks))
     }
 
     /// `true` iff some chips run the template more than once: each time with rows of its own.
