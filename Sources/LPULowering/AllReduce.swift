@@ -135,14 +135,7 @@ private struct AllReduce {
     }
 
     private mutating func paired(_ parts: [ValueID]) -> ValueID {
-        var level = parts
-        while level.count > 1 {
-            level = stride(from: 0, to: level.count, by: 2).map {
-                $0 + 1 < level.count
-                    ? builder.elementwise(.add, level[$0].at(), level[$0 + 1].at()) : level[$0]
-            }
-        }
-        return level[0]
+        parts.reducedInPairs { builder.elementwise(.add, $0.at(), $1.at()) }
     }
 
     private mutating func chained(_ body: (inout Self) -> ValueID) -> ValueID {

@@ -20,7 +20,7 @@ extension DecoderLowering {
         let tokens = gatherAll(own.map(\.token))
         let bytes = places.map { place in
             let found = zip(logits[place], tokens[place]).map { Best(logit: $0, token: $1) }
-            let best = best(of: found)
+            let best = found.reducedInPairs { better($0, $1) }
             return egressBytes(argmaxOverLanes(best.logit, best.token))
         }
         return bytes[0]
@@ -65,17 +65,6 @@ extension DecoderLowering {
         return Best(
             logit: builder.elementwise(.min, logits.at(), limit.at()),
             token: builder.elementwise(.copy, token.at()))
-    }
-
-    /// The best of all: neighbours in pairs, these in pairs, and so on.
-    private mutating func best(of found: [Best]) -> Best {
-        var level = found
-        while level.count > 1 {
-            level = stride(from: 0, to: level.count, by: 2).map {
-                $0 + 1 < level.count ? better(level[$0], level[$0 + 1]) : level[$0]
-            }
-        }
-        return level[0]
     }
 
     /// The greater logit in each lane; of equal ones the old, whose token is lower.

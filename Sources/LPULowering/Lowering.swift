@@ -40,3 +40,17 @@ extension Lowering {
             .constant(bits: bits, vectors: 0..<1, lanes: range ?? 0..<lanes))
     }
 }
+
+extension Array {
+    /// Neighbours combined in pairs, these in pairs, and so on, until one is left.
+    /// - Requires: it is not empty.
+    func reducedInPairs(_ combine: (Element, Element) -> Element) -> Element {
+        var level = self
+        while level.count > 1 {
+            level = stride(from: 0, to: level.count, by: 2).map {
+                $0 + 1 < level.count ? combine(level[$0], level[$0 + 1]) : level[$0]
+            }
+        }
+        return level[0]
+    }
+}
