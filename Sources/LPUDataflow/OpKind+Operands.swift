@@ -43,7 +43,12 @@ extension OpKind {
         func new(_ use: Use) -> Use {
             Use(name(use.value), start: Int(use.start), step: Int(use.step))
         }
-        func new(_ operand: ElementwiseOperand) -> ElementwiseOperand {
+        return replacing(new, tiles: new)
+    }
+
+    /// The same op with other uses: those of tiles' sources by `tile`, all others by `new`.
+    public func replacing(_ new: (Use) -> Use, tiles tile: (Use) -> Use) -> OpKind {
+        func replaced(_ operand: ElementwiseOperand) -> ElementwiseOperand {
             switch operand {
             case .use(let use): .use(new(use))
             case .immediate: operand
@@ -54,10 +59,10 @@ extension OpKind {
             return .matmul(
                 terms.map {
                     MatmulTerm(
-                        new($0.activation), Tile($0.tile.sources.map(new), count: $0.tile.count))
+                        new($0.activation), Tile($0.tile.sources.map(tile), count: $0.tile.count))
                 })
         case .elementwise(let operation, let a, let b):
-            return .elementwise(operation, new(a), b.map(new))
+            return .elementwise(operation, replaced(a), b.map(replaced))
         case .distribute(let map, let use): return .distribute(map, new(use))
         case .permute(let map, let use): return .permute(map, new(use))
         case .shift(let by, let use): return .shift(by: by, new(use))

@@ -136,37 +136,20 @@ struct WidenedTemplate {
     }
 
     private func kind(_ op: Op, iteration i: Int) throws(DiagnosticSet) -> OpKind {
-        func new(_ use: Use) -> Use { self.use(use, iteration: i) }
-        func new(_ operand: ElementwiseOperand) -> ElementwiseOperand {
-            switch operand {
-            case .use(let use): .use(new(use))
-            case .immediate: operand
-            }
-        }
         switch op.kind {
         case .matmul(let terms):
             guard terms.allSatisfy({ !$0.tile.sources.contains(where: isPerToken) }) else {
                 throw refusal(op, "a tile that depends on the token")
             }
-            return .matmul(
-                terms.map { MatmulTerm(new($0.activation), kept($0.tile)) })
-        case .elementwise(let operation, let a, let b):
-            return .elementwise(operation, new(a), b.map(new))
-        case .distribute(let map, let use): return .distribute(map, new(use))
-        case .permute(let map, let use): return .permute(map, new(use))
-        case .shift(let by, let use): return .shift(by: by, new(use))
-        case .rotate(let by, let use): return .rotate(by: by, new(use))
-        case .select(let low, let high, let boundary):
-            return .select(low: new(low), high: new(high), boundary: boundary)
-        case .gather(let table, let rows, let address):
+        case .gather(let table, _, _):
             guard !isPerToken(table) else { throw refusal(op, "a table that does") }
-            return .gather(table: new(table), rows: rows, address: new(address))
-        case .ingress: return .ingress
-        case .pack(let uses): return .pack(uses.map(new))
-        case .byte(let plane, let use): return .byte(plane, new(use))
         case .transpose, .scatter, .transfer, .egress:
             throw refusal(op, "lanes of one vector that several others hold")
+        case .elementwise, .distribute, .permute, .shift, .rotate, .select, .ingress, .pack,
+            .byte:
+            break
         }
+        return op.kind.replacing({ use($0, iteration: i) }, tiles: kept)
     }
 
     private func refusal(_ op: Op, _ what: String) -> DiagnosticSet {
@@ -187,8 +170,6 @@ struct WidenedTemplate {
     private func kept(_ use: Use) -> Use {
         Use(names[use.value.index][0], start: Int(use.start), step: Int(use.step))
     }
-
-    private func kept(_ tile: Tile) -> Tile { Tile(tile.sources.map(kept), count: tile.count) }
 
     /// An op whose result is of no token: as it is, or a scatter of all tokens' vectors in turn.
     /// What is of no token is written where the first one says.
@@ -237,12 +218,8 @@ extension ProgramTemplate {
                 Use(last[use.value] ?? use.value, start: Int(use.start), step: Int(use.step))
             }
             switch op.kind {
-            case .matmul(let terms):
-                result.ops[o].kind = .matmul(
-                    terms.map {
-                        MatmulTerm(
-                            $0.activation, Tile($0.tile.sources.map(new), count: $0.tile.count))
-                    })
+            case .matmul:
+                result.ops[o].kind = op.kind.replacing({ $0 }, tiles: new)
             case .gather(let table, let rows, let address):
                 result.ops[o].kind = .gather(table: new(table), rows: rows, address: address)
             case .elementwise, .distribute, .permute, .shift, .rotate, .select, .transpose,
