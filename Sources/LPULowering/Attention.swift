@@ -22,6 +22,14 @@ private struct Scores {
     var maximum: ValueID
 }
 
+/// What a group's heads have made of the values: vector i is head i's.
+struct HeadSums {
+    /// Sums of p v, each in the lanes of its KV head.
+    var sums: ValueID
+    /// 1 / (sum of p), in every lane.
+    var shares: ValueID
+}
+
 /// exp(score - maximum), of the token itself in every lane and of the cached ones in terms.
 private struct Weights {
     var current: ValueID
@@ -31,8 +39,8 @@ private struct Weights {
 }
 
 extension DecoderLowering {
-    /// attention(norm x): for each chip the outputs of its heads, a value a group. The token itself
-    /// is attended outside the cache and appended after.
+    /// attention(norm x): for each chip the outputs of its heads, side by side. The token itself is
+    /// attended outside the cache and appended after.
     mutating func lowerAttention(_ x: Residual) -> [[ValueID]] {
         places.map { lowerAttention(x, on: $0) }
     }
@@ -57,11 +65,12 @@ extension DecoderLowering {
         let columns = heads.sets.indices.map { set in
             append(sets[set].key, sets[set].value, sets[set].cache, set: set, label(set, heads))
         }
-        let outputs = groups.enumerated().map { number, group in
+        let attended = groups.enumerated().map { number, group in
             attend(
                 cachedScores[number], sets[group.set], group, shared[place].groups[number],
                 "layer.group\(number)")
         }
+        let outputs = mixed(attended, on: place)
         for set in heads.sets.indices { replace(columns[set], sets[set].cache, set: set) }
         return outputs
     }
@@ -146,11 +155,10 @@ extension DecoderLowering {
 
     // MARK: Attention
 
-    /// The outputs of a group's heads, each in the lanes of its KV head.
     private mutating func attend(
         _ scores: Scores, _ values: SetValues, _ group: HeadGroup,
         _ constants: GroupConstants, _ name: String
-    ) -> ValueID {
+    ) -> HeadSums {
         let current = currentScore(scores.query, values.key, name)
         let maximum = chained { l -> ValueID in
             let greatest = l.builder.elementwise(
@@ -247,30 +255,25 @@ extension DecoderLowering {
             maximum: maximumOverLanes(all, "\(name).maximum"))
     }
 
-    /// (sum of p v) / (sum of p) in the lanes of each head.
     private mutating func weighted(
         _ weights: Weights, _ values: SetValues, _ group: HeadGroup, _ constants: GroupConstants,
         _ name: String
-    ) -> ValueID {
+    ) -> HeadSums {
         let place = builder[values.key].chip
         let count = heads[place].rows(group.set)
         let rows = count / chip.weightStreamsPerPlane
         let own = builder.elementwise(.multiply, Use(weights.current), values.value.at())
         let cached = valuesOfUser(values.cache, set: group.set)
-        let sums = partSums(weights) { _, part, row in
+        let parts = partSums(weights) { _, part, row in
             Tile(cached[part].map { Use($0, start: row * rows) }, count: count)
         }
-        let share = share(weights, on: place, name)
-        return chained { l in
-            let all = sums.reduce(own) { l.builder.elementwise(.add, Use($0), Use($1)) }
-            guard let lanes = constants.headLanes else {
-                return l.builder.elementwise(
-                    .multiply, Use(all), Use(share), name: "\(name).output")
-            }
-            let output = l.builder.elementwise(.multiply, Use(all), Use(share))
-            return l.builder.elementwise(
-                .mask, Use(output), Use(lanes), name: "\(name).output")
+        let shares = share(weights, on: place, name)
+        let sums = chained { l -> ValueID in
+            let all = parts.reduce(own) { l.builder.elementwise(.add, Use($0), Use($1)) }
+            guard let lanes = constants.headLanes else { return all }
+            return l.builder.elementwise(.mask, Use(all), Use(lanes), name: "\(name).sums")
         }
+        return HeadSums(sums: sums, shares: shares)
     }
 
     /// 1 / (sum of p), in every lane.

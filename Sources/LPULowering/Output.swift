@@ -13,14 +13,19 @@ extension DecoderLowering {
         let residual = biasedResidual(
             x, "layer.oBias", tensor: layerPrefix + "self_attn.o_proj.bias",
             if: model.hasAttentionBias)
-        let mixed = places.map { mix(outputs[$0], on: $0) }
-        let ahead = lengthsAhead(mixed.map(\.vectors), "layer.attended")
+        let terms = outputs.map { vectors in
+            vectors.enumerated().map { number, vector in
+                chained { l in l.rowTerms(of: Use(vector), "layer.mixed\(number)") }
+            }
+        }
+        let ahead = lengthsAhead(terms, "layer.attended")
         let partial = places.map { place -> [ValueID] in
-            guard !mixed[place].vectors.isEmpty else { return [] }
+            guard !terms[place].isEmpty else { return [] }
             let weights = linear(
-                "layer.o", tensor: tensor, rows: hiddenColumns, columns: mixed[place].columns,
+                "layer.o", tensor: tensor, rows: hiddenColumns,
+                columns: mixedVectors(on: place).map { outputColumns($0, on: place) },
                 inputFactor: Scale.attention, on: place)
-            let row = rowInput(mixed[place].vectors, weights, "layer.attended", on: place)
+            let row = rowInput(terms[place], weights, "layer.attended", on: place)
             return partialSums(
                 row.input, row.weights, residual: residual[place], "layer.attended")
         }
@@ -35,65 +40,65 @@ extension DecoderLowering {
             tiles: addPartialSums(partial, to: residual, "layer.attended"), inverses: inverses)
     }
 
-    /// A chip's outputs as terms in the weights' type, and the columns of the output projection
-    /// that their lanes are.
-    private mutating func mix(
-        _ groupOutputs: [ValueID], on place: Int
-    ) -> (vectors: [[ValueID]], columns: [IndexMap]) {
-        var outputs: [[HeadGroup.Head: Use]] = heads[place].sets.map { _ in [:] }
-        for (group, output) in zip(headGroups(on: place), groupOutputs) {
-            for (i, head) in group.heads.enumerated() {
-                outputs[group.set][head] = output.at(i)
-            }
-        }
-        var result: (vectors: [[ValueID]], columns: [IndexMap]) = ([], [])
-        for set in outputs.indices {
-            let (vectors, columns) = mix(outputs[set], set: set, on: place)
-            result.vectors += vectors
-            result.columns += columns
-        }
-        return result
+    /// Query vectors of a set whose heads stand side by side in one vector.
+    struct MixedVector {
+        var set: Int
+        var queries: Range<Int>
     }
 
-    /// A set's outputs as terms in the weights' type, as many query vectors side by side as a
-    /// vector holds, and the columns of the output projection that its lanes are.
-    private mutating func mix(
-        _ outputs: [HeadGroup.Head: Use], set: Int, on place: Int
-    ) -> (vectors: [[ValueID]], columns: [IndexMap]) {
+    /// As many query vectors of each set side by side as a vector holds.
+    func mixedVectors(on place: Int) -> [MixedVector] {
         let heads = heads[place]
-        let width = heads.width(set)
-        let perVector = lanes / width
-        let queries = Array(0..<heads.queryVectors(set))
-        var vectors: [[ValueID]] = []
-        var columns: [IndexMap] = []
-        for first in stride(from: 0, to: queries.count, by: perVector) {
-            let members = queries[first..<min(first + perVector, queries.count)]
-            vectors.append(
-                chained { l in
-                    var sum: Use?
-                    for j in members {
-                        for g in heads.sets[set].indices {
-                            guard var use = outputs[.init(keyValue: g, query: j)] else { continue }
-                            if j > first {
-                                use = l.builder.shift(use, by: (j - first) * width, count: 1).at()
-                            }
-                            sum = sum.map { l.builder.elementwise(.add, $0, use).at() } ?? use
-                        }
-                    }
-                    guard let sum else { preconditionFailure("a query vector holds a head") }
-                    return l.rowTerms(of: sum, "layer.set\(set).mixed\(first)")
-                })
-            var segments: [IndexMap.Segment] = []
-            for j in members {
-                let own = heads.sets[set].map { j < $0.queries.count ? $0.queries[j] : nil }
-                segments += plainRows(own).segments.map {
-                    var segment = $0
-                    segment.position += (j - first) * width
-                    return segment
+        return heads.sets.indices.flatMap { set in
+            let (count, perVector) = (heads.queryVectors(set), lanes / heads.width(set))
+            return stride(from: 0, to: count, by: perVector).map {
+                MixedVector(set: set, queries: $0..<min($0 + perVector, count))
+            }
+        }
+    }
+
+    /// Columns of the output projection that the lanes of a vector are.
+    private func outputColumns(_ vector: MixedVector, on place: Int) -> IndexMap {
+        let heads = heads[place]
+        var segments: [IndexMap.Segment] = []
+        for (slot, j) in vector.queries.enumerated() {
+            let own = heads.sets[vector.set].map { j < $0.queries.count ? $0.queries[j] : nil }
+            segments += plainRows(own).segments.map {
+                var segment = $0
+                segment.position += slot * heads.width(vector.set)
+                return segment
+            }
+        }
+        return IndexMap(segments: segments)
+    }
+
+    /// The outputs of a chip's heads, in their places side by side.
+    ///
+    /// Sums take their places while what they are to be multiplied by is still to come.
+    mutating func mixed(_ attended: [HeadSums], on place: Int) -> [ValueID] {
+        let heads = heads[place]
+        var made: [[HeadGroup.Head: (sum: Use, share: Use)]] = heads.sets.map { _ in [:] }
+        for (group, values) in zip(headGroups(on: place), attended) {
+            for (i, head) in group.heads.enumerated() {
+                made[group.set][head] = (values.sums.at(i), values.shares.at(i))
+            }
+        }
+        return mixedVectors(on: place).enumerated().map { number, vector in
+            var parts: [(sum: Use, share: Use)] = []
+            for (slot, j) in vector.queries.enumerated() {
+                let shift = slot * heads.width(vector.set)
+                for g in heads.sets[vector.set].indices {
+                    guard var part = made[vector.set][.init(keyValue: g, query: j)] else { continue }
+                    if shift > 0 { part.sum = builder.shift(part.sum, by: shift, count: 1).at() }
+                    parts.append(part)
                 }
             }
-            columns.append(IndexMap(segments: segments))
+            return chained { l in
+                let outputs = parts.map {
+                    l.builder.elementwise(.multiply, $0.sum, $0.share, count: 1)
+                }
+                return l.sumInTurn(outputs, "layer.mixed\(number)")
+            }
         }
-        return (vectors, columns)
     }
 }

@@ -20,6 +20,8 @@ struct Homes {
     private let bases: [Int]
     /// A forest of classes that are one.
     private var parents: [Int]
+    /// By class: an instance of some template takes it as an argument.
+    private var isTaken: [Bool]
     private var homes: [Int: Home] = [:]
     /// Of each parameter of a template its number among them, else -1.
     private let ordinals: [[Int]]
@@ -41,6 +43,7 @@ struct Homes {
             return base
         }
         parents = Array(0..<base)
+        isTaken = Array(repeating: false, count: base)
         ordinals = program.templates.map { template in
             var next = 0
             return template.values.map { value in
@@ -57,9 +60,10 @@ struct Homes {
             where value.origin == .parameter {
                 let argument = instance.arguments[next]
                 next += 1
-                unite(
-                    number(ValueID(v), t),
-                    number(argument.value, program.instances[argument.instance].template))
+                let source = number(
+                    argument.value, program.instances[argument.instance].template)
+                isTaken[source] = true
+                unite(number(ValueID(v), t), source)
             }
         }
     }
@@ -133,6 +137,7 @@ struct Homes {
     /// to because a placed template takes them there.
     func settle(_ placer: Placer, template t: Int) {
         for (v, value) in placer.template.values.enumerated() {
+            placer.isTaken[v] = isTaken[bases[t] + v]
             guard let home = homes[root(bases[t] + v)] else { continue }
             switch value.origin {
             case .parameter:

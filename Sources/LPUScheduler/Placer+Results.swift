@@ -15,9 +15,9 @@ struct Emission {
 }
 
 extension Placer {
-    /// `true` iff an op outside the bundle `b` takes the value, or nobody does.
+    /// `true` iff an op outside the bundle `b` takes the value, or another instance, or nobody does.
     func rests(_ value: ValueID, in b: Int) -> Bool {
-        consumers[value.index].isEmpty
+        isTaken[value.index] || consumers[value.index].isEmpty
             || consumers[value.index].contains { bundleOf[$0.op].bundle != b }
     }
 

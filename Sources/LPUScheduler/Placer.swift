@@ -24,6 +24,8 @@ final class Placer {
     let repeats: Bool
     /// `true` iff images rest where another program has them.
     var isGuest = false
+    /// By value: an instance takes it as an argument.
+    var isTaken: [Bool]
     /// By value: no other template takes it, so its rows are free behind this one. Else empty.
     var endsHere: [Bool] = []
     /// Of each vector, how many of its copies an earlier template made.
@@ -125,6 +127,7 @@ final class Placer {
             return base
         }
         copies = Array(repeating: [], count: base)
+        isTaken = template.values.map { _ in false }
         pins = Array(repeating: nil, count: base)
         given = Array(repeating: 0, count: base)
         tilePlaces = Array(repeating: [], count: template.values.count)
