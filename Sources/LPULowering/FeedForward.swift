@@ -36,9 +36,9 @@ extension DecoderLowering {
         // all are made at once.
         let started = places.map { place in
             (0..<min(2 * planes, hidden.count)).compactMap {
-                start(
+                sum(
                     rows[place].input, rows[place].weights, $0,
-                    tiles: plan.weightType == .int8
+                    upTo: plan.weightType == .int8
                         ? 0 : max(inner[place].terms.count - lateTiles, 0))
             }
         }
@@ -80,13 +80,15 @@ extension DecoderLowering {
             "\(name).up", tensor: prefix + "mlp.up_proj.weight", rows: rows,
             columns: hiddenColumns, factor: hiddenScale, inputFactor: input.factor, norm: norm,
             on: place)
-        // While x still arrives, the planes sum up all outputs over the tiles that come first; and
-        // some over the others while the norm is still to come.
+        // While x still arrives, the planes sum up all outputs over its first tile, then over those
+        // that come first; and some over the others while the norm is still to come.
         let first = firstTiles(of: input, outputs: 2 * own.count)
-        var sums = own.ranges.indices.map { n in
-            InnerSums(
-                gate: start(input, gate, n, tiles: first),
-                up: start(input, up, n, tiles: first))
+        var sums = own.ranges.map { _ in InnerSums() }
+        for tiles in [min(1, first), first] {
+            for n in own.ranges.indices {
+                sums[n].gate = sum(input, gate, n, after: sums[n].gate, upTo: tiles)
+                sums[n].up = sum(input, up, n, after: sums[n].up, upTo: tiles)
+            }
         }
         let early = input.deferred == nil ? 0 : max(own.count - lateTiles, 0)
         func finish(_ tiles: Range<Int>) {

@@ -149,12 +149,20 @@ extension Lowering {
             }, count: 1)
     }
 
-    /// The sum over the first `tiles` contraction tiles; nil for none.
-    mutating func start(
-        _ input: LinearInput, _ weights: LinearWeights, _ n: Int, tiles: Int
+    /// The sum over the first `tiles` contraction tiles, those that are left after `start` added to
+    /// it; nil for none.
+    mutating func sum(
+        _ input: LinearInput, _ weights: LinearWeights, _ n: Int, after start: PartialSum? = nil,
+        upTo tiles: Int
     ) -> PartialSum? {
-        guard tiles > 0 else { return nil }
-        return PartialSum(value: sum(input, weights, n, 0..<tiles), tiles: tiles)
+        let first = start?.tiles ?? 0
+        guard first < tiles else { return start }
+        let rest =
+            first == 0 && tiles == input.terms.count
+            ? sum(input, weights, n) : sum(input, weights, n, first..<tiles)
+        return PartialSum(
+            value: start.map { builder.elementwise(.add, rest.at(), $0.value.at()) } ?? rest,
+            tiles: tiles)
     }
 
     /// The sum over all contraction tiles, those that are left after `start` added to it.
@@ -162,11 +170,10 @@ extension Lowering {
         _ input: LinearInput, _ weights: LinearWeights, _ n: Int, after start: PartialSum?
     ) -> PartialSum {
         let count = input.terms.count
-        guard let start else { return PartialSum(value: sum(input, weights, n), tiles: count) }
-        guard start.tiles < count else { return start }
-        let rest = sum(input, weights, n, start.tiles..<count)
-        return PartialSum(
-            value: builder.elementwise(.add, rest.at(), start.value.at()), tiles: count)
+        guard let sum = sum(input, weights, n, after: start, upTo: count) else {
+            preconditionFailure("an input has tiles")
+        }
+        return sum
     }
 
     /// `sum` in the lanes of output tile `n`: scaled, where there is something to scale it by.
