@@ -55,15 +55,21 @@ extension DecoderLowering {
         }
     }
 
-    /// Parts that arrived, in their order, added to a value or to 0. They rest in one slice, so
-    /// that no two of them are operands of one add.
+    /// Parts that arrived, added to a value or to 0: those of the first chips and those of the
+    /// others side by side, each in their order. Either half of them rests in one slice, so that no
+    /// two are operands of one add.
     mutating func added(
         _ parts: [ValueID], to value: ValueID?, _ name: String? = nil
     ) -> ValueID {
+        let half = parts.count > 2 ? (parts.count + 1) / 2 : parts.count
         let first =
             value.map { builder.elementwise(.add, $0.at(), parts[0].at(), name: name) }
             ?? builder.elementwise(.add, parts[0].at(), 0, name: name)
-        return sumInTurn([first] + parts.dropFirst(), name)
+        let sum = sumInTurn([first] + parts[1..<half], name)
+        guard half < parts.count else { return sum }
+        let second = builder.elementwise(.add, parts[half].at(), 0, name: name)
+        let other = sumInTurn([second] + parts[(half + 1)...], name)
+        return builder.elementwise(.add, sum.at(), other.at(), name: name)
     }
 
     /// For each chip the parts of all, which stand on different chips, in one hop and their order.

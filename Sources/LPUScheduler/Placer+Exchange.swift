@@ -3,11 +3,39 @@ import LPUMachine
 import LPUNumerics
 import LPUSupport
 
+/// Where the slots of a part rest: neighbouring rows in a slice a byte plane, the second half of
+/// them in other slices at the same register, so that two sums over them go on side by side.
+struct ExchangeHome {
+    var halves: [[QueueID]]
+    var bank: Int
+    var row: Int
+    /// Slots of a half.
+    var rows: Int
+
+    /// A location a byte plane.
+    func locations(ofSlot slot: Int) -> [Location] {
+        halves[slot / rows].map {
+            Location(slice: $0, bank: UInt8(bank), row: Int32(row + slot % rows))
+        }
+    }
+
+    /// The byte plane and the slot that rest in a slice's row; nil where no slot does.
+    func slot(at row: Int, of slice: QueueID) -> (plane: Int, slot: Int)? {
+        guard (0..<rows).contains(row - self.row) else { return nil }
+        for (half, slices) in halves.enumerated() {
+            if let plane = slices.firstIndex(of: slice) {
+                return (plane, half * rows + row - self.row)
+            }
+        }
+        return nil
+    }
+}
+
 /// All-gathers: every chip of an orbit sends a part to all others, at the same time and over the
 /// same links as seen from it.
 ///
-/// The slots of a part are neighbouring rows in a slice a byte plane. A chip's own number
-/// only says which row it writes what it makes and gets into: so all chips read them alike.
+/// A chip's own number only says which slot it writes what it makes and gets into: so all chips
+/// read them alike.
 extension Placer {
     /// Takes the rows of all slots, in slices near the VXM in turn.
     func placeExchangeSlots() throws(Infeasibility) {
@@ -15,15 +43,17 @@ extension Placer {
             let value = template.values[exchange.part.index]
             let (planes, slots) = (value.type.byteCount, exchange.transfers.count + 1)
             let place = value.chip
-            let width = planes == 3 ? 4 : planes
+            let halves = slots > 2 && 2 * planes <= chip.memSlicesPerGroup ? 2 : 1
+            let rows = (slots + halves - 1) / halves
+            let width = planes == 3 ? 4 : halves * planes
             var best: (slices: [QueueID], bank: Int, row: Int)?
             for k in 0..<scratchSlices / width {
                 for side in Hemisphere.allCases {
-                    let slices = (0..<planes).map { slice(side, k * width + $0) }
+                    let slices = (0..<halves * planes).map { slice(side, k * width + $0) }
                     for bank in 0..<chip.banksPerSlice {
                         guard
                             let row = srams[place].commonRow(
-                                slices, bank: bank, rows: slots, slot: 0),
+                                slices, bank: bank, rows: rows, slot: 0),
                             best == nil || row < best!.row
                         else { continue }
                         best = (slices, bank, row)
@@ -32,20 +62,23 @@ extension Placer {
             }
             guard let best else { throw full(place, exchange.part) }
             for slice in best.slices {
-                srams[place].take(slice, bank: best.bank, upTo: best.row + slots, slot: 0)
+                srams[place].take(slice, bank: best.bank, upTo: best.row + rows, slot: 0)
             }
-            exchangeHomes.append(
-                BlockPlace(slices: best.slices, bank: best.bank, row: best.row, slot: 0))
-            pins[vectorBase[exchange.part.index]] = slotRows(exchangeHomes.count - 1, slot: 0)
+            let home = ExchangeHome(
+                halves: (0..<halves).map { half in
+                    Array(best.slices[half * planes..<(half + 1) * planes])
+                }, bank: best.bank, row: best.row, rows: rows)
+            exchangeHomes.append(home)
+            pins[vectorBase[exchange.part.index]] = home.locations(ofSlot: 0)
         }
     }
 
-    /// Where a slot rests, byte plane by byte plane.
-    private func slotRows(_ e: Int, slot: Int) -> [Location] {
-        let home = exchangeHomes[e]
-        return home.slices.map {
-            Location(slice: $0, bank: UInt8(home.bank), row: Int32(home.row + slot))
-        }
+    /// The other slice that the byte plane of a slot rests in on some chips, instead of `slice`.
+    func otherHalf(_ slice: QueueID, of e: Int) -> QueueID? {
+        guard e >= 0, exchangeHomes[e].halves.count > 1 else { return nil }
+        let halves = exchangeHomes[e].halves
+        return halves[0].firstIndex(of: slice).map { halves[1][$0] }
+            ?? halves[1].firstIndex(of: slice).map { halves[0][$0] }
     }
 
     /// The exchanges not placed yet that nothing parts from the transfer of bundle `b`, in the
@@ -112,7 +145,9 @@ extension Placer {
         copies[part][0].ready = max(copies[part][0].ready, ready)
         for (k, op) in exchange.transfers.enumerated() {
             copies[vectorBase[template.ops[op].result.index]] = [
-                Copy(planes: slotRows(e, slot: k + 1), ready: copies[part][0].ready)
+                Copy(
+                    planes: exchangeHomes[e].locations(ofSlot: k + 1),
+                    ready: copies[part][0].ready)
             ]
         }
     }
@@ -175,7 +210,8 @@ extension Placer {
         let queue = chip.queue(of: .link(link))
         let side = chip.hemisphere(of: link)
         let latency = machine.topology.axis(of: link)?.latency ?? 0
-        let location = slotRows(e, slot: slot)[plane]
+        let location = exchangeHomes[e].locations(ofSlot: slot)[plane]
+        let other = otherHalf(location.slice, of: e)
         let target = register(of: location.slice)
         let table = tables[place]
         let edge = side.sign * chip.edge
@@ -184,7 +220,8 @@ extension Placer {
         let at = try firstCycle(from: start, on: place, op: op) { cycle throws(Infeasibility) in
             let arrival = cycle + chip.receiveLatency
             guard table.isFree(queue, at: cycle),
-                table.canWrite(location.slice, bank: Int(location.bank), at: arrival + hops)
+                table.canWrite(
+                    location.slice, or: other, bank: Int(location.bank), at: arrival + hops)
             else { return false }
             for stream in streams([side.inward])
             where table.isFree(stream, from: edge, at: arrival, to: target) {
@@ -192,7 +229,7 @@ extension Placer {
                 table.issue(.receive(stream), on: queue, at: cycle, op: OpID(op))
                 table.issue(
                     .memory(.none, .write(location.address, stream)), on: location.slice,
-                    at: arrival + hops, op: OpID(op), exchange: e)
+                    or: other, at: arrival + hops, op: OpID(op), exchange: e)
                 return true
             }
             return false

@@ -18,8 +18,9 @@ extension Placer {
             let start = self.register(of: location.slice)
             let hops = abs(register - start)
             let issue = cycle - hops - chip.readLatency
+            let other = otherHalf(location.slice, of: exchange)
             guard issue >= copy.ready,
-                table.canRead(location.slice, bank: Int(location.bank), at: issue)
+                table.canRead(location.slice, or: other, bank: Int(location.bank), at: issue)
             else { continue }
             for stream in streams
             where (register - start) * stream.direction.sign >= 0
@@ -29,7 +30,7 @@ extension Placer {
                 table.occupy(stream, from: start, at: issue + chip.readLatency, to: register)
                 table.issue(
                     .memory(.read(location.address, stream), .none), on: location.slice,
-                    at: issue, op: OpID(op), exchange: exchange)
+                    or: other, at: issue, op: OpID(op), exchange: exchange)
                 return stream
             }
         }

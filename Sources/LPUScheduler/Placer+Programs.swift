@@ -34,12 +34,14 @@ extension Placer {
         var result = issue
         result.op = symmetry.ops[p][issue.op.index]
         guard issue.exchange >= 0 else { return result }
-        let base = Int32(exchangeHomes[Int(issue.exchange)].row)
-        let slots = Int32(symmetry.size)
+        let home = exchangeHomes[Int(issue.exchange)]
         func turned(_ address: RowAddress) -> RowAddress {
-            var result = address
-            result.row = base + (address.row - base + Int32(p)) % slots
-            return result
+            guard let (plane, slot) = home.slot(at: Int(address.row), of: issue.queue) else {
+                preconditionFailure("slots rest in the rows of their exchange")
+            }
+            let location = home.locations(ofSlot: (slot + p) % symmetry.size)[plane]
+            result.queue = location.slice
+            return location.address
         }
         switch issue.instruction {
         case .memory(.read(let row, let stream), .none):

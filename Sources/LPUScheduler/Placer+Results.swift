@@ -95,8 +95,10 @@ extension Placer {
                 let cycles = registers.map {
                     emission.cycle + ($0 - emission.register) * emission.direction.sign
                 }
+                let exchange = fixed == nil ? -1 : exchangeOf[value.index] ?? -1
                 let isFree = home.indices.allSatisfy {
-                    table.canWrite(home[$0], bank: bank, at: cycles[$0])
+                    table.canWrite(
+                        home[$0], or: otherHalf(home[$0], of: exchange), bank: bank, at: cycles[$0])
                         && (fixed != nil || hasRow(for: value, in: home[$0], bank: bank))
                 }
                 guard isFree else { continue }
@@ -108,8 +110,8 @@ extension Placer {
                 for (k, row) in rows.enumerated() {
                     table.issue(
                         .memory(.none, .write(row.address, emission.stream!.advanced(by: k))),
-                        on: row.slice, at: cycles[k], op: OpID(op),
-                        exchange: fixed == nil ? -1 : exchangeOf[value.index] ?? -1)
+                        on: row.slice, or: otherHalf(row.slice, of: exchange), at: cycles[k],
+                        op: OpID(op), exchange: exchange)
                 }
                 let slot = vectorBase[value.index] + vector
                 copies[slot].append(Copy(planes: rows, ready: cycles.max()! + chip.writeToRead))

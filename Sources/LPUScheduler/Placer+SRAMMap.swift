@@ -79,13 +79,12 @@ extension Placer {
     /// From the first write to one past the last read: of a slot of an exchange, those of all its
     /// slots, since the chip's number decides which is written when.
     private func life(of location: Location, _ value: Int, _ uses: RowUses) -> Range<Int> {
-        guard let e = exchangeOf[value], exchangeHomes[e].slices.contains(location.slice),
-            (0...exchanges[e].transfers.count).contains(Int(location.row) - exchangeHomes[e].row)
+        guard let e = exchangeOf[value],
+            let (plane, _) = exchangeHomes[e].slot(at: Int(location.row), of: location.slice),
+            exchangeHomes[e].bank == Int(location.bank)
         else { return uses.life(of: location) }
-        let lives = (0...exchanges[e].transfers.count).map { slot in
-            var other = location
-            other.row = Int32(exchangeHomes[e].row + slot)
-            return uses.life(of: other)
+        let lives = (0...exchanges[e].transfers.count).map {
+            uses.life(of: exchangeHomes[e].locations(ofSlot: $0)[plane])
         }
         return (lives.map(\.lowerBound).min() ?? 0)..<(lives.map(\.upperBound).max() ?? 0)
     }

@@ -67,7 +67,7 @@ final class Placer {
     var columnsLeft: [[Int]]
     /// Parts that all chips of an orbit send each other, and where their slots rest.
     let exchanges: [Exchange]
-    var exchangeHomes: [BlockPlace] = []
+    var exchangeHomes: [ExchangeHome] = []
     var isExchanged: [Bool]
     /// The chips that each representative stands for, itself first.
     let orbitChips: [[ChipID]]

@@ -105,6 +105,18 @@ final class Reservations {
         return cells.pointee.slots[cycle * queueCount + queue.index] == 0
     }
 
+    /// `true` iff both slices can, where there is another one: that in which some chips read.
+    func canRead(_ slice: QueueID, or other: QueueID?, bank: Int, at cycle: Int) -> Bool {
+        canRead(slice, bank: bank, at: cycle)
+            && other.map { canRead($0, bank: bank, at: cycle) } ?? true
+    }
+
+    /// `true` iff both slices can, where there is another one: that in which some chips write.
+    func canWrite(_ slice: QueueID, or other: QueueID?, bank: Int, at cycle: Int) -> Bool {
+        canWrite(slice, bank: bank, at: cycle)
+            && other.map { canWrite($0, bank: bank, at: cycle) } ?? true
+    }
+
     func canRead(_ slice: QueueID, bank: Int, at cycle: Int) -> Bool {
         guard cycle >= 0 else { return false }
         reach(cycle)
@@ -119,11 +131,22 @@ final class Reservations {
         return state & 0xf0 == 0 && Int(state & 0x0f) != bank + 1
     }
 
-    /// - Requires: the queue is free then (MEM: the half that is used).
+    /// The queue that some chips issue it on instead, if there is one, is taken as well.
+    /// - Requires: the queues are free then (MEM: the half that is used).
     func issue(
-        _ instruction: Instruction, on queue: QueueID, at cycle: Int, op: OpID, exchange: Int = -1
+        _ instruction: Instruction, on queue: QueueID, or other: QueueID? = nil, at cycle: Int,
+        op: OpID, exchange: Int = -1
     ) {
         reach(cycle)
+        take(queue, at: cycle, for: instruction)
+        if let other { take(other, at: cycle, for: instruction) }
+        cells.pointee.issues.append(
+            Issue(
+                cycle: cycle, queue: queue, instruction: instruction, op: op,
+                exchange: Int32(exchange)))
+    }
+
+    private func take(_ queue: QueueID, at cycle: Int, for instruction: Instruction) {
         let index = cycle * queueCount + queue.index
         cells.pointee.log.append(
             Change(isSlot: true, index: index, old: UInt64(cells.pointee.slots[index])))
@@ -134,10 +157,6 @@ final class Reservations {
             .shift, .rotate, .select, .send, .receive, .ingress, .egress:
             cells.pointee.slots[index] = 1
         }
-        cells.pointee.issues.append(
-            Issue(
-                cycle: cycle, queue: queue, instruction: instruction, op: op,
-                exchange: Int32(exchange)))
     }
 
     // MARK: Runs
