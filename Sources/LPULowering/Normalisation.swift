@@ -132,11 +132,11 @@ extension DecoderLowering {
         of x: [ValueID], over ones: ValueID, size: Int, dividedBy divisor: Float = 1,
         _ name: String, _ finish: (inout Self, ValueID) -> Result
     ) -> Result {
-        // Parts side by side: an addition waits for the one before.
+        // Parts side by side, the one with the last tile last: an addition waits for the one before.
         let count = min(4, x.count)
         let parts = (0..<count).map { part in
             chained { l -> ValueID in
-                let squares = stride(from: part, to: x.count, by: count).map {
+                let squares = stride(from: (x.count + part) % count, to: x.count, by: count).map {
                     l.builder.elementwise(.multiply, x[$0].at(), x[$0].at())
                 }
                 return l.sumInTurn(squares, name)
