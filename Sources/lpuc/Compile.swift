@@ -103,30 +103,36 @@ struct Compile: ParsableCommand {
         }
     }
 
-    /// Compiles the plan. Rows that pass values on are known when all is timed: where they are too
-    /// few and the plan was the planner's choice, its next ones are tried.
     private func compile(
         _ model: ModelConfiguration, _ plan: Plan, _ compiler: Compiler, _ progress: inout Progress
     ) throws -> Compilation {
         var reporter = progress
         defer { progress = reporter }
-        func compiled(_ plan: Plan) throws -> Compilation {
-            try compiler.compile(model, plan: plan) { reporter.begin($0.rawValue) }
+        return try firstThatFits(model, plan, on: compiler.machine) {
+            try compiler.compile(model, plan: $0) { reporter.begin($0.rawValue) }
         }
+    }
+
+    /// What `make` makes of the plan. Rows that pass values on are known when all is timed: where
+    /// they are too few and the plan was the planner's choice, its next ones are tried.
+    private func firstThatFits<Result>(
+        _ model: ModelConfiguration, _ plan: Plan, on machine: Machine,
+        _ make: (Plan) throws -> Result
+    ) throws -> Result {
         do {
-            return try compiled(plan)
+            return try make(plan)
         } catch let error as Infeasibility
             where error.id == "sram-capacity" && self.plan == nil
         {
             let request = options.request(for: model)
             guard request.tensorParallel == nil, request.pipelineStages == nil else { throw error }
-            let others = try enumeratePlans(model, on: compiler.machine, request)
+            let others = try enumeratePlans(model, on: machine, request)
                 .map(\.plan).filter { $0 != plan }
             for other in others.prefix(4) {
                 Console.complain(
                     "\(plan.tensorParallel) x \(plan.pipelineStages) chips have too few rows, "
                         + "trying \(other.tensorParallel) x \(other.pipelineStages)")
-                if let compilation = try? compiled(other) { return compilation }
+                if let result = try? make(other) { return result }
             }
             throw error
         }
@@ -161,7 +167,9 @@ struct Compile: ParsableCommand {
             case .plan: Array(plan.text.utf8)
             case .dataflow: Array(try compiler.lower(model, plan: plan).text.utf8)
             case .schedule:
-                try compiler.schedule(compiler.lower(model, plan: plan)).text(on: compiler.machine)
+                try firstThatFits(model, plan, on: compiler.machine) {
+                    try compiler.schedule(compiler.lower(model, plan: $0))
+                }.text(on: compiler.machine)
             }
         if let output { try Output(output).write(bytes) } else { Console.print(bytes) }
     }
