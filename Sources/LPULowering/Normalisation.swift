@@ -132,7 +132,7 @@ extension DecoderLowering {
         of x: [ValueID], over ones: ValueID, size: Int, dividedBy divisor: Float = 1,
         _ name: String, _ finish: (inout Self, ValueID) -> Result
     ) -> Result {
-        // Parts side by side, the one with the last tile last: an addition waits for the one before.
+        // Parts side by side, last the one with the last tile: each addition waits for another.
         let count = min(4, x.count)
         let parts = (0..<count).map { part in
             chained { l -> ValueID in

@@ -76,21 +76,19 @@ extension DecoderLowering {
     ///
     /// Sums take their places while what they are to be multiplied by is still to come.
     mutating func mixed(_ attended: [HeadSums], on place: Int) -> [ValueID] {
-        let heads = heads[place]
-        var made: [[HeadGroup.Head: (sum: Use, share: Use)]] = heads.sets.map { _ in [:] }
-        for (group, values) in zip(headGroups(on: place), attended) {
-            for (i, head) in group.heads.enumerated() {
-                made[group.set][head] = (values.sums.at(i), values.shares.at(i))
-            }
-        }
+        let groups = zip(headGroups(on: place), attended)
         return mixedVectors(on: place).enumerated().map { number, vector in
+            let width = heads[place].width(vector.set)
             var parts: [(sum: Use, share: Use)] = []
-            for (slot, j) in vector.queries.enumerated() {
-                let shift = slot * heads.width(vector.set)
-                for g in heads.sets[vector.set].indices {
-                    guard var part = made[vector.set][.init(keyValue: g, query: j)] else { continue }
-                    if shift > 0 { part.sum = builder.shift(part.sum, by: shift, count: 1).at() }
-                    parts.append(part)
+            for (group, made) in groups where group.set == vector.set {
+                for (i, head) in group.heads.enumerated() where vector.queries ~= head.query {
+                    let slot = head.query - vector.queries.lowerBound
+                    let sum = made.sums.at(i)
+                    parts.append(
+                        (
+                            slot == 0 ? sum : builder.shift(sum, by: slot * width, count: 1).at(),
+                            made.shares.at(i)
+                        ))
                 }
             }
             return chained { l in

@@ -15,7 +15,7 @@ struct Emission {
 }
 
 extension Placer {
-    /// `true` iff an op outside the bundle `b` takes the value, or another instance, or nobody does.
+    /// `true` iff an op outside the bundle `b` takes the value, another instance, or nobody.
     func rests(_ value: ValueID, in b: Int) -> Bool {
         isTaken[value.index] || consumers[value.index].isEmpty
             || consumers[value.index].contains { bundleOf[$0.op].bundle != b }
