@@ -220,24 +220,31 @@ extension Placer {
             return false
         }
         let fire = attempt.base + bundle.offsets[k]
-        var operands: [ALUOperand] = []
-        var position = 0
+        var operands: [ALUOperand?] = []
+        var uses: [(use: Use, position: Int, operand: Int, sides: Int)] = []
         for operand in [first, second].compactMap(\.self) {
             switch operand {
             case .immediate(let bits): operands.append(.immediate(bits))
             case .use(let use):
-                // One group must not enter an ALU from both directions.
-                let taken = operands.compactMap { operand -> Stream? in
-                    if case .stream(let stream, _) = operand { stream } else { nil }
-                }
-                guard
-                    let found = operandOf(
-                        use, position: position, k, bundle, &attempt, fire: fire, groups: groups,
-                        beside: taken)
-                else { return false }
-                operands.append(found)
-                position += 1
+                let isMade = bundle.ops[..<k].contains { template.ops[$0].result == use.value }
+                let sides = isMade ? 0 : sides(of: use.value, use.vector(attempt.iteration)).count
+                uses.append((use, uses.count, operands.count, sides))
+                operands.append(nil)
             }
+        }
+        // First what rests on one side only: of the other another copy may do.
+        if uses.count > 1, uses[1].sides < uses[0].sides { uses.swapAt(0, 1) }
+        for (use, position, operand, _) in uses {
+            // One group must not enter an ALU from both directions.
+            let taken = operands.compactMap { operand -> Stream? in
+                if case .stream(let stream, _)? = operand { stream } else { nil }
+            }
+            guard
+                let found = operandOf(
+                    use, position: position, k, bundle, &attempt, fire: fire, groups: groups,
+                    beside: taken)
+            else { return false }
+            operands[operand] = found
         }
         attempt.alus[k] = alu
         guard let outputs = emitALU(k, bundle, b, operation, &attempt, groups: groups) else {
@@ -245,7 +252,7 @@ extension Placer {
         }
         tables[bundle.chip].issue(
             .alu(
-                operation, operands[0], operands.count > 1 ? operands[1] : nil,
+                operation, operands[0]!, operands.count > 1 ? operands[1] : nil,
                 east: outputs.east, west: outputs.west),
             on: chip.queue(of: .alu(alu)), at: fire, op: OpID(op))
         return true
