@@ -267,10 +267,9 @@ extension Algebra {
             guard let atom = onlyAtom(polynomial), atom.kind == .maximum else {
                 return [polynomial]
             }
-            return Array(lists[atom.a])
+            return Array(self.members(atom.a))
         }
-        let all = mergedAscending(members(a), members(b))
-        return polynomial(.maximum, lists.intern(all))
+        return maximum(of: mergedAscending(members(a), members(b)))
     }
 }
 

@@ -23,6 +23,8 @@ final class RefinementState {
     var tokenMemory: [TokenKey: PositionSet] = [:]
     var settledMemory: [UInt64: Int32] = [:]
     var shiftMemory: [UInt64: Int32] = [:]
+    /// By how far they move what: chips of several templates hold the same parts.
+    private var renamings: [[Int32: [Int32]]: Renaming] = [:]
     private var lastUnscaled: (Int32, Double, Int32)?
     private var products: [UInt64: ScaledCovector] = [:]
     private var dots: [UInt64: Int32] = [:]
@@ -47,6 +49,14 @@ final class RefinementState {
         let rest = algebra.divided(polynomial, by: leading, Algebra.unit)
         lastUnscaled = (polynomial, leading, rest)
         return (leading, rest)
+    }
+
+    /// - Requires: every cache of the graph is written out.
+    func renaming(_ shifts: [Int32: [Int32]]) -> Renaming {
+        if let known = renamings[shifts] { return known }
+        let renaming = Renaming(shifts, algebra)
+        renamings[shifts] = renaming
+        return renaming
     }
 
     // MARK: Contents

@@ -84,10 +84,10 @@ extension LaneAlgebra {
             }
             let number = algebra.polynomial(rest)
             if number == Algebra.zero { return true }
-            let members = algebra.lists[atom.a]
+            let members = algebra.members(atom.a)
             if members.contains(number) { return true }
             guard let other = algebra.onlyAtom(number), other.kind == .maximum else { continue }
-            if algebra.lists[other.a].allSatisfy({ members.contains($0) }) { return true }
+            if algebra.members(other.a).allSatisfy({ members.contains($0) }) { return true }
         }
         return false
     }

@@ -81,7 +81,7 @@ extension LaneAlgebra {
         case .carried: return "a number of layer \(atom.b)"
         case .magnitude: return "op\(atom.a)'s sum of magnitudes"
         case .sum: return "(\(inner(atom.a)))"
-        case .maximum: return "the greatest of \(algebra.lists[atom.a].count) numbers"
+        case .maximum: return "the greatest of \(algebra.members(atom.a).count) numbers"
         case .guarded: return "\(inner(atom.a)) seen at \(describe(set: atom.b))"
         case .rest: return "what rounding left of \(inner(atom.a))"
         case .integer: return "\(inner(atom.a)) as an integer"
