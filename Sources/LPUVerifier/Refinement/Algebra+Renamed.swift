@@ -166,9 +166,9 @@ extension Algebra {
         lists[list].count >= LongForms.length && keepsForm(support(members: list))
     }
 
-    /// The first member of what is renamed or may be.
+    /// A member of what is renamed or may be: not one that many have, such as minus infinity.
     func sample(ofMembers list: Int32) -> Int32 {
-        longForms.maxima.samples[list] ?? lists[list][0]
+        longForms.maxima.samples[list] ?? lists[list].first { !isFree($0) } ?? lists[list][0]
     }
 
     /// - Parameter sample: the renamed first member.
