@@ -70,7 +70,7 @@ extension Algebra {
     }
 
     func support(atom number: Int32) -> Int32 {
-        let atom = atoms[number][0]
+        let atom = atoms[number]
         switch atom.kind {
         case .named, .tokens, .trigonometric, .indicator, .word, .magnitude, .carried:
             return Self.nothing

@@ -21,6 +21,7 @@ final class RefinementState {
     var pairMemory: [Int32: [[Region.Pair]]] = [:]
     var preimageMemory: [AddressFunction: [(offset: Int, positions: Int32)]] = [:]
     var tokenMemory: [TokenKey: PositionSet] = [:]
+    private var tokenRows: [TokenRow: [Int32]] = [:]
     var settledMemory: [UInt64: Int32] = [:]
     var shiftMemory: [UInt64: Int32] = [:]
     /// By how far they move what: chips of several templates hold the same parts.
@@ -119,6 +120,20 @@ final class RefinementState {
         case .region(let region, let version, let view):
             regions[region].row(index, version: version, view: view)
         }
+    }
+
+    /// The elements of the token's row, lane by lane.
+    func elements(of row: TokenRow) -> [Int32] {
+        if let known = tokenRows[row] { return known }
+        let elements = row.lanes.map { lane in
+            let columns = zip(row.base, row.digits).map {
+                Int32($0 + $1(lane - row.lanes.lowerBound))
+            }
+            let element = algebra.polynomial(.chosen, algebra.lists.intern([row.tensor] + columns))
+            return algebra.scaled(element, by: Double(row.factor), row.cofactor)
+        }
+        tokenRows[row] = elements
+        return elements
     }
 
     // MARK: Products

@@ -77,7 +77,7 @@ extension LaneAlgebra {
         for term in algebra.polynomials[x] where algebra.reals[term.coefficient] == -1 {
             let factors = algebra.monomials[term.monomial]
             guard factors.count == 1, factors[0].halves == 2 else { continue }
-            let atom = algebra.atoms[factors[0].atom][0]
+            let atom = algebra.atoms[factors[0].atom]
             guard atom.kind == .maximum else { continue }
             let rest = algebra.polynomials[x].filter {
                 $0 != term && $0.monomial != Algebra.unit

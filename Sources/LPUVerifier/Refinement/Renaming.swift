@@ -135,7 +135,7 @@ final class Renaming {
 
     private func atom(_ number: Int32) -> Summand? {
         if let known = atoms[number] { return Self.unpacked(known) }
-        let result = renamed(algebra.atoms[number][0], number)
+        let result = renamed(algebra.atoms[number], number)
         atoms[number] = Self.packed(result)
         return result
     }

@@ -24,7 +24,7 @@ extension LaneAlgebra {
         let shown = terms.prefix(2).map { term -> String in
             let coefficient = algebra.reals[term.coefficient]
             let factors = algebra.monomials[term.monomial].map { factor -> String in
-                let text = describe(algebra.atoms[factor.atom][0], depth: depth)
+                let text = describe(algebra.atoms[factor.atom], depth: depth)
                 return factor.halves == 2 ? text : "\(text)^\(Double(factor.halves) / 2)"
             }
             if factors.isEmpty { return "\(coefficient)" }

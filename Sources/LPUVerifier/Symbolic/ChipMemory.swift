@@ -7,10 +7,12 @@ final class ChipMemory: @unchecked Sendable {
     let count: Int
     private var written: RowSet
 
-    init(_ chip: Chip) {
+    /// - Parameter isFull: most rows will be filled in.
+    init(_ chip: Chip, isFull: Bool = false) {
         count = 2 * chip.memSlicesPerHemisphere * chip.banksPerSlice * chip.rowsPerBank
         // Zeros are no terms.
         rows = zeroedPages(of: Term.self, count)
+        if isFull { madvise(rows, count * MemoryLayout<Term>.stride, MADV_HUGEPAGE) }
         written = RowSet(count: count)
     }
 
