@@ -19,6 +19,9 @@ extension Algebra {
         if a == Self.zero { return b }
         if b == Self.zero { return a }
         let (x, y) = (polynomials[a], polynomials[b])
+        if x.count == 1, y.count == 1, key(x[0]) == key(y[0]) {
+            return combine(x[0], y[0]).map { polynomial($0) } ?? Self.zero
+        }
         var terms: [Summand] = []
         terms.reserveCapacity(x.count + y.count)
         var (i, j) = (0, 0)

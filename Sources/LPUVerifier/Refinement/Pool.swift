@@ -184,8 +184,8 @@ private struct HashIndex {
 
     private mutating func grow() {
         let old = table
-        let mask = 4 * old.count - 1
-        table = .allocateLarge(capacity: 4 * old.count)
+        let mask = 2 * old.count - 1
+        table = .allocateLarge(capacity: 2 * old.count)
         table.initialize(repeating: 0)
         for entry in old where entry != 0 {
             var place = Int(truncatingIfNeeded: entry >> Self.numberBits) & mask

@@ -91,8 +91,10 @@ struct BurstExpansion {
     }
 
     /// A chip with its image in SRAM and its bursts in the order of their starts.
-    func chipRun(_ id: ChipID, _ coverage: Coverage) -> ChipRun {
-        let memory = ChipMemory(machine.chip, isFull: true)
+    /// - Parameter other: the memory of a chip that is done, to be used again.
+    func chipRun(_ id: ChipID, _ other: ChipMemory?, _ coverage: Coverage) -> ChipRun {
+        other?.clear()
+        let memory = other ?? ChipMemory(machine.chip, isFull: true)
         let run = chipRun(id, parts[id.index], memory, nil, coverage)
         forEachImage(on: id) { allocation, placement in
             guard let (queue, _) = place(allocation, placement) else { return }
@@ -120,10 +122,9 @@ struct BurstExpansion {
         var refusals: [(burst: Burst, message: String)] = []
         for part in parts {
             let placement = schedule.placements[part.placement]
-            let bursts = schedule.templates[placement.template].chips[part.chip].bursts
             let order = orders[placement.template][part.chip]
-            refusals += order.refusals.map { (bursts[Int($0.number)], $0.message) }
-            refusals += queue.add(bursts, order, part.placement, from: placement.start.index)
+            refusals += order.refusals
+            refusals += queue.add(order, part.placement, from: placement.start.index)
         }
         let run = ChipRun(
             id, self, places, queue, memory: memory, access: access, program: program,

@@ -4,18 +4,18 @@ import LPUSupport
 
 /// The bursts of one chip of a template in the order in which they start.
 struct BurstOrder: Sendable {
-    /// The bursts that can be run, by start, queue and number.
-    let numbers: [Int32]
-    /// Why others cannot.
-    private(set) var refusals: [(number: Int32, message: String)] = []
+    /// Those that can be run, by start, queue and number.
+    let bursts: [Burst]
+    /// The others, and why they cannot.
+    private(set) var refusals: [(burst: Burst, message: String)] = []
 
-    init(_ bursts: [Burst], _ places: [QueuePlace], _ chip: Chip) {
+    init(_ all: [Burst], _ places: [QueuePlace], _ chip: Chip) {
         // Keys are sorted, for bursts are large.
         var keys: [(start: Int, queue: Int32, number: Int32)] = []
-        keys.reserveCapacity(bursts.count)
-        for (i, burst) in bursts.enumerated() {
+        keys.reserveCapacity(all.count)
+        for (i, burst) in all.enumerated() {
             if let message = Self.refusal(burst, places, chip) {
-                refusals.append((Int32(i), message))
+                refusals.append((burst, message))
             } else {
                 keys.append((burst.start.index, Int32(burst.queue.index), Int32(i)))
             }
@@ -24,7 +24,7 @@ struct BurstOrder: Sendable {
             $0.start != $1.start
                 ? $0.start < $1.start : ($0.queue, $0.number) < ($1.queue, $1.number)
         }
-        numbers = keys.map(\.number)
+        bursts = keys.map { all[Int($0.number)] }
     }
 
     private static func refusal(_ burst: Burst, _ places: [QueuePlace], _ chip: Chip) -> String? {
@@ -67,27 +67,14 @@ struct BurstQueue {
     private struct Part {
         let placement: Int
         let start: Int
-        let bursts: [Burst]
-        let numbers: ArraySlice<Int32>
-        /// In `numbers`.
-        var next: Int
+        let bursts: ArraySlice<Burst>
         /// Of the next burst.
-        var key: (start: Int, queue: Int)
+        var next: Int
 
-        init(_ placement: Int, _ start: Int, _ bursts: [Burst], _ numbers: ArraySlice<Int32>) {
-            self.placement = placement
-            self.start = start
-            self.bursts = bursts
-            self.numbers = numbers
-            next = numbers.startIndex
-            key = (.max, .max)
-            prepare()
-        }
-
-        mutating func prepare() {
-            guard next < numbers.endIndex else { return key = (.max, .max) }
-            let number = Int(numbers[next])
-            key = (start + bursts[number].start.index, bursts[number].queue.index)
+        /// Start and queue of the next burst.
+        var key: (start: Int, queue: Int) {
+            next < bursts.endIndex
+                ? (start + bursts[next].start.index, bursts[next].queue.index) : (.max, .max)
         }
     }
     /// In the order of their placements.
@@ -104,41 +91,43 @@ struct BurstQueue {
 
     /// Those that begin when no cycle is are not taken, and why.
     mutating func add(
-        _ bursts: [Burst], _ order: BurstOrder, _ placement: Int, from start: Int
+        _ order: BurstOrder, _ placement: Int, from start: Int
     ) -> [(burst: Burst, message: String)] {
-        func isIn(_ number: Int32, _ cycles: PartialRangeFrom<Int>) -> Bool {
-            let (sum, overflow) = bursts[Int(number)].start.index.addingReportingOverflow(start)
+        func isIn(_ burst: Burst, _ cycles: PartialRangeFrom<Int>) -> Bool {
+            let (sum, overflow) = burst.start.index.addingReportingOverflow(start)
             return overflow ? start > 0 : cycles.contains(sum)
         }
-        let early = order.numbers.prefix { !isIn($0, 0...) }
-        let rest = order.numbers[early.endIndex...]
+        let early = order.bursts.prefix { !isIn($0, 0...) }
+        let rest = order.bursts[early.endIndex...]
         let late = rest.reversed().prefix { isIn($0, BurstExpansion.lastCycle...) }.count
         if rest.count > late {
-            parts.append(Part(placement, start, bursts, rest.dropLast(late)))
+            parts.append(
+                Part(
+                    placement: placement, start: start, bursts: rest.dropLast(late),
+                    next: rest.startIndex))
             find()
         }
-        return early.map { (bursts[Int($0)], Self.early) }
-            + rest.suffix(late).map { number in
-                let burst = bursts[Int(number)]
-                let last = burst.inner.span + burst.outer.span
-                return (burst, Self.late(burst.start.index &+ start, last))
+        return early.map { ($0, Self.early) }
+            + rest.suffix(late).map {
+                ($0, Self.late($0.start.index &+ start, $0.inner.span + $0.outer.span))
             }
     }
 
     /// The next burst and its placement.
     /// - Requires: there is one.
     mutating func pop() -> (burst: Burst, placement: Int) {
-        let number = Int(parts[first].numbers[parts[first].next])
-        let next = (parts[first].bursts[number], parts[first].placement)
+        let next = (parts[first].bursts[parts[first].next], parts[first].placement)
         parts[first].next += 1
-        parts[first].prepare()
         find()
         return next
     }
 
     private mutating func find() {
-        first = 0
-        for i in parts.indices where parts[i].key < parts[first].key { first = i }
-        nextStart = parts[first].key.start
+        var least = (start: Int.max, queue: Int.max)
+        for i in parts.indices {
+            let key = parts[i].key
+            if key < least { (least, first) = (key, i) }
+        }
+        nextStart = least.start
     }
 }

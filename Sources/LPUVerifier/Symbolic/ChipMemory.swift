@@ -18,6 +18,12 @@ final class ChipMemory: @unchecked Sendable {
 
     deinit { munmap(rows, count * MemoryLayout<Term>.stride) }
 
+    /// To nothing in any row.
+    func clear() {
+        rows.update(repeating: .none, count: count)
+        written = RowSet(count: count)
+    }
+
     func noteWrite(_ row: Int) { written.insert(row) }
 
     func isWritten(_ row: Int) -> Bool { written.contains(row) }

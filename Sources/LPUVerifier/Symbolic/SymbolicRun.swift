@@ -65,6 +65,8 @@ struct SymbolicRun {
     private let coverage: Coverage
     private let threads: Int
     private var inboxes: [[[Arrival]]]
+    /// Of chips that are done.
+    private var memories: [ChipMemory] = []
     private var violations: [Violation]
     private var issueCount = 0
 
@@ -96,8 +98,10 @@ struct SymbolicRun {
                 waiting.removeLast()
                 starting.append(chip.chip)
             }
+            let memories = starting.map { _ in self.memories.popLast() }
             active += concurrentMap(count: starting.count, threads: threads) {
-                [starting, expansion, coverage] in expansion.chipRun(starting[$0], coverage)
+                [starting, expansion, coverage] in
+                expansion.chipRun(starting[$0], memories[$0], coverage)
             }
             active.sort { $0.id < $1.id }
             let (chips, inboxes) = (active, self.inboxes)
@@ -126,6 +130,7 @@ struct SymbolicRun {
 
     private mutating func finish(_ chip: ChipRun) {
         issueCount += chip.issueCount
+        memories.append(chip.memory)
         violations += chip.violations
         if chip.droppedViolations > 0 {
             violations.append(
