@@ -85,10 +85,13 @@ extension Report {
 extension Compilation {
     /// Reads a compilation back and its report; nothing in it is verified.
     ///
-    /// - Parameter read: the bytes of a file, and what to call it in diagnostics.
+    /// - Parameters:
+    ///   - threads: of two, one reads the dataflow program and the other the schedule.
+    ///   - read: the bytes of a file, and what to call it in diagnostics.
     /// - Throws: what `read` throws, what the texts are refused for, and `compilation-digest` for
     ///   a file that is not the one the report was made of.
     public static func reading(
+        threads: Int = 1,
         _ read: (CompilationFile) throws(DiagnosticSet) -> (bytes: [UInt8], name: String)
     ) throws(DiagnosticSet) -> (compilation: Compilation, report: Report) {
         let (json, name) = try read(.report)
@@ -118,12 +121,20 @@ extension Compilation {
         let machine = try Machine(parsing: machineText.text, file: machineText.name)
         let dataflow = try text(.dataflow)
         let schedule = try checked(.schedule)
+        let model = try ModelConfiguration(huggingFace: config.bytes, file: config.name)
+        let parsedPlan = try Plan(parsing: plan.text, file: plan.name)
+        let (program, parsedSchedule) = concurrently(threads: threads) {
+            Result { () throws(DiagnosticSet) in
+                try Program(text: dataflow.text, file: dataflow.name)
+            }
+        } _: {
+            Result { () throws(DiagnosticSet) in
+                try Schedule(parsing: schedule.bytes, file: schedule.name, machine: machine)
+            }
+        }
         let compilation = Compilation(
-            model: try ModelConfiguration(huggingFace: config.bytes, file: config.name),
-            plan: try Plan(parsing: plan.text, file: plan.name), machine: machine,
-            program: try Program(text: dataflow.text, file: dataflow.name),
-            schedule: try Schedule(
-                parsing: schedule.bytes, file: schedule.name, machine: machine))
+            model: model, plan: parsedPlan, machine: machine, program: try program.get(),
+            schedule: try parsedSchedule.get())
         return (compilation, report)
     }
 }

@@ -96,6 +96,20 @@ extension Placer {
         return nil
     }
 
+    /// `true` iff all planes of a vector can be read in time from one side, whatever the streams.
+    func canDeliver(
+        _ value: ValueID, _ vector: Int, type: ElementType, to register: Int, at cycle: Int
+    ) -> Bool {
+        let place = template.values[value.index].chip
+        return sides(of: value, vector).contains { side in
+            (0..<type.byteCount).allSatisfy { plane in
+                let (v, i, p) = resolve(value, vector, plane)
+                return readable(
+                    v, i, p, to: register, at: cycle, direction: side.inward, place: place) != nil
+            }
+        }
+    }
+
     /// A copy of one byte plane that can be read in time over `direction`.
     private func readable(
         _ value: ValueID, _ vector: Int, _ plane: Int, to register: Int, at cycle: Int,

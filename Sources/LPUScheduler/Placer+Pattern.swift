@@ -186,15 +186,12 @@ extension Placer {
         guard case .elementwise(let operation, _, _) = template.ops[op].kind else { return false }
         let fire = attempt.base + bundle.offsets[k]
         let table = tables[bundle.chip]
+        // Most cycles fail by this, on every ALU; a draw counts its failures.
+        if choice.isList && !canRead(k, bundle, attempt, fire: fire) { return false }
+        let alus = operation.needsLargeALU ? largeALUs : rankedALUs
         for row in choice.order(Array(chip.aluRowGroups.indices)) {
-            let alus = Array(row * chip.aluColumns..<(row + 1) * chip.aluColumns)
-            // Small ALUs first: the large ones are needed by exp, tanh and rsqrt.
-            let usable = alus.filter { !operation.needsLargeALU || chip.largeALUs.contains($0) }
-            let ranked =
-                usable.filter { !chip.largeALUs.contains($0) }
-                + usable.filter { chip.largeALUs.contains($0) }
             guard
-                let alu = choice.order(ranked).first(where: {
+                let alu = choice.order(alus[row]).first(where: {
                     table.isFree(chip.queue(of: .alu($0)), at: fire)
                 })
             else { continue }
@@ -209,6 +206,21 @@ extension Placer {
             rollBackScratch(to: undo)
         }
         return false
+    }
+
+    /// `false` if an operand that rests in SRAM cannot be read in time.
+    private func canRead(_ k: Int, _ bundle: Bundle, _ attempt: Attempt, fire: Int) -> Bool {
+        let arrival = fire - chip.vxmEntryLatency
+        return template.ops[bundle.ops[k]].operands.allSatisfy { use in
+            let vector = use.vector(attempt.iteration)
+            return bundle.ops[..<k].contains { template.ops[$0].result == use.value }
+                || attempt.deliveries.contains {
+                    $0.use == (use.value, vector) && $0.register == 0 && $0.cycle == arrival
+                }
+                || canDeliver(
+                    use.value, vector, type: template.values[use.value.index].type, to: 0,
+                    at: arrival)
+        }
     }
 
     private func fireALU(

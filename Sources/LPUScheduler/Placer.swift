@@ -83,6 +83,9 @@ final class Placer {
     let registers: [Int]
     /// By direction.
     let allStreams: [[Stream]]
+    /// By row of the mesh: small ALUs first, for only large ones have exp, tanh and rsqrt.
+    let rankedALUs: [[Int]]
+    let largeALUs: [[Int]]
     /// Cycles of the host port's instructions, by chip.
     var hostHistory: [[Int]]
     /// Of each value, the gather into tiles that makes it.
@@ -106,6 +109,13 @@ final class Placer {
             (0..<machine.chip.memSlicesPerHemisphere).map {
                 machine.chip.register(ofSlice: $0, in: side)
             }
+        }
+        let rows = machine.chip.aluRowGroups.indices.map { row in
+            Array(row * machine.chip.aluColumns..<(row + 1) * machine.chip.aluColumns)
+        }
+        largeALUs = rows.map { $0.filter(machine.chip.largeALUs.contains) }
+        rankedALUs = zip(rows, largeALUs).map { row, large in
+            row.filter { !large.contains($0) } + large
         }
         allStreams = Direction.allCases.map { direction in
             (0..<machine.chip.streamsPerDirection).map { Stream(direction, $0) }

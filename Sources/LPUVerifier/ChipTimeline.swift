@@ -30,16 +30,16 @@ struct ChipTimeline: Sendable {
         self.id = id
         self.table = table
         laneMaps = schedule.laneMaps
-        var placed: [Burst] = []
-        for use in index.uses[id.index] {
+        let parts = index.uses[id.index].map { use in
             let placement = schedule.placements[use.placement]
-            let program = schedule.templates[placement.template].chips[use.member]
-            for burst in program.bursts { append(burst.placed(placement), to: &placed) }
+            return (placement, schedule.templates[placement.template].chips[use.member])
+        }
+        deal(parts)
+        for (placement, program) in parts {
             for allocation in program.allocations {
                 allocations.append(allocation.placed(placement))
             }
         }
-        sort(placed)
         isSound = bursts.map { addressProblem($0) == nil }
         isOrdered = queues.map { range in
             range.allSatisfy { i in
@@ -48,27 +48,36 @@ struct ChipTimeline: Sendable {
         }
     }
 
-    private mutating func append(_ burst: Burst, to placed: inout [Burst]) {
-        if table.units.indices.contains(burst.queue.index) && timingProblem(burst) == nil {
-            placed.append(burst)
-        } else {
-            strays.append(burst)
-        }
-    }
-
     /// Deals the bursts out to their queues, then sorts each queue that is not yet in order.
-    private mutating func sort(_ placed: [Burst]) {
+    private mutating func deal(_ parts: [(Placement, ChipProgram)]) {
+        func isStray(_ burst: Burst) -> Bool {
+            !table.units.indices.contains(burst.queue.index) || timingProblem(burst) != nil
+        }
         var next = Array(repeating: 0, count: table.units.count + 1)
-        for burst in placed { next[burst.queue.index + 1] += 1 }
+        for (placement, program) in parts {
+            for burst in program.bursts {
+                let burst = burst.placed(placement)
+                if isStray(burst) {
+                    strays.append(burst)
+                } else {
+                    next[burst.queue.index + 1] += 1
+                }
+            }
+        }
         for q in table.units.indices { next[q + 1] += next[q] }
         queues = table.units.indices.map { next[$0]..<next[$0 + 1] }
-        bursts = Array(unsafeUninitializedCapacity: placed.count) { buffer, count in
-            for burst in placed {
-                (buffer.baseAddress.unsafelyUnwrapped + next[burst.queue.index])
-                    .initialize(to: burst)
-                next[burst.queue.index] += 1
+        let count = next.last ?? 0
+        let hasStrays = !strays.isEmpty
+        bursts = Array(unsafeUninitializedCapacity: count) { buffer, initialized in
+            for (placement, program) in parts {
+                for burst in program.bursts {
+                    let burst = burst.placed(placement)
+                    if hasStrays && isStray(burst) { continue }
+                    buffer.initializeElement(at: next[burst.queue.index], to: burst)
+                    next[burst.queue.index] += 1
+                }
             }
-            count = placed.count
+            initialized = count
         }
         for range in queues {
             let isSorted = range.dropFirst().allSatisfy { bursts[$0 - 1].start <= bursts[$0].start }

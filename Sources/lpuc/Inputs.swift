@@ -57,9 +57,9 @@ func machine(named name: String, chips: Int?) throws(DiagnosticSet) -> Machine {
 
 /// The compilation that `lpuc compile` wrote into a directory.
 func readCompilation(
-    _ directory: String
+    _ directory: String, threads: Int = 1
 ) throws(DiagnosticSet) -> (compilation: Compilation, report: Report) {
-    try Compilation.reading { (file) throws(DiagnosticSet) in
+    try Compilation.reading(threads: threads) { (file) throws(DiagnosticSet) in
         let path = URL(filePath: directory).appending(path: file.rawValue).relativePath
         return (try readFile(path), path)
     }

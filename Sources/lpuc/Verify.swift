@@ -67,7 +67,7 @@ struct Verify: ParsableCommand {
 
     private func verdict(of verifier: Verifier) throws(DiagnosticSet) -> Verdict {
         guard let dataflow, let name = machine else {
-            var compilation = try readCompilation(input).compilation
+            var compilation = try readCompilation(input, threads: threads.threads).compilation
             try compilation.verify(with: verifier)
             guard let verdict = compilation.verdict else {
                 preconditionFailure("a compilation that was verified has a verdict")

@@ -127,7 +127,7 @@ extension ScheduleWriter {
         self.stream(stream)
     }
 
-    private mutating func field(_ name: String, _ value: Int) {
+    mutating func field(_ name: String, _ value: Int) {
         word(name)
         number(value)
     }

@@ -85,11 +85,22 @@ struct ScheduleWriter {
     }
 
     private mutating func allocation(_ a: Allocation) {
-        lines.put("rows \(a.value).\(a.plane) mem.\(a.hemisphere.letter)\(a.slice)")
+        lines.put("rows v")
+        lines.put(a.value.index)
+        lines.put(".")
+        lines.put(Int(a.plane))
+        lines.put(a.hemisphere == .west ? " mem.w" : " mem.e")
+        lines.put(Int(a.slice))
         address(a.base)
-        lines.put(" count \(a.rows) first \(a.first) run \(a.run)")
-        lines.put(" strides \(a.innerStride) \(a.outerStride)")
-        lines.put(" live \(a.live.lowerBound) \(a.live.upperBound)")
+        field("count", Int(a.rows))
+        field("first", Int(a.first))
+        field("run", Int(a.run))
+        field("strides", Int(a.innerStride))
+        number(Int(a.outerStride))
+        lines.put(" live @")
+        lines.put(a.live.lowerBound.index)
+        lines.put(" @")
+        lines.put(a.live.upperBound.index)
         lines.line(a.isImage ? " image" : "")
     }
 

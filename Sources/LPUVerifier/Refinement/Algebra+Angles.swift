@@ -51,7 +51,7 @@ extension Algebra {
     private func twoAngles(_ term: Summand) -> (Angle, Angle)? {
         let factors = monomials[term.monomial]
         let angles = factors.compactMap { factor -> Angle? in
-            let atom = atoms[factor.atom][0]
+            let atom = atoms[factor.atom]
             guard atom.kind == .trigonometric else { return nil }
             return Angle(isSine: atom.a == 1, frequency: atom.b, angle: atom.c)
         }

@@ -55,13 +55,13 @@ extension Algebra {
 
     /// Indicators of one kind as that of the positions or tokens that all of them have.
     private func withOne(_ kind: Atom.Kind, _ factors: [Factor]) -> [Factor]? {
-        let indicators = factors.filter { atoms[$0.atom][0].kind == kind }
-        let sets = indicators.map { PositionSet(lists[atoms[$0.atom][0].a]) }
+        let indicators = factors.filter { atoms[$0.atom].kind == kind }
+        let sets = indicators.map { PositionSet(lists[atoms[$0.atom].a]) }
         guard let first = sets.first else { return factors }
         let both = sets.dropFirst().reduce(first) { $0.intersection($1) }
         if both.ranges.isEmpty { return nil }
         let one = Factor(atom: atom(kind, lists.intern(both.list)), halves: 2)
-        var rest = factors.filter { atoms[$0.atom][0].kind != kind }
+        var rest = factors.filter { atoms[$0.atom].kind != kind }
         rest.insert(one, at: rest.firstIndex { $0.atom > one.atom } ?? rest.count)
         return rest
     }
@@ -153,7 +153,7 @@ extension Algebra {
     func isPositive(_ polynomial: Int32) -> Bool {
         let terms = polynomials[polynomial]
         return terms.count == 1 && reals[terms[0].coefficient] > 0
-            && monomials[terms[0].monomial].allSatisfy { atoms[$0.atom][0].isPositive }
+            && monomials[terms[0].monomial].allSatisfy { atoms[$0.atom].isPositive }
     }
 
     /// Takes the first coefficient out, and what positive atoms all terms share.
@@ -164,7 +164,7 @@ extension Algebra {
             return Primitive(coefficient: 1, monomial: Self.unit, polynomial: Self.zero)
         }
         var shared = monomial(
-            monomials[first.monomial].filter { atoms[$0.atom][0].isPositive })
+            monomials[first.monomial].filter { atoms[$0.atom].isPositive })
         for term in terms.dropFirst() where shared != Self.unit {
             shared = commonFactor(shared, term.monomial)
         }
@@ -228,7 +228,7 @@ extension Algebra {
                 continue
             }
             let parts = monomials[term.monomial]
-            let atom = atoms[parts[0].atom][0]
+            let atom = atoms[parts[0].atom]
             if parts.count == 1, parts[0].halves == 2, power == power.rounded() {
                 if atom.kind == .maximum {
                     let raised = Factor(
@@ -267,10 +267,9 @@ extension Algebra {
             guard let atom = onlyAtom(polynomial), atom.kind == .maximum else {
                 return [polynomial]
             }
-            return Array(lists[atom.a])
+            return Array(self.members(atom.a))
         }
-        let all = mergedAscending(members(a), members(b))
-        return polynomial(.maximum, lists.intern(all))
+        return maximum(of: mergedAscending(members(a), members(b)))
     }
 }
 

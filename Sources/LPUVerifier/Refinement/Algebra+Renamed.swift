@@ -5,20 +5,40 @@
 /// and by where the renaming takes each thing that it mentions: two such names are equal only if
 /// what they stand for is. What is written out after all is looked for among them.
 final class LongForms {
-    /// By a renamed covector, its first column; by a renamed polynomial, a term of it.
-    fileprivate var samples: [Int32: Int32] = [:]
-    fileprivate var terms: [Int32: Int32] = [:]
-    /// By length and sample.
-    fileprivate var covectorsBySample: [UInt64: [Int32]] = [:]
-    fileprivate var sumsByTerm: [UInt64: [Int32]] = [:]
-    /// Written out.
-    fileprivate var writtenCovectors: [Int32: Int32] = [:]
-    fileprivate var writtenPolynomials: [Int32: Int32] = [:]
-    /// The name of what is written out, or itself and how many names there were then.
-    fileprivate var sums: [Int32: (name: Int32, of: Int)] = [:]
+    fileprivate var covectors = Names()
+    fileprivate var sums = Names()
+    fileprivate var maxima = Names()
+    /// The name of a sum that is written out, or itself and how many names there were then.
+    fileprivate var namesOfSums: [Int32: (name: Int32, of: Int)] = [:]
 
-    /// Columns or terms from which on a name is worth it.
+    /// Columns, terms or members from which on a name is worth it.
     static let length = 32
+
+    /// The renamed forms of one kind.
+    fileprivate struct Names {
+        /// By name: a column, a term's monomial or a member of it.
+        private(set) var samples: [Int32: Int32] = [:]
+        /// By length and sample.
+        private var bySample: [UInt64: [Int32]] = [:]
+        /// Written out.
+        var written: [Int32: Int32] = [:]
+
+        var count: Int { samples.count }
+
+        mutating func note(_ name: Int32, sample: Int32, length: Int) {
+            guard samples[name] == nil else { return }
+            samples[name] = sample
+            bySample[Self.key(sample, length), default: []].append(name)
+        }
+
+        func having(_ sample: Int32, length: Int) -> [Int32] {
+            bySample[Self.key(sample, length)] ?? []
+        }
+
+        private static func key(_ sample: Int32, _ length: Int) -> UInt64 {
+            UInt64(length) << 32 | sample.word
+        }
+    }
 }
 
 extension Algebra {
@@ -34,10 +54,10 @@ extension Algebra {
     /// The columns, written out.
     func columns(of covector: Int32) -> UnsafeBufferPointer<Run> {
         guard let form = renamedForm(ofCovector: covector) else { return covectors[covector] }
-        if let known = longForms.writtenCovectors[covector] { return covectors[known] }
+        if let known = longForms.covectors.written[covector] { return covectors[known] }
         let renaming = Renaming(form.key, ofSupport: support(covector: form.base), self)
         let written = renaming.written(covector: form.base)
-        longForms.writtenCovectors[covector] = written
+        longForms.covectors.written[covector] = written
         return covectors[written]
     }
 
@@ -50,17 +70,13 @@ extension Algebra {
 
     /// The first column of one that is renamed or may be.
     func sample(ofCovector covector: Int32) -> Int32 {
-        longForms.samples[covector] ?? covectors[covector][0].polynomial
+        longForms.covectors.samples[covector] ?? covectors[covector][0].polynomial
     }
 
     /// - Parameter sample: the renamed first column.
     func renamed(covector base: Int32, _ key: [Int32], sample: Int32) -> Int32 {
         let name = covectors.intern(Run(start: -1, end: base, polynomial: lists.intern(key)))
-        if longForms.samples[name] == nil {
-            longForms.samples[name] = sample
-            let index = covectors[base].count.word(sample)
-            longForms.covectorsBySample[index, default: []].append(name)
-        }
+        longForms.covectors.note(name, sample: sample, length: covectors[base].count)
         return name
     }
 
@@ -68,7 +84,7 @@ extension Algebra {
     func named(covector: Int32) -> Int32 {
         let runs = covectors[covector]
         guard runs.count >= LongForms.length else { return covector }
-        let names = longForms.covectorsBySample[runs.count.word(runs[0].polynomial)] ?? []
+        let names = longForms.covectors.having(runs[0].polynomial, length: runs.count)
         return names.first { columns(of: $0).baseAddress == runs.baseAddress } ?? covector
     }
 
@@ -84,47 +100,91 @@ extension Algebra {
 
     /// A monomial of one that is renamed or may be.
     func sample(ofPolynomial polynomial: Int32) -> Int32 {
-        longForms.terms[polynomial] ?? polynomials[polynomial][0].monomial
+        longForms.sums.samples[polynomial] ?? polynomials[polynomial][0].monomial
     }
 
     /// - Parameter sample: the renamed monomial.
     func renamed(polynomial base: Int32, _ key: [Int32], sample: Int32) -> Int32 {
         let name = polynomial(.renamed, base, lists.intern(key))
-        if longForms.terms[name] == nil {
-            longForms.terms[name] = sample
-            let index = polynomials[base].count.word(sample)
-            longForms.sumsByTerm[index, default: []].append(name)
-        }
+        longForms.sums.note(name, sample: sample, length: polynomials[base].count)
         return name
     }
 
     func written(polynomial name: Int32, _ key: Int32) -> Int32 {
-        if let known = longForms.writtenPolynomials[name] { return known }
+        if let known = longForms.sums.written[name] { return known }
         let base = lists[key][0]
         let written = Renaming(key, ofSupport: support(base), self).written(polynomial: base)
-        longForms.writtenPolynomials[name] = written
+        longForms.sums.written[name] = written
         return written
     }
 
     /// The name of a long sum, or itself.
     private func named(sum: Int32) -> Int32 {
         let terms = polynomials[sum]
-        let count = longForms.terms.count
+        let count = longForms.sums.count
         guard terms.count >= LongForms.length, count > 0, !isFree(sum) else { return sum }
-        if let known = longForms.sums[sum], known.name != sum || known.of == count {
+        if let known = longForms.namesOfSums[sum], known.name != sum || known.of == count {
             return known.name
         }
-        let names = terms.lazy.compactMap {
-            self.longForms.sumsByTerm[terms.count.word($0.monomial)]
+        let names = terms.lazy.map {
+            self.longForms.sums.having($0.monomial, length: terms.count)
         }.joined()
         let name = names.first { name in
             self.onlyAtom(name).map { self.written(polynomial: name, $0.b) == sum } ?? false
         }
-        longForms.sums[sum] = (name ?? sum, count)
+        longForms.namesOfSums[sum] = (name ?? sum, count)
         return name ?? sum
     }
-}
 
-extension Int {
-    fileprivate func word(_ sample: Int32) -> UInt64 { UInt64(self) << 32 | sample.word }
+    // MARK: Maxima
+
+    /// The greatest of numbers.
+    /// - Requires: members are in ascending order, no two equal.
+    func maximum(of members: [Int32]) -> Int32 {
+        members.count == 1
+            ? members[0] : polynomial(.maximum, named(members: lists.intern(members)))
+    }
+
+    /// What the members of a maximum are the renamed form of: as for a covector.
+    func renamedForm(ofMembers list: Int32) -> (base: Int32, key: Int32)? {
+        let items = lists[list]
+        return items[0] < 0 ? (items[1], items[2]) : nil
+    }
+
+    /// The members of a maximum, written out.
+    func members(_ list: Int32) -> UnsafeBufferPointer<Int32> {
+        guard let form = renamedForm(ofMembers: list) else { return lists[list] }
+        if let known = longForms.maxima.written[list] { return lists[known] }
+        let renaming = Renaming(form.key, ofSupport: support(members: form.base), self)
+        let written = renaming.written(members: form.base)
+        longForms.maxima.written[list] = written
+        return lists[written]
+    }
+
+    /// `true` iff they are many, and their renamed forms have the form of these.
+    func mayBeNamed(members list: Int32) -> Bool {
+        lists[list].count >= LongForms.length && keepsForm(support(members: list))
+    }
+
+    /// A member of what is renamed or may be: not one that many have, such as minus infinity.
+    func sample(ofMembers list: Int32) -> Int32 {
+        longForms.maxima.samples[list] ?? lists[list].first { !isFree($0) } ?? lists[list][0]
+    }
+
+    /// - Parameter sample: the renamed first member.
+    func renamed(members base: Int32, _ key: [Int32], sample: Int32) -> Int32 {
+        let name = lists.intern([-1, base, lists.intern(key)])
+        longForms.maxima.note(name, sample: sample, length: lists[base].count)
+        return name
+    }
+
+    /// The name of members that were written out, or themselves.
+    private func named(members list: Int32) -> Int32 {
+        let members = lists[list]
+        guard members.count >= LongForms.length, longForms.maxima.count > 0 else { return list }
+        let names = members.lazy.map {
+            self.longForms.maxima.having($0, length: members.count)
+        }.joined()
+        return names.first { self.members($0).baseAddress == members.baseAddress } ?? list
+    }
 }

@@ -19,6 +19,9 @@ extension Algebra {
         if a == Self.zero { return b }
         if b == Self.zero { return a }
         let (x, y) = (polynomials[a], polynomials[b])
+        if x.count == 1, y.count == 1, key(x[0]) == key(y[0]) {
+            return combine(x[0], y[0]).map { polynomial($0) } ?? Self.zero
+        }
         var terms: [Summand] = []
         terms.reserveCapacity(x.count + y.count)
         var (i, j) = (0, 0)
@@ -156,10 +159,10 @@ extension Algebra {
         if let (tokens, other) = tokensAndOther(factors) {
             return (tokens.a, self.monomial(of: other.atom))
         }
-        let atom = factors.first { atoms[$0.atom][0].kind == .tokens }
+        let atom = factors.first { atoms[$0.atom].kind == .tokens }
         return (
-            atom.map { atoms[$0.atom][0].a } ?? lists.intern([]),
-            self.monomial(factors.filter { atoms[$0.atom][0].kind != .tokens })
+            atom.map { atoms[$0.atom].a } ?? lists.intern([]),
+            self.monomial(factors.filter { atoms[$0.atom].kind != .tokens })
         )
     }
 
@@ -188,7 +191,7 @@ extension Algebra {
     ) -> (slot: Int32, covector: Int32, rest: Int32) {
         var rest = Array(monomials[monomial])
         for (i, factor) in rest.enumerated() {
-            let atom = atoms[factor.atom][0]
+            let atom = atoms[factor.atom]
             guard atom.kind == .contraction else { continue }
             rest.remove(at: i)
             return (atom.a, atom.b, self.monomial(rest))
@@ -217,10 +220,10 @@ extension Algebra {
             var factors = Array(monomials[term.monomial])
             guard
                 let i = factors.firstIndex(where: {
-                    $0.halves == 2 && atoms[$0.atom][0].kind == .rest
+                    $0.halves == 2 && atoms[$0.atom].kind == .rest
                 })
             else { return true }
-            let whole = atoms[factors[i].atom][0].a
+            let whole = atoms[factors[i].atom].a
             factors.remove(at: i)
             let (cofactor, scale) = (monomial(factors), reals[term.coefficient])
             return !polynomials[whole].allSatisfy { part in

@@ -6,6 +6,7 @@
 final class Supports {
     fileprivate let polynomials = NumberMemory()
     fileprivate let covectors = NumberMemory()
+    fileprivate let members = NumberMemory()
     fileprivate var unions: [UInt64: Int32] = [:]
     fileprivate var mentions: [UInt64: Int32] = [:]
     fileprivate var last: (key: UInt64, support: Int32) = (.max, 0)
@@ -55,8 +56,21 @@ extension Algebra {
         return all
     }
 
+    /// However members are ordered, their greatest is one atom.
+    func support(members list: Int32) -> Int32 {
+        if let known = supports.members[list] { return Int32(truncatingIfNeeded: known) }
+        var all = Self.nothing
+        if let form = renamedForm(ofMembers: list) {
+            all = image(ofSupport: support(members: form.base), form.key)
+        } else {
+            for member in lists[list] { all = union(all, support(member)) }
+        }
+        supports.members[list] = all.word
+        return all
+    }
+
     func support(atom number: Int32) -> Int32 {
-        let atom = atoms[number][0]
+        let atom = atoms[number]
         switch atom.kind {
         case .named, .tokens, .trigonometric, .indicator, .word, .magnitude, .carried:
             return Self.nothing
@@ -78,8 +92,7 @@ extension Algebra {
         case .exponential, .absolute, .guarded, .recent, .integer: return support(atom.a)
         case .tanh, .rest: return changing(support(atom.a))
         case .sum: return hasFixedOrder(atom.a) ? support(atom.a) : changing(support(atom.a))
-        case .maximum:
-            return changing(lists[atom.a].reduce(Self.nothing) { union($0, support($1)) })
+        case .maximum: return support(members: atom.a)
         case .renamed:
             return image(ofSupport: support(lists[atom.b][0]), atom.b)
         case .stored: return unrenamable(support(atom.a))

@@ -148,7 +148,7 @@ struct Reals {
 /// of one row add up to one, whatever parts the columns were cut into. Polynomials, monomials,
 /// covectors and atoms have numbers, and two are equal iff their numbers are.
 final class Algebra {
-    let atoms = Pool<Atom>()
+    let atoms = ElementPool<Atom>()
     let monomials = Pool<Factor>()
     let polynomials = Pool<Summand>()
     let covectors = Pool<Run>()
@@ -271,7 +271,7 @@ final class Algebra {
         guard Int(id) == keys.count else { return }
         let factors = monomials[id]
         var kinds: UInt32 = 0
-        for factor in factors { kinds |= 1 << UInt32(atoms[factor.atom][0].kind.rawValue) }
+        for factor in factors { kinds |= 1 << UInt32(atoms[factor.atom].kind.rawValue) }
         self.kinds.append(kinds)
         keys.append(Int64(id))
         if has(.contraction, in: id) || has(.tokens, in: id) {
@@ -292,12 +292,12 @@ final class Algebra {
     private func key(of factors: UnsafeBufferPointer<Factor>, _ id: Int32) -> Int64 {
         if has(.tokens, in: id) {
             if let (_, other) = tokensAndOther(factors) { return 3 << 32 | Int64(other.atom) }
-            let rest = factors.filter { atoms[$0.atom][0].kind != .tokens }
+            let rest = factors.filter { atoms[$0.atom].kind != .tokens }
             return 2 << 32 | Int64(lists.intern([-2] + rest.flatMap { [$0.atom, $0.halves] }))
         }
         var (slot, others): (Int32?, [Int32]) = (nil, [])
         for factor in factors {
-            let atom = atoms[factor.atom][0]
+            let atom = atoms[factor.atom]
             if atom.kind == .contraction {
                 if slot != nil || factor.halves != 2 { return Int64(id) }
                 slot = atom.a
@@ -314,7 +314,7 @@ final class Algebra {
         _ factors: UnsafeBufferPointer<Factor>
     ) -> (tokens: Atom, other: Factor)? {
         guard factors.count == 2 else { return nil }
-        let (x, y) = (atoms[factors[0].atom][0], atoms[factors[1].atom][0])
+        let (x, y) = (atoms[factors[0].atom], atoms[factors[1].atom])
         if x.kind == .tokens, y.kind != .tokens, factors[1].halves == 2 { return (x, factors[1]) }
         if y.kind == .tokens, x.kind != .tokens, factors[0].halves == 2 { return (y, factors[0]) }
         return nil
@@ -330,7 +330,7 @@ final class Algebra {
         guard terms.count == 1, terms[0].coefficient == 0 else { return nil }
         let factors = monomials[terms[0].monomial]
         guard factors.count == 1, factors[0].halves == 2 else { return nil }
-        return atoms[factors[0].atom][0]
+        return atoms[factors[0].atom]
     }
 
     func constantValue(_ polynomial: Int32) -> Double? {

@@ -26,7 +26,7 @@ final class Column<Value: BitwiseCopyable> {
 
     func append(_ value: Value) {
         if state.pointee.count == state.pointee.values.count {
-            let larger = UnsafeMutableBufferPointer<Value>.allocate(
+            let larger = UnsafeMutableBufferPointer<Value>.allocateLarge(
                 capacity: 2 * state.pointee.count)
             _ = larger.moveInitialize(fromContentsOf: state.pointee.values)
             state.pointee.values.deallocate()

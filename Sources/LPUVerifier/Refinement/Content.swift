@@ -21,8 +21,11 @@ final class RefinementState {
     var pairMemory: [Int32: [[Region.Pair]]] = [:]
     var preimageMemory: [AddressFunction: [(offset: Int, positions: Int32)]] = [:]
     var tokenMemory: [TokenKey: PositionSet] = [:]
+    private var tokenRows: [TokenRow: [Int32]] = [:]
     var settledMemory: [UInt64: Int32] = [:]
     var shiftMemory: [UInt64: Int32] = [:]
+    /// By how far they move what: chips of several templates hold the same parts.
+    private var renamings: [[Int32: [Int32]]: Renaming] = [:]
     private var lastUnscaled: (Int32, Double, Int32)?
     private var products: [UInt64: ScaledCovector] = [:]
     private var dots: [UInt64: Int32] = [:]
@@ -47,6 +50,14 @@ final class RefinementState {
         let rest = algebra.divided(polynomial, by: leading, Algebra.unit)
         lastUnscaled = (polynomial, leading, rest)
         return (leading, rest)
+    }
+
+    /// - Requires: every cache of the graph is written out.
+    func renaming(_ shifts: [Int32: [Int32]]) -> Renaming {
+        if let known = renamings[shifts] { return known }
+        let renaming = Renaming(shifts, algebra)
+        renamings[shifts] = renaming
+        return renaming
     }
 
     // MARK: Contents
@@ -109,6 +120,20 @@ final class RefinementState {
         case .region(let region, let version, let view):
             regions[region].row(index, version: version, view: view)
         }
+    }
+
+    /// The elements of the token's row, lane by lane.
+    func elements(of row: TokenRow) -> [Int32] {
+        if let known = tokenRows[row] { return known }
+        let elements = row.lanes.map { lane in
+            let columns = zip(row.base, row.digits).map {
+                Int32($0 + $1(lane - row.lanes.lowerBound))
+            }
+            let element = algebra.polynomial(.chosen, algebra.lists.intern([row.tensor] + columns))
+            return algebra.scaled(element, by: Double(row.factor), row.cofactor)
+        }
+        tokenRows[row] = elements
+        return elements
     }
 
     // MARK: Products

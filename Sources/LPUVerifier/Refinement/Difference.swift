@@ -49,7 +49,7 @@ extension LaneAlgebra {
     }
 
     private func kinds(_ term: Summand) -> [Int32] {
-        algebra.monomials[term.monomial].map { algebra.atoms[$0.atom][0].kind.rawValue }.sorted()
+        algebra.monomials[term.monomial].map { algebra.atoms[$0.atom].kind.rawValue }.sorted()
     }
 
     private func common(_ a: [Int32], _ b: [Int32]) -> Int {
@@ -74,13 +74,13 @@ extension LaneAlgebra {
                 + " times what it should be"
         }
         for factor in missing {
-            let wanted = algebra.atoms[factor.atom][0]
+            let wanted = algebra.atoms[factor.atom]
             guard
                 let other = extra.first(where: {
-                    algebra.atoms[$0.atom][0].kind == wanted.kind && $0.halves == factor.halves
+                    algebra.atoms[$0.atom].kind == wanted.kind && $0.halves == factor.halves
                 })
             else { continue }
-            let found = algebra.atoms[other.atom][0]
+            let found = algebra.atoms[other.atom]
             if wanted.kind == .contraction, wanted.a == found.a {
                 let ratio = algebra.reals[a.coefficient] / algebra.reals[e.coefficient]
                 if let inner = differColumns(wanted.b, found.b, times: ratio, &path) {

@@ -77,17 +77,17 @@ extension LaneAlgebra {
         for term in algebra.polynomials[x] where algebra.reals[term.coefficient] == -1 {
             let factors = algebra.monomials[term.monomial]
             guard factors.count == 1, factors[0].halves == 2 else { continue }
-            let atom = algebra.atoms[factors[0].atom][0]
+            let atom = algebra.atoms[factors[0].atom]
             guard atom.kind == .maximum else { continue }
             let rest = algebra.polynomials[x].filter {
                 $0 != term && $0.monomial != Algebra.unit
             }
             let number = algebra.polynomial(rest)
             if number == Algebra.zero { return true }
-            let members = algebra.lists[atom.a]
+            let members = algebra.members(atom.a)
             if members.contains(number) { return true }
             guard let other = algebra.onlyAtom(number), other.kind == .maximum else { continue }
-            if algebra.lists[other.a].allSatisfy({ members.contains($0) }) { return true }
+            if algebra.members(other.a).allSatisfy({ members.contains($0) }) { return true }
         }
         return false
     }

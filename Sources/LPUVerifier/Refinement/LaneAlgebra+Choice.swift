@@ -128,9 +128,7 @@ extension LaneAlgebra {
         // The graph makes its numbers in the order of their indices.
         let isAscending = zip(members, members.dropFirst()).allSatisfy(<)
         if !isAscending { members = Array(Set(members)).sorted() }
-        let greatest =
-            members.count == 1
-            ? members[0] : algebra.polynomial(.maximum, algebra.lists.intern(members))
-        return algebra.polynomial(.argument, algebra.lists.intern(candidates), greatest)
+        return algebra.polynomial(
+            .argument, algebra.lists.intern(candidates), algebra.maximum(of: members))
     }
 }

@@ -14,34 +14,26 @@ final class Pool<Element: PoolElement> {
     private let state: UnsafeMutablePointer<State>
 
     private struct State {
+        var index = HashIndex()
         var sequences: UnsafeMutableBufferPointer<UnsafeBufferPointer<Element>>
         var count = 0
-        /// Open addressing: the upper bits of the hash, then the number plus one; 0 is free. The
-        /// place is told by the lowest of these bits, so that the table grows without a hash.
-        var table: UnsafeMutableBufferPointer<UInt64>
-        var hashed = 0
         var block: UnsafeMutableBufferPointer<Element>
         var used = 0
     }
-    /// Of a number, in an entry.
-    private static var numberBits: UInt64 { 29 }
-    private static var numberMask: UInt64 { 1 << numberBits - 1 }
     private var blocks: [UnsafeMutableBufferPointer<Element>] = []
 
     init() {
         state = .allocate(capacity: 1)
         state.initialize(
             to: State(
-                sequences: .allocate(capacity: 1024), table: .allocate(capacity: 4096),
-                block: .allocate(capacity: 4096)))
-        state.pointee.table.initialize(repeating: 0)
+                sequences: .allocate(capacity: 1024), block: .allocate(capacity: 4096)))
         blocks.append(state.pointee.block)
     }
 
     deinit {
         for block in blocks { block.deallocate() }
         state.pointee.sequences.deallocate()
-        state.pointee.table.deallocate()
+        state.pointee.index.deallocate()
         state.deallocate()
     }
 
@@ -52,20 +44,11 @@ final class Pool<Element: PoolElement> {
 
     /// The number of a sequence. O(length).
     func intern(_ sequence: UnsafeBufferPointer<Element>) -> Int32 {
-        let upper = Self.hash(sequence) & ~Self.numberMask
-        let mask = state.pointee.table.count - 1
-        var place = Int(truncatingIfNeeded: upper >> Self.numberBits) & mask
-        while case let entry = state.pointee.table[place], entry != 0 {
-            if entry & ~Self.numberMask == upper {
-                let id = Int32(truncatingIfNeeded: entry & Self.numberMask) - 1
-                if Self.equal(self[id], sequence) { return id }
-            }
-            place = (place + 1) & mask
-        }
+        let hash = Self.hash(sequence)
+        let found = state.pointee.index.find(hash) { Self.equal(self[$0], sequence) }
+        if let id = found.number { return id }
         let id = append(sequence)
-        state.pointee.table[place] = upper | UInt64(id + 1)
-        state.pointee.hashed += 1
-        if 2 * state.pointee.hashed > state.pointee.table.count { grow() }
+        state.pointee.index.insert(id, hash, at: found.place)
         return id
     }
 
@@ -86,7 +69,7 @@ final class Pool<Element: PoolElement> {
             hash = (hash ^ element.word) &* 0x9e37_79b9_7f4a_7c15
             hash ^= hash >> 29
         }
-        return (hash &* 0xbf58_476d_1ce4_e5b9) | 1 << 63
+        return hash &* 0xbf58_476d_1ce4_e5b9
     }
 
     private static func equal(
@@ -99,9 +82,8 @@ final class Pool<Element: PoolElement> {
 
     private func append(_ sequence: UnsafeBufferPointer<Element>) -> Int32 {
         let id = state.pointee.count
-        precondition(id < Self.numberMask, "a pool holds fewer than 2^29 sequences")
         if id == state.pointee.sequences.count {
-            let larger = UnsafeMutableBufferPointer<UnsafeBufferPointer<Element>>.allocate(
+            let larger = UnsafeMutableBufferPointer<UnsafeBufferPointer<Element>>.allocateLarge(
                 capacity: 2 * id)
             _ = larger.initialize(from: state.pointee.sequences)
             state.pointee.sequences.deallocate()
@@ -114,7 +96,9 @@ final class Pool<Element: PoolElement> {
 
     private func kept(_ sequence: UnsafeBufferPointer<Element>) -> UnsafeBufferPointer<Element> {
         if state.pointee.used + sequence.count > state.pointee.block.count {
-            state.pointee.block = .allocate(capacity: max(1 << 16, sequence.count))
+            // Each as long as all before it.
+            let capacity = min(2 * state.pointee.block.count, 1 << 20)
+            state.pointee.block = .allocateLarge(capacity: max(capacity, sequence.count))
             state.pointee.used = 0
             blocks.append(state.pointee.block)
         }
@@ -125,16 +109,88 @@ final class Pool<Element: PoolElement> {
         state.pointee.used += sequence.count
         return UnsafeBufferPointer(place)
     }
+}
 
-    private func grow() {
-        let old = state.pointee.table
-        let mask = 4 * old.count - 1
-        state.pointee.table = .allocate(capacity: 4 * old.count)
-        state.pointee.table.initialize(repeating: 0)
+/// Small elements, each stored once: a pool of sequences of one, which are side by side.
+final class ElementPool<Element: PoolElement> {
+    private let elements = Column<Element>()
+    private let index: UnsafeMutablePointer<HashIndex>
+
+    init() {
+        index = .allocate(capacity: 1)
+        index.initialize(to: HashIndex())
+    }
+
+    deinit {
+        index.pointee.deallocate()
+        index.deallocate()
+    }
+
+    var count: Int { elements.count }
+
+    subscript(id: Int32) -> Element { elements[id] }
+
+    func intern(_ element: Element) -> Int32 {
+        let word = element.word &* 0x9e37_79b9_7f4a_7c15
+        let hash = (word ^ word >> 29) &* 0xbf58_476d_1ce4_e5b9
+        let found = index.pointee.find(hash) { elements[$0] == element }
+        if let id = found.number { return id }
+        let id = Int32(elements.count)
+        elements.append(element)
+        index.pointee.insert(id, hash, at: found.place)
+        return id
+    }
+}
+
+/// Numbers by the hashes of what they stand for: open addressing in plain memory.
+private struct HashIndex {
+    /// The upper bits of the hash, then the number plus one; 0 is free. The place is told by the
+    /// lowest of these bits, so that the table grows without a hash.
+    private var table: UnsafeMutableBufferPointer<UInt64>
+    private var count = 0
+    private static var numberBits: UInt64 { 29 }
+    private static var numberMask: UInt64 { 1 << numberBits - 1 }
+
+    init() {
+        table = .allocate(capacity: 4096)
+        table.initialize(repeating: 0)
+    }
+
+    func deallocate() { table.deallocate() }
+
+    /// The number with the hash that is the sought one, or else its place.
+    @inline(__always)
+    func find(_ hash: UInt64, _ isSought: (Int32) -> Bool) -> (number: Int32?, place: Int) {
+        let (upper, mask) = (Self.upper(hash), table.count - 1)
+        var place = Int(truncatingIfNeeded: upper >> Self.numberBits) & mask
+        while case let entry = table[place], entry != 0 {
+            if entry & ~Self.numberMask == upper {
+                let number = Int32(truncatingIfNeeded: entry & Self.numberMask) - 1
+                if isSought(number) { return (number, place) }
+            }
+            place = (place + 1) & mask
+        }
+        return (nil, place)
+    }
+
+    mutating func insert(_ number: Int32, _ hash: UInt64, at place: Int) {
+        precondition(number < Self.numberMask - 1, "a pool holds fewer than 2^29 sequences")
+        table[place] = Self.upper(hash) | UInt64(number + 1)
+        count += 1
+        if 2 * count > table.count { grow() }
+    }
+
+    private static func upper(_ hash: UInt64) -> UInt64 { (hash | 1 << 63) & ~numberMask }
+
+    private mutating func grow() {
+        let old = table
+        let mask = 2 * old.count - 1
+        table = .allocateLarge(capacity: 2 * old.count)
+        table.initialize(repeating: 0)
         for entry in old where entry != 0 {
             var place = Int(truncatingIfNeeded: entry >> Self.numberBits) & mask
-            while state.pointee.table[place] != 0 { place = (place + 1) & mask }
-            state.pointee.table[place] = entry
+            while table[place] != 0 { place = (place + 1) & mask }
+            table[place] = entry
         }
         old.deallocate()
     }

@@ -36,7 +36,7 @@ extension RefinementState {
     private func isFreeOfLayers(_ polynomial: Int32) -> Bool {
         algebra.polynomials[polynomial].allSatisfy { term in
             algebra.monomials[term.monomial].allSatisfy { factor in
-                let atom = algebra.atoms[factor.atom][0]
+                let atom = algebra.atoms[factor.atom]
                 return switch atom.kind {
                 case .trigonometric, .indicator, .tokens, .word, .unknown: true
                 case .byte: atom.b < 0 || isFreeOfLayers(atom.b)

@@ -18,6 +18,17 @@ extension Renaming {
                 ? base : algebra.renamed(covector: base, key.list, sample: sample))
     }
 
+    /// The name of many members of a maximum; nil for others.
+    func named(members: Int32) -> Int32? {
+        let form = algebra.renamedForm(ofMembers: members)
+        guard form != nil || algebra.mayBeNamed(members: members) else { return nil }
+        let base = form?.base ?? members
+        guard let key = key(base, ofSupport: algebra.support(members: base), after: form?.key),
+            let sample = polynomial(algebra.sample(ofMembers: members))
+        else { return nil }
+        return key.isIdentity ? base : algebra.renamed(members: base, key.list, sample: sample)
+    }
+
     /// A long sum under a root, or one that has a name.
     func named(sum: Int32) -> Summand? {
         if let atom = algebra.onlyAtom(sum), atom.kind == .renamed {
@@ -79,6 +90,10 @@ extension Renaming {
             return algebra.covectors.intern(Run(start: 0, end: 1, polynomial: unknown))
         }
         return algebra.covectors.intern(runs)
+    }
+
+    func written(members: Int32) -> Int32 {
+        self.members(members) ?? algebra.lists.intern(algebra.unknown("numbers of other rows"))
     }
 
     func written(polynomial: Int32) -> Int32 {

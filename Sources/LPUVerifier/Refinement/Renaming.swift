@@ -135,7 +135,7 @@ final class Renaming {
 
     private func atom(_ number: Int32) -> Summand? {
         if let known = atoms[number] { return Self.unpacked(known) }
-        let result = renamed(algebra.atoms[number][0], number)
+        let result = renamed(algebra.atoms[number], number)
         atoms[number] = Self.packed(result)
         return result
     }
@@ -157,7 +157,10 @@ final class Renaming {
         case .rest: return polynomial(atom.a).flatMap { term(algebra.rest(of: $0)) }
         case .sum: return named(sum: atom.a) ?? polynomial(atom.a).flatMap(sum)
         case .renamed: return renamed(name: algebra.polynomial(of: number), atom)
-        case .maximum: return maximum(algebra.lists[atom.a])
+        case .maximum:
+            return (named(members: atom.a) ?? members(atom.a)).flatMap {
+                term(algebra.polynomial(.maximum, $0))
+            }
         case .stored, .operation, .byte, .branch, .either, .argument, .unknown:
             return algebra.support(atom: number) == Algebra.nothing ? same() : nil
         }
@@ -178,13 +181,16 @@ final class Renaming {
         }
     }
 
-    private func maximum(_ members: UnsafeBufferPointer<Int32>) -> Summand? {
+    /// The members of a maximum, written out.
+    func members(_ list: Int32) -> Int32? {
+        let old = algebra.members(list)
         var all: [Int32] = []
-        for member in members {
+        all.reserveCapacity(old.count)
+        for member in old {
             guard let renamed = polynomial(member) else { return nil }
             all.append(renamed)
         }
-        return term(algebra.polynomial(.maximum, algebra.lists.intern(all.sorted())))
+        return algebra.lists.intern(all.sorted())
     }
 
     private func quantum(_ atom: Atom) -> Summand? {

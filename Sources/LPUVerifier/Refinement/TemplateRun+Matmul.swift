@@ -224,6 +224,6 @@ extension Algebra {
     fileprivate func isMagnitude(_ term: Summand) -> Bool {
         let factors = monomials[term.monomial]
         return factors.count == 1 && factors[0].halves == 2 && reals[term.coefficient] > 0
-            && atoms[factors[0].atom][0].kind == .absolute
+            && atoms[factors[0].atom].kind == .absolute
     }
 }

@@ -103,16 +103,16 @@ extension TemplateRun {
             let (tensor, cofactor) = (
                 algebra.name(image.tensor), algebra.monomial(divisor.map { [$0] } ?? [])
             )
-            return tokenRows(of: image, offsets, start) { coordinates in
-                let element = [tensor] + coordinates.dropFirst().map(Int32.init)
-                return algebra.scaled(
-                    algebra.polynomial(.chosen, algebra.lists.intern(element)), by: Double(factor),
-                    cofactor)
+            return tokenRows(of: image, offsets, start) { piece in
+                let row = TokenRow(
+                    tensor: tensor, factor: factor, cofactor: cofactor, lanes: piece.lanes,
+                    base: piece.base.dropFirst(), digits: piece.lane.dropFirst())
+                return state.elements(of: row)
             }
         case .scales(_, let factor, _) where offsets.variable == .token:
             let scale = image.quantum.map { algebra.polynomial(.quantum, $0, Quantum.ofToken) }
             let number = algebra.scaled(scale ?? Algebra.one, by: Double(factor))
-            return tokenRows(of: image, offsets, start) { _ in number }
+            return tokenRows(of: image, offsets, start) { $0.lanes.map { _ in number } }
         case .weights, .scales, .greatestScale, .constant, .diagonal, .table, .zero:
             return unknown("a row of this table")
         }
@@ -138,10 +138,10 @@ extension TemplateRun {
         return numbers.vectors.intern(lanes)
     }
 
-    /// The row of a table that is the token's: what `element` says of its coordinates, for the
-    /// tokens whose row is there.
+    /// The row of a table that is the token's: what `elements` says of the lanes of each piece, for
+    /// the tokens whose row is there.
     private func tokenRows(
-        of image: Image, _ offsets: AddressFunction, _ start: Int, element: ([Int]) -> Int32
+        of image: Image, _ offsets: AddressFunction, _ start: Int, elements: (Piece) -> [Int32]
     ) -> Int32 {
         var lanes = [Lane](repeating: .zero, count: numbers.lanes)
         for piece in image.pieces(in: start..<start + offsets.maximum + 1) {
@@ -158,8 +158,7 @@ extension TemplateRun {
                 ? Algebra.one
                 : algebra.polynomial(.tokens, algebra.lists.intern(found.list))
             var last: (element: Int32, product: Int32) = (Algebra.zero, Algebra.zero)
-            for lane in piece.lanes {
-                let here = element(piece.element(vector: piece.vectors.lowerBound, lane: lane))
+            for (lane, here) in zip(piece.lanes, elements(piece)) {
                 if here != last.element { last = (here, algebra.multiply(here, chosen)) }
                 lanes[lane] = Lane(polynomial: algebra.add(lanes[lane].raw, last.product))
             }
@@ -209,6 +208,17 @@ extension TemplateRun {
         let high = min(all.upperBound, run.start + piece.vectors.upperBound - start - run.value)
         return low..<max(low, high)
     }
+}
+
+/// The part of the token's row of a table that lanes hold.
+struct TokenRow: Hashable {
+    var tensor: Int32
+    var factor: Float
+    var cofactor: Int32
+    var lanes: Range<Int>
+    /// Of the coordinates but the row.
+    var base: ArraySlice<Int>
+    var digits: ArraySlice<DigitSum>
 }
 
 /// A part of a table, and how it is addressed.

@@ -45,7 +45,7 @@ struct Twins {
             isRenamedImage[v] = true
         }
         for (v, first) in zip(others, firsts) { values[v] = ValueID(first) }
-        renamings[chip] = Renaming(shifts, state.algebra)
+        renamings[chip] = state.renaming(shifts)
     }
 
     /// By how much the coordinates of which tensor differ, if nothing else does.

@@ -24,7 +24,7 @@ extension LaneAlgebra {
         let shown = terms.prefix(2).map { term -> String in
             let coefficient = algebra.reals[term.coefficient]
             let factors = algebra.monomials[term.monomial].map { factor -> String in
-                let text = describe(algebra.atoms[factor.atom][0], depth: depth)
+                let text = describe(algebra.atoms[factor.atom], depth: depth)
                 return factor.halves == 2 ? text : "\(text)^\(Double(factor.halves) / 2)"
             }
             if factors.isEmpty { return "\(coefficient)" }
@@ -81,7 +81,7 @@ extension LaneAlgebra {
         case .carried: return "a number of layer \(atom.b)"
         case .magnitude: return "op\(atom.a)'s sum of magnitudes"
         case .sum: return "(\(inner(atom.a)))"
-        case .maximum: return "the greatest of \(algebra.lists[atom.a].count) numbers"
+        case .maximum: return "the greatest of \(algebra.members(atom.a).count) numbers"
         case .guarded: return "\(inner(atom.a)) seen at \(describe(set: atom.b))"
         case .rest: return "what rounding left of \(inner(atom.a))"
         case .integer: return "\(inner(atom.a)) as an integer"

@@ -34,7 +34,7 @@ final class Words {
     let positions: Int
     /// For whom addresses are worked out; whatever else depends on the user is not known.
     var user = 0
-    private let nodes = Pool<WordNode>()
+    private let nodes = ElementPool<WordNode>()
     private var stepMemory: [Int32: [Step]?] = [:]
     private static let operations = ALUOperation.allCases
 
@@ -49,7 +49,7 @@ final class Words {
         self.positions = positions
     }
 
-    subscript(id: Int32) -> WordNode { nodes[id][0] }
+    subscript(id: Int32) -> WordNode { nodes[id] }
 
     func constant(_ bits: UInt32) -> Int32 {
         nodes.intern(WordNode(kind: .constant, a: Int32(bitPattern: bits)))

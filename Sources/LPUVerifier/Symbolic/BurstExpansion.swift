@@ -21,6 +21,8 @@ struct BurstExpansion {
     private let program: SymbolicProgram
     private let places: [QueuePlace]
     private let parts: [[Part]]
+    /// By template and place.
+    private let orders: [[BurstOrder]]
     /// By placement: the instance of the program whose numbers it has; -1 for none.
     let instances: [Int]
     /// Numbers of the schedule's lane maps as distributor and as permutor maps.
@@ -33,7 +35,9 @@ struct BurstExpansion {
     /// No issue is later: sums of cycles cannot overflow.
     static let lastCycle = 1 << 40
 
-    init(_ machine: Machine, _ schedule: Schedule, _ program: SymbolicProgram) {
+    init(
+        _ machine: Machine, _ schedule: Schedule, _ program: SymbolicProgram, threads: Int
+    ) {
         self.machine = machine
         self.schedule = schedule
         self.program = program
@@ -56,6 +60,10 @@ struct BurstExpansion {
             }
         }
         self.parts = parts
+        let (queues, chip) = (places, machine.chip)
+        orders = concurrentMap(count: schedule.templates.count, threads: threads) { template in
+            schedule.templates[template].chips.map { BurstOrder($0.bursts, queues, chip) }
+        }
         var numbers: [Base: Int] = [:]
         for i in program.program.instances.indices.reversed() {
             numbers[Base(op: program.opBases[i], value: program.valueBases[i])] = i
@@ -83,8 +91,10 @@ struct BurstExpansion {
     }
 
     /// A chip with its image in SRAM and its bursts in the order of their starts.
-    func chipRun(_ id: ChipID, _ coverage: Coverage) -> ChipRun {
-        let memory = ChipMemory(machine.chip)
+    /// - Parameter other: the memory of a chip that is done, to be used again.
+    func chipRun(_ id: ChipID, _ other: ChipMemory?, _ coverage: Coverage) -> ChipRun {
+        other?.clear()
+        let memory = other ?? ChipMemory(machine.chip, isFull: true)
         let run = chipRun(id, parts[id.index], memory, nil, coverage)
         forEachImage(on: id) { allocation, placement in
             guard let (queue, _) = place(allocation, placement) else { return }
@@ -108,24 +118,20 @@ struct BurstExpansion {
         _ id: ChipID, _ parts: [Part], _ memory: ChipMemory, _ access: RowAccess?,
         _ coverage: Coverage
     ) -> ChipRun {
-        var bursts: [RunningBurst] = []
-        func program(_ part: Part) -> ChipProgram {
-            schedule.templates[schedule.placements[part.placement].template].chips[part.chip]
-        }
-        bursts.reserveCapacity(parts.reduce(0) { $0 + program($1).bursts.count })
-        var refused: [(queue: Int, cycle: Int, message: String)] = []
+        var queue = BurstQueue()
+        var refusals: [(burst: Burst, message: String)] = []
         for part in parts {
-            for burst in program(part).bursts {
-                if let refusal = expand(burst, part.placement, into: &bursts) {
-                    refused.append((burst.queue.index, burst.start.index, refusal))
-                }
-            }
+            let placement = schedule.placements[part.placement]
+            let order = orders[placement.template][part.chip]
+            refusals += order.refusals
+            refusals += queue.add(order, part.placement, from: placement.start.index)
         }
         let run = ChipRun(
-            id, machine.chip, places, bursts, order: Self.order(bursts), memory: memory,
-            access: access, program: self.program, coverage: coverage)
-        for (queue, cycle, message) in refused {
-            run.report(.provenance, min(queue, places.count - 1), cycle, message)
+            id, self, places, queue, memory: memory, access: access, program: program,
+            coverage: coverage)
+        for (burst, message) in refusals {
+            run.report(
+                .provenance, min(burst.queue.index, places.count - 1), burst.start.index, message)
         }
         return run
     }
@@ -141,67 +147,23 @@ struct BurstExpansion {
         }
     }
 
-    /// The numbers of the bursts by start and queue; keys are sorted, for bursts are large.
-    private static func order(_ bursts: [RunningBurst]) -> [Int32] {
-        var keys = bursts.enumerated().map { i, burst in
-            (start: burst.start, queue: Int32(burst.queue), number: Int32(i))
-        }
-        keys.sort {
-            $0.start != $1.start
-                ? $0.start < $1.start : ($0.queue, $0.number) < ($1.queue, $1.number)
-        }
-        return keys.map(\.number)
-    }
-
-    /// Appends the burst as the chip runs it; or says why it cannot be run.
-    private func expand(
-        _ burst: Burst, _ index: Int, into bursts: inout [RunningBurst]
-    ) -> String? {
+    /// A burst of a placement as a chip runs it; nil where its rows are not given.
+    /// - Requires: the burst is in its template's order.
+    func running(_ burst: Burst, _ index: Int) -> RunningBurst? {
         let placement = schedule.placements[index]
-        let (start, overflow) = placement.start.index.addingReportingOverflow(burst.start.index)
+        guard let instruction = resolve(burst.instruction, placement) else { return nil }
         var (inner, outer) = (burst.inner, burst.outer)
-        guard !overflow, start >= 0, inner.count >= 1, outer.count >= 1,
-            inner.count == 1 || inner.distance >= 1, outer.count == 1 || outer.distance >= 1
-        else { return "a burst needs a start from 0 on, counts and distances from 1 on" }
-        let last =
-            Int(inner.count - 1) * Int(inner.distance)
-            + Int(outer.count - 1) * Int(outer.distance)
-        guard start < BurstExpansion.lastCycle, last < BurstExpansion.lastCycle else {
-            return "a burst ends @\(start) + \(last), a symbolic run takes \(1 << 40) cycles"
-        }
-        guard burst.queue.index < places.count, !isMalformed(burst) else {
-            return "this queue's unit has no such instruction"
-        }
-        guard let instruction = resolve(burst.instruction, placement) else {
-            return "a row address names slot or bank that the placement has not"
-        }
-        // Issues must come in order: the level with the longer distance is the outer one.
-        func span(_ level: Repeat) -> Int { Int(level.count - 1) * Int(level.distance) }
-        if outer.count > 1 && span(inner) >= Int(outer.distance) {
-            guard Int(inner.distance) > span(outer) else {
-                return "a burst whose Repeats interleave is not followed: split it"
-            }
-            swap(&inner, &outer)
-        }
+        // Issues come in order: the level with the longer distance is the outer one.
+        if outer.count > 1 && inner.span >= Int(outer.distance) { swap(&inner, &outer) }
         let instance = Int32(instances[index])
         var named = burst.op.map { $0.index &+ placement.opBase } ?? -1
         if instance >= 0 && !program.op(named, isOf: instance) { named = -1 }
-        var running = RunningBurst(
-            instruction: instruction, queue: burst.queue.index, inner: inner, outer: outer,
-            start: start, next: start,
-            match: Match(op: program.ops.indices.contains(named) ? named : -1, iteration: 0))
-        running.code = code(instruction)
-        running.instance = instance
-        bursts.append(running)
-        return nil
-    }
-
-    private func isMalformed(_ burst: Burst) -> Bool {
-        let unit = places[burst.queue.index].unit
-        // The most frequent by far, and nothing of it could be.
-        if case (.memory, .memory) = (unit, burst.instruction) { return false }
-        return machine.chip.problems(with: burst.instruction, on: unit)
-            .contains { $0.kind == .malformed }
+        let start = placement.start.index + burst.start.index
+        return RunningBurst(
+            next: start, inner: inner, outer: outer, start: start, queue: burst.queue.index,
+            instruction: instruction,
+            match: Match(op: program.ops.indices.contains(named) ? named : -1, iteration: 0),
+            code: code(instruction), instance: instance)
     }
 
     /// The number of an ALU operation or a lane map.
@@ -355,10 +317,8 @@ struct BurstExpansion {
     private func image(_ value: Int, on chip: ChipID) -> Int? {
         guard program.types.indices.contains(value) else { return nil }
         let root = program.bound(value)
-        guard case .image = program.declaration(root)?.origin,
-            Int(program.chips[root]) == chip.index
-        else { return nil }
-        return root
+        return program.origins[root] == .image && Int(program.chips[root]) == chip.index
+            ? root : nil
     }
 }
 

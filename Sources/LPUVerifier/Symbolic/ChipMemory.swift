@@ -7,14 +7,22 @@ final class ChipMemory: @unchecked Sendable {
     let count: Int
     private var written: RowSet
 
-    init(_ chip: Chip) {
+    /// - Parameter isFull: most rows will be filled in.
+    init(_ chip: Chip, isFull: Bool = false) {
         count = 2 * chip.memSlicesPerHemisphere * chip.banksPerSlice * chip.rowsPerBank
         // Zeros are no terms.
         rows = zeroedPages(of: Term.self, count)
+        if isFull { madvise(rows, count * MemoryLayout<Term>.stride, MADV_HUGEPAGE) }
         written = RowSet(count: count)
     }
 
     deinit { munmap(rows, count * MemoryLayout<Term>.stride) }
+
+    /// To nothing in any row.
+    func clear() {
+        rows.update(repeating: .none, count: count)
+        written = RowSet(count: count)
+    }
 
     func noteWrite(_ row: Int) { written.insert(row) }
 

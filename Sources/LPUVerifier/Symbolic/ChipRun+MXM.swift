@@ -9,6 +9,8 @@ final class InstalledTile {
     /// Empty but in tandem.
     let high: UnsafeMutableBufferPointer<Term>
     let tandem: Bool
+    /// A vector of it is wrong, which is reported.
+    private(set) var isReported = false
     /// The product of the program that its vectors were last found to be.
     var matched = -1
 
@@ -24,6 +26,9 @@ final class InstalledTile {
         low.deallocate()
         high.deallocate()
     }
+
+    /// To be called when all vectors are in.
+    func complete() { isReported = low.contains(.reported) || high.contains(.reported) }
 }
 
 /// A plane's weights, products on their way to the accumulators, and sums.
@@ -144,6 +149,7 @@ extension ChipRun {
                 if planes[partner].tile?.tandem == true { planes[partner].tile = nil }
             }
         }
+        tile.complete()
         planes[index].tile = tile
     }
 
@@ -193,8 +199,8 @@ extension ChipRun {
         let queue = burst.pointee.queue
         let wrong = PlaneState.Sum(op: -2)
         let issued = t - chip.matmulToAccumulate
-        let products = planes[places[queue].index].products
-        let product = products[issued & (products.count - 1)]
+        let plane = planes + places[queue].index
+        let product = plane.pointee.products[issued & (plane.pointee.products.count - 1)]
         guard product.cycle == issued else {
             report(
                 .operandTiming, queue, t,
@@ -213,7 +219,7 @@ extension ChipRun {
             report(.operandTiming, queue, t, "the matmul @\(issued) found no weights installed")
             return wrong
         }
-        if tile.low.contains(.reported) || tile.high.contains(.reported) { return wrong }
+        if tile.isReported { return wrong }
         let hint = burst.pointee.match.op
         if let match = program.matmul(
             product, tile, before, exact: exact, chip: id.index, hint: hint,

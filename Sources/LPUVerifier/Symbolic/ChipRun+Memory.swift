@@ -12,8 +12,9 @@ extension ChipRun {
         access?.noteRead(row)
         var term = rows[row]
         if term == .none { term = emptyRow(burst, t) }
-        let diagonal = (t + burst.pointee.skew) & ringMask
-        productions.push(diagonal * width + burst.pointee.lane, term, at: t + chip.readLatency)
+        let diagonal = (t + Int(burst.pointee.skew)) & ringMask
+        productions.push(
+            diagonal * width + Int(burst.pointee.lane), term, at: t + chip.readLatency)
     }
 
     /// A read of a row that nothing wrote.
@@ -42,10 +43,10 @@ extension ChipRun {
         else { return }
         burst.pointee.isPlainRead = true
         burst.pointee.row = first
-        burst.pointee.skew =
-            chip.readLatency - stream.direction.sign * places[queue].register
-        burst.pointee.lane =
-            Int(stream.direction.rawValue) * chip.streamsPerDirection + stream.id
+        burst.pointee.skew = Int32(
+            chip.readLatency - stream.direction.sign * places[queue].register)
+        burst.pointee.lane = Int32(
+            Int(stream.direction.rawValue) * chip.streamsPerDirection + stream.id)
     }
 
     func memory(

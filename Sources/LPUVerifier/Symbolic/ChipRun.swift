@@ -6,34 +6,36 @@ import LPUSupport
 
 /// A burst on its chip: addresses resolved, numbers those of the whole program.
 struct RunningBurst {
-    var instruction: Instruction
-    var queue: Int
-    var inner: Repeat
-    var outer: Repeat
-    /// Of its first issue, then of the next.
-    var start: Int
+    // First what every issue looks at: bursts are large, and many run at once.
+    /// The cycle of the next issue.
     var next: Int
-    var i: Int32 = 0
-    var j: Int32 = 0
     /// What its address has moved by.
     var offset = 0
-    /// It only reads rows that are all in their bank: the most frequent burst by far.
-    var isPlainRead = false
     /// Of a plain read: its first row, what its cycle is from its diagonal, and its stream.
     var row = 0
-    var skew = 0
-    var lane = 0
+    var skew: Int32 = 0
+    var lane: Int32 = 0
+    /// It only reads rows that are all in their bank: the most frequent burst by far.
+    var isPlainRead = false
+    /// The burst after it in its bucket.
+    var link: Int32 = -1
+    var i: Int32 = 0
+    var j: Int32 = 0
+    var inner: Repeat
+    var outer: Repeat
+    /// Of its first issue.
+    var start: Int
+    var queue: Int
+    var instruction: Instruction
     /// The op it was last, or is said to be, and the iteration to expect; -1 for none.
     var match: Match
     /// ALU operation or lane action: -1 if the program has none such.
-    var code: Int32 = -1
+    var code: Int32
     /// The instance of the program whose numbers its placement has; -1 for none. Its ops are tried
     /// before those of others.
-    var instance: Int32 = -1
+    var instance: Int32
     /// Of a gather or scatter, sampled at the first issue.
     var address = Term.none
-    /// The burst after it in its bucket.
-    var link: Int32 = -1
 }
 
 /// Where a queue's unit samples and emits, and which one of its kind it is.
@@ -92,9 +94,11 @@ final class ChipRun: @unchecked Sendable {
     var sent: [(link: Int, arrival: Arrival)] = []
     var received: [Int]
     // Bursts.
-    let bursts: UnsafeMutablePointer<RunningBurst>
-    let burstCount: Int
-    private var nextStart = 0
+    private let expansion: BurstExpansion
+    private var waiting: BurstQueue
+    /// Those that run, and what is left of others: room for the next ones.
+    private var bursts: UnsafeMutableBufferPointer<RunningBurst>
+    private var free: [Int32] = []
     private let heads: UnsafeMutablePointer<Int32>
     private var runningCount = 0
     private var lastBusy = 0
@@ -107,22 +111,20 @@ final class ChipRun: @unchecked Sendable {
     /// Violations that are kept in words; the rest is counted.
     static let maximumViolations = 1000
 
-    /// - Requires: `order` sorts the bursts by start; their queues are the chip's.
+    /// - Requires: the bursts' queues are the chip's.
     init(
-        _ id: ChipID, _ chip: Chip, _ places: [QueuePlace], _ bursts: [RunningBurst],
-        order: [Int32], memory: ChipMemory, access: RowAccess? = nil, program: SymbolicProgram,
+        _ id: ChipID, _ expansion: BurstExpansion, _ places: [QueuePlace], _ bursts: BurstQueue,
+        memory: ChipMemory, access: RowAccess? = nil, program: SymbolicProgram,
         coverage: Coverage
     ) {
         self.id = id
-        self.chip = chip
+        self.expansion = expansion
+        chip = expansion.machine.chip
         self.places = places
         self.program = program
         self.coverage = coverage
-        self.bursts = .allocate(capacity: max(bursts.count, 1))
-        burstCount = bursts.count
-        for (i, number) in order.enumerated() {
-            (self.bursts + i).initialize(to: bursts[Int(number)])
-        }
+        waiting = bursts
+        self.bursts = .allocate(capacity: 0)
         let size = powerOfTwo(above: 2 * chip.edge + 1)
         ringMask = size - 1
         width = 2 * chip.streamsPerDirection
@@ -150,9 +152,8 @@ final class ChipRun: @unchecked Sendable {
         received = Array(repeating: 0, count: chip.linkCount)
         heads = .allocate(capacity: ChipRun.wheelSize)
         heads.initialize(repeating: -1, count: ChipRun.wheelSize)
-        cycle = burstCount > 0 ? self.bursts[0].start : 0
+        cycle = bursts.nextStart == .max ? 0 : bursts.nextStart
         lastBusy = cycle
-        for burst in 0..<burstCount { prepare(self.bursts + burst) }
     }
 
     deinit {
@@ -172,33 +173,32 @@ final class ChipRun: @unchecked Sendable {
     /// `true` iff a plane buffers weights that no install took.
     var holdsLoads: Bool { (0..<planeCount).contains { !planes[$0].loads.isEmpty } }
 
-    var isFinished: Bool { nextStart == burstCount && runningCount == 0 }
+    var isFinished: Bool { waiting.nextStart == .max && runningCount == 0 }
 
     // MARK: Time
 
     /// Runs all cycles before `end`; `inbox` holds what arrived by then, link by link, in order.
     func run(until end: Int, inbox: [[Arrival]]) {
         // Locals: what is read every cycle is not read through the object.
-        var (cycle, lastBusy) = (self.cycle, self.lastBusy)
-        var (nextStart, runningCount, issued) = (self.nextStart, self.runningCount, 0)
-        while cycle < end && (nextStart < burstCount || runningCount > 0) {
+        var (cycle, lastBusy, nextStart) = (self.cycle, self.lastBusy, waiting.nextStart)
+        var (runningCount, issued) = (self.runningCount, 0)
+        while cycle < end && (nextStart < .max || runningCount > 0) {
             if productions.count > 0 { lastBusy = cycle }
             if runningCount == 0 && cycle > lastBusy + 2 * (ringMask + 1) {
                 // All streams have run empty: nothing can be seen before the next start.
-                cycle = max(cycle, min(end, bursts[nextStart].start))
+                cycle = max(cycle, min(end, nextStart))
                 if cycle == end { break }
             }
             enter(cycle)
-            while nextStart < burstCount && bursts[nextStart].start == cycle {
-                insert(nextStart)
-                nextStart += 1
-                runningCount += 1
+            if nextStart == cycle {
+                runningCount += startBursts(cycle)
+                nextStart = waiting.nextStart
             }
             let bucket = cycle & (ChipRun.wheelSize - 1)
             var index = Int(heads[bucket])
             heads[bucket] = -1
             while index >= 0 {
-                let burst = bursts + index
+                let burst = bursts.baseAddress.unsafelyUnwrapped + index
                 let following = Int(burst.pointee.link)
                 if burst.pointee.next == cycle {
                     if burst.pointee.isPlainRead {
@@ -208,7 +208,12 @@ final class ChipRun: @unchecked Sendable {
                     }
                     issued += 1
                     lastBusy = cycle
-                    if advance(burst) { insert(index) } else { runningCount -= 1 }
+                    if advance(burst) {
+                        insert(index)
+                    } else {
+                        free.append(Int32(index))
+                        runningCount -= 1
+                    }
                 } else {
                     insert(index)
                 }
@@ -216,9 +221,38 @@ final class ChipRun: @unchecked Sendable {
             }
             cycle += 1
         }
-        (self.cycle, self.lastBusy) = (cycle, lastBusy)
-        (self.nextStart, self.runningCount) = (nextStart, runningCount)
+        (self.cycle, self.lastBusy, self.runningCount) = (cycle, lastBusy, runningCount)
         issueCount += issued
+    }
+
+    /// Bursts whose first issue is in this cycle begin to run; returns how many.
+    private func startBursts(_ cycle: Int) -> Int {
+        var count = 0
+        while waiting.nextStart == cycle {
+            let (burst, placement) = waiting.pop()
+            guard let running = expansion.running(burst, placement) else {
+                report(
+                    .provenance, burst.queue.index, burst.start.index,
+                    "a row address names slot or bank that the placement has not")
+                continue
+            }
+            let index = Int(free.popLast() ?? grow())
+            bursts.initializeElement(at: index, to: running)
+            prepare(bursts.baseAddress.unsafelyUnwrapped + index)
+            insert(index)
+            count += 1
+        }
+        return count
+    }
+
+    /// Room for as many bursts again; returns the first place of it.
+    private func grow() -> Int32 {
+        let old = bursts
+        bursts = .allocate(capacity: max(64, 2 * old.count))
+        _ = bursts.moveInitialize(fromContentsOf: old)
+        old.deallocate()
+        free = (old.count + 1..<bursts.count).reversed().map { Int32($0) }
+        return Int32(old.count)
     }
 
     /// Streams move on, and what was under way appears.

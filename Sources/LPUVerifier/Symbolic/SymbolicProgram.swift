@@ -16,6 +16,20 @@ final class SymbolicProgram: Sendable {
         var view: View
     }
 
+    /// Where a value comes from.
+    enum Origin: UInt8 {
+        case parameter, image, op
+
+        init(_ origin: LPUDataflow.Origin) {
+            self =
+                switch origin {
+                case .parameter: .parameter
+                case .image: .image
+                case .op: .op
+                }
+        }
+    }
+
     /// Slot of the word among the five entries of an alias; 0...3 are the byte planes.
     static let word = 4
 
@@ -27,6 +41,7 @@ final class SymbolicProgram: Sendable {
     let chips: [Int32]
     let types: [ElementType]
     let counts: [Int32]
+    let origins: [Origin]
     /// 0: a root of its own; n > 0: entries from 5 (n - 1) on; n < 0: scatter -n - 1.
     let aliases: [Int32]
     let entries: [Entry]
@@ -61,6 +76,7 @@ final class SymbolicProgram: Sendable {
         chips = builder.chips
         types = builder.types
         counts = builder.counts
+        origins = builder.origins
         aliases = builder.aliases
         entries = builder.entries
         scatters = builder.scatters

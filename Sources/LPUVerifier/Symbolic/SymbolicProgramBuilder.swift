@@ -10,6 +10,7 @@ struct SymbolicProgramBuilder: TermLookup {
     var chips: [Int32] = []
     var types: [ElementType] = []
     var counts: [Int32] = []
+    var origins: [SymbolicProgram.Origin] = []
     var aliases: [Int32] = []
     var entries: [SymbolicProgram.Entry] = []
     var scatters: [ScatterVersions] = []
@@ -54,6 +55,7 @@ struct SymbolicProgramBuilder: TermLookup {
                 chips.append(Int32(instance.chips[value.chip].index))
                 types.append(value.type)
                 counts.append(Int32(truncatingIfNeeded: value.count))
+                origins.append(SymbolicProgram.Origin(value.origin))
             }
         }
         aliases = Array(repeating: 0, count: types.count)

@@ -51,8 +51,8 @@ func symbolicRun(
         var shared = SharedRun(machine, schedule, flat, threads: threads)
         if let result = shared.result() { return result }
     }
-    var run = SymbolicRun(machine, schedule, flat)
-    run.run(threads: threads)
+    var run = SymbolicRun(machine, schedule, flat, threads: threads)
+    run.run()
     return run.result()
 }
 
@@ -63,22 +63,28 @@ struct SymbolicRun {
     private let expansion: BurstExpansion
     private let program: SymbolicProgram
     private let coverage: Coverage
+    private let threads: Int
     private var inboxes: [[[Arrival]]]
+    /// Of chips that are done.
+    private var memories: [ChipMemory] = []
     private var violations: [Violation]
     private var issueCount = 0
 
-    init(_ machine: Machine, _ schedule: Schedule, _ program: SymbolicProgram) {
+    init(
+        _ machine: Machine, _ schedule: Schedule, _ program: SymbolicProgram, threads: Int
+    ) {
         self.machine = machine
         self.program = program
+        self.threads = threads
         coverage = Coverage(program)
-        expansion = BurstExpansion(machine, schedule, program)
+        expansion = BurstExpansion(machine, schedule, program, threads: threads)
         violations = expansion.violations
         inboxes = Array(
             repeating: Array(repeating: [], count: machine.chip.linkCount),
             count: machine.chipCount)
     }
 
-    mutating func run(threads: Int) {
+    mutating func run() {
         let window = max(1, machine.topology.axes.map(\.latency).min() ?? Int(Int32.max))
         var waiting = expansion.chipsByStart
         waiting.reverse()
@@ -92,8 +98,10 @@ struct SymbolicRun {
                 waiting.removeLast()
                 starting.append(chip.chip)
             }
+            let memories = starting.map { _ in self.memories.popLast() }
             active += concurrentMap(count: starting.count, threads: threads) {
-                [starting, expansion, coverage] in expansion.chipRun(starting[$0], coverage)
+                [starting, expansion, coverage] in
+                expansion.chipRun(starting[$0], memories[$0], coverage)
             }
             active.sort { $0.id < $1.id }
             let (chips, inboxes) = (active, self.inboxes)
@@ -122,6 +130,7 @@ struct SymbolicRun {
 
     private mutating func finish(_ chip: ChipRun) {
         issueCount += chip.issueCount
+        memories.append(chip.memory)
         violations += chip.violations
         if chip.droppedViolations > 0 {
             violations.append(

@@ -103,7 +103,7 @@ extension SymbolicProgram {
 
     /// The value that a parameter stands for: one that an op makes or an image holds.
     func bound(_ value: Int) -> Int {
-        declaration(value)?.origin == .parameter
+        origins[value] == .parameter
             ? Int(entries[5 * (Int(aliases[value]) - 1)].root) : value
     }
 }
