@@ -16,7 +16,7 @@ import Testing
 @testable import LPULowering
 
 /// An encoder small enough to run in a test, with hashed weights, and its reference.
-private struct SmallEncoder {
+struct SmallEncoder {
     let configuration: ModelConfiguration
     let reference: ReferenceEncoder
     let weights: HashedTensors

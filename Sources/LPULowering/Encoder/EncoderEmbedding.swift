@@ -172,8 +172,7 @@ extension EncoderLowering {
             let shifted = l.builder.elementwise(.shiftRight, Use(row), shifts.at())
             let high = l.builder.elementwise(.shiftLeft, Use(shifted), integer: 24)
             let byte = l.builder.elementwise(.shiftRight, Use(high), integer: 24)
-            let number = l.builder.elementwise(.toFP32, Use(byte))
-            return l.builder.elementwise(.toInt8, Use(number), name: "\(name).address")
+            return l.builder.elementwise(.intToInt8, Use(byte), name: "\(name).address")
         }
     }
 }
