@@ -30,8 +30,8 @@ public struct Compilation: Sendable {
         self.schedule = schedule
     }
 
-    /// Judges the schedule against the program, laws 1-15, and the program of a decoder against the
-    /// model's graph, law 16; see `Verifier`.
+    /// Judges the schedule against the program, laws 1-15, and the program against the model's
+    /// graph, law 16; see `Verifier`.
     /// - Throws: what is illegal in the program.
     public mutating func verify(with verifier: Verifier = Verifier()) throws(DiagnosticSet) {
         try program.validate()
@@ -42,10 +42,6 @@ public struct Compilation: Sendable {
                 verifier.violationsOfSharing(
                     on: machine, (schedule, program), (prefill.schedule, prefill.program))
                 + verifier.violationsOfChunk(prefill.program, of: program, tokens: prefill.tokens)
-        }
-        if model.isEncoder {
-            verdict = verifier.verify(machine: machine, schedule: schedule, program: program)
-            return
         }
         verdict = verifier.verify(
             machine: machine, schedule: schedule, program: program, graph: ModelGraph(model),

@@ -55,7 +55,9 @@ extension Placer {
             let plane = planeOf[ops[0].op], let other = planeOf[others[0].op],
             plane.hemisphere == other.hemisphere, plane.plane != other.plane,
             ops[0].terms.count == others[0].terms.count, ops[0].terms.count > 1,
-            others[0].terms.allSatisfy({ hasCopy($0.activation) })
+            others[0].terms.allSatisfy({ term in
+                hasCopy(term.activation) && term.tile.sources.allSatisfy { isMade($0.value) }
+            })
         else { return nil }
         return others[0]
     }

@@ -58,8 +58,8 @@ extension Placer {
             guard !begun.contains(where: { $0.slice == slice }) else { continue }
             let target = self.register(of: slice)
             let arrival = cycle + abs(target - register)
-            let banks = fixed.map { [Int($0.bank)] } ?? Array(0..<chip.banksPerSlice)
-            for bank in choice.order(banks)
+            let banks = fixed.map { [Int($0.bank)] } ?? banks(for: value, in: slice)
+            for bank in banks
             where table.canWrite(slice, bank: bank, at: arrival)
                 && (fixed != nil || hasRow(for: value, in: slice, bank: bank))
             {

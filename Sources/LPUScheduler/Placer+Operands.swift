@@ -220,7 +220,18 @@ extension Placer {
                 if !slices.contains(where: { taken.contains($0) }) { result.append(slices) }
             }
         }
-        return result
+        guard !endsHere.isEmpty else { return result }
+        // Where rows are shared they are few: what is all but full comes last.
+        let place = template.values[value.index].chip
+        func isRoomy(_ slices: [QueueID]) -> Bool {
+            slices.allSatisfy { slice in
+                (0..<chip.banksPerSlice).contains {
+                    srams[place].freeRows(slice, bank: $0, isPassing: true)
+                        > chip.rowsPerBank / 8
+                }
+            }
+        }
+        return result.filter(isRoomy) + result.filter { !isRoomy($0) }
     }
 
     /// `true` iff a packed operand is made of it: its pieces rest on one side, west.

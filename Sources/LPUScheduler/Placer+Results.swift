@@ -15,9 +15,11 @@ struct Emission {
 }
 
 extension Placer {
-    /// `true` iff an op outside the bundle `b` takes the value, another instance, or nobody.
+    /// `true` iff an op outside the bundle `b` takes the value, another instance or a tile does, or
+    /// nobody.
     func rests(_ value: ValueID, in b: Int) -> Bool {
         isTaken[value.index] || consumers[value.index].isEmpty
+            || madeSources[value.index] != nil
             || consumers[value.index].contains { bundleOf[$0.op].bundle != b }
     }
 
@@ -90,8 +92,8 @@ extension Placer {
                     ($0 - emission.register) * emission.direction.sign >= 0
                 })
             else { continue }
-            let banks = fixed.map { [Int($0[0].bank)] } ?? Array(0..<chip.banksPerSlice)
-            for bank in choice.order(banks) {
+            let banks = fixed.map { [Int($0[0].bank)] } ?? banks(for: value, in: home[0])
+            for bank in banks {
                 let cycles = registers.map {
                     emission.cycle + ($0 - emission.register) * emission.direction.sign
                 }
@@ -124,6 +126,16 @@ extension Placer {
 
     private func ends(_ value: ValueID) -> Bool {
         endsHere.isEmpty ? false : endsHere[value.index]
+    }
+
+    /// The banks in the order in which a result is to be written to one: where rows are shared, the
+    /// emptiest first.
+    func banks(for value: ValueID, in slice: QueueID) -> [Int] {
+        let banks = choice.order(Array(0..<chip.banksPerSlice))
+        guard !endsHere.isEmpty else { return banks }
+        let sram = srams[template.values[value.index].chip]
+        let free = banks.map { sram.freeRows(slice, bank: $0, isPassing: ends(value)) }
+        return banks.indices.sorted { (free[$1], $0) < (free[$0], $1) }.map { banks[$0] }
     }
 
     /// `true` iff the bank has a row for what an op makes.

@@ -230,6 +230,14 @@ extension Placer {
         }
     }
 
+    /// So do tables behind which rows are shared: they end where those begin.
+    func placeTables() throws(Infeasibility) {
+        guard !endsHere.isEmpty, !isGuest else { return }
+        for op in template.ops {
+            if case .gather(let table, _, _) = op.kind { _ = try blockPlace(table.value) }
+        }
+    }
+
     /// Slices, one a byte plane, that feed the weight stream of the home.
     private func feeding(_ planes: Int, _ home: BlockHome) -> [[QueueID]] {
         let width = chip.weightStreamsPerPlane

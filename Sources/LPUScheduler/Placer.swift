@@ -182,6 +182,7 @@ final class Placer {
         try choosePlanes()
         try placeMadeTiles()
         try placeRegions()
+        try placeTables()
         try placeExchangeSlots()
         for b in bundles.indices {
             try place(bundle: b)

@@ -75,17 +75,21 @@ extension Placer {
                 guard case .matmul(let terms) = template.ops[op].kind else { continue }
                 let type = template.values[terms[0].activation.value.index].type
                 let plane = try choosePlane(
-                    for: terms[0].tile, type: type, place: bundle.chip, avoiding: used,
-                    work[bundle.chip])
+                    for: terms[0].tile, type: type, count: bundle.count, place: bundle.chip,
+                    avoiding: used, work[bundle.chip])
                 used.append(planeIndex(plane))
                 planeOf[op] = plane
                 for term in terms {
                     try noteMade(term.tile, type: type, on: plane, place: bundle.chip)
                 }
                 tileUseOf[op] = terms.map {
-                    note($0.tile, type: type, plane, place: bundle.chip, op: op, &work)
+                    note($0.tile, type: type, plane, place: bundle.chip, op: op)
                 }
-                for use in tileUseOf[op] { tileUses[use].matmuls += bundle.count }
+                for use in tileUseOf[op] {
+                    let before = cycles(use)
+                    tileUses[use].matmuls += bundle.count
+                    for p in held(plane, type) { work[bundle.chip][p] += cycles(use) - before }
+                }
                 for tile in terms.map(\.tile) where isOwnTile(tile) {
                     let home = PlacedTile(
                         tile: tile, side: plane.hemisphere, place: bundle.chip)
@@ -96,12 +100,24 @@ extension Placer {
         }
     }
 
-    /// The plane with the least work, in cycles of loads: activations pass meanwhile. One that
-    /// holds the tile already, or a side that holds its rows, comes first, one that holds four
-    /// tiles more than another last: every layer takes as many rows of each bank as of the
-    /// fullest.
+    /// What a plane is busy with a tile: the next one's loads pass while it is multiplied by.
+    private func cycles(_ use: Int) -> Int {
+        let use = tileUses[use]
+        guard use.matmuls > 0 else { return 0 }
+        return max(columns(of: use.tile), use.matmuls * cadence(use.type))
+    }
+
+    private func cadence(_ type: ElementType) -> Int {
+        type == .fp16 ? chip.tandemCadence : chip.matmulCadence
+    }
+
+    /// The plane with the least work. One that holds the tile already, if its loads would take
+    /// longer than `count` activations do, or a side that holds its rows, comes first, one that
+    /// holds four tiles more than another last: every layer takes as many rows of each bank as of
+    /// the fullest.
     private func choosePlane(
-        for tile: Tile, type: ElementType, place: Int, avoiding used: [Int], _ work: [Int]
+        for tile: Tile, type: ElementType, count: Int, place: Int, avoiding used: [Int],
+        _ work: [Int]
     ) throws(Infeasibility) -> PlaneChoice {
         let fixed = side(of: tile)
         var candidates: [PlaneChoice] = []
@@ -115,7 +131,11 @@ extension Placer {
         let most = isOwnTile(tile) ? (rows.min() ?? 0) + 4 * chip.loadCycles : Int.max
         func rank(_ candidate: PlaneChoice) -> Int {
             let planes = held(candidate, type)
-            if planes.allSatisfy({ lastTile(on: $0, place: place) == tile }) { return -1 }
+            if count * cadence(type) <= columns(of: tile),
+                planes.allSatisfy({ lastTile(on: $0, place: place) == tile })
+            {
+                return -1
+            }
             let isTaken =
                 planes.contains { used.contains($0) }
                 || columnsLeft[place][planeIndex(candidate)] >= most
@@ -138,8 +158,7 @@ extension Placer {
 
     /// The use of a tile that a matmul term makes: the plane's last one if that is the same.
     private func note(
-        _ tile: Tile, type: ElementType, _ plane: PlaneChoice, place: Int, op: Int,
-        _ work: inout [[Int]]
+        _ tile: Tile, type: ElementType, _ plane: PlaneChoice, place: Int, op: Int
     ) -> Int {
         let planes = held(plane, type)
         let last = planes.map { self.planes[place][$0].uses.last }
@@ -150,7 +169,6 @@ extension Placer {
         }
         for p in planes {
             self.planes[place][p].uses.append(tileUses.count)
-            work[place][p] += columns(of: tile)
         }
         tileUses.append(TileUse(tile: tile, type: type, plane: plane, place: place, op: op))
         return tileUses.count - 1

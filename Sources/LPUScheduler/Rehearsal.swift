@@ -12,9 +12,9 @@ public import LPUSupport
 public func checkCapacity(
     of program: Program, on machine: Machine
 ) throws(Infeasibility) {
-    try withReserve { (reserve) throws(Infeasibility) in
+    try withRoom { (room) throws(Infeasibility) in
         var assembly = Assembly(
-            program: program, machine: machine, strategy: .list, reserve: reserve)
+            program: program, machine: machine, strategy: .list, room: room)
         try assembly.placeTemplates { (placer) throws(Infeasibility) in try placer.placeImages() }
         for i in program.instances.indices { _ = try assembly.slots(of: i) }
     }
@@ -25,6 +25,7 @@ extension Placer {
     fileprivate func placeImages() throws(Infeasibility) {
         try choosePlanes()
         try placeRegions()
+        try placeTables()
         try placeExchangeSlots()
         for bundle in bundles {
             for o in bundle.ops {

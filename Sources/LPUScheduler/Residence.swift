@@ -126,9 +126,12 @@ struct SRAM {
     /// Rows of a slot that one placement takes in a bank, at most.
     func rows(ofSlot slot: Int) -> Int { nextRow[slot].max() ?? 0 }
 
-    /// Rows that tables take at the end of the banks in which `other` has rows of `slot`.
-    func tableRows(ofSlot slot: Int, of other: SRAM) -> Int {
-        zip(tables, other.nextRow[slot]).filter { $1 > 0 }.map(\.0).max() ?? 0
+    /// Rows that tables, and what ends with a template, take at the end of the banks in which
+    /// `other` has rows of `slot`.
+    func lastRows(ofSlot slot: Int, of other: SRAM) -> Int {
+        tables.indices.filter { other.nextRow[slot][$0] > 0 }.map {
+            tables[$0] + max(passing[$0], mostPassing[$0])
+        }.max() ?? 0
     }
 
     /// The row from which on the banks hold nothing of slot 0 in which `other` has rows of `slot`.

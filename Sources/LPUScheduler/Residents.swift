@@ -54,15 +54,7 @@ struct Residents {
     /// Tells a template that is to be placed where the images rest that it shares, and which of its
     /// values no other template takes.
     func settle(_ placer: Placer, in program: Program, template t: Int) {
-        placer.endsHere = placer.template.values.map { _ in true }
-        for instance in program.instances {
-            for argument in instance.arguments
-            where program.instances[argument.instance].template == t {
-                for value in placer.restingValues(of: argument.value) {
-                    placer.endsHere[value.index] = false
-                }
-            }
-        }
+        placer.noteEnds(in: program, template: t)
         guard let host = placers[placer.template.name] else { return }
         placer.isGuest = true
         let template = host.template
@@ -99,6 +91,19 @@ struct Residents {
                 at: "'\(placer.template.name)'", id: "shared-memory",
                 unit: "rows of images that the first program does not have", demand: rows,
                 capacity: 0, terms: [], remedies: ["a schedule of its own memory"])
+        }
+    }
+}
+
+extension Placer {
+    /// Notes which of its values no other template takes.
+    func noteEnds(in program: Program, template t: Int) {
+        endsHere = template.values.map { _ in true }
+        for instance in program.instances {
+            for argument in instance.arguments
+            where program.instances[argument.instance].template == t {
+                for value in restingValues(of: argument.value) { endsHere[value.index] = false }
+            }
         }
     }
 }

@@ -19,26 +19,11 @@ public enum Strategy: Hashable, Sendable {
 public func schedule(
     _ program: Program, digest: String, for machine: Machine, strategy: Strategy = .list
 ) throws(Infeasibility) -> Schedule {
-    try withReserve { (reserve) throws(Infeasibility) in
+    try withRoom { (room) throws(Infeasibility) in
         var assembly = Assembly(
-            program: program, machine: machine, strategy: strategy, reserve: reserve)
+            program: program, machine: machine, strategy: strategy, room: room)
         try assembly.placeTemplates { (placer) throws(Infeasibility) in try placer.run() }
         return try assembly.schedule(digest: digest)
-    }
-}
-
-/// Calls `body` with how many times the rows that results near the VXM take in the mean are kept
-/// from tables: more where banks are so uneven that rows run out.
-func withReserve<Result>(
-    _ body: (_ reserve: Int) throws(Infeasibility) -> Result
-) throws(Infeasibility) -> Result {
-    do throws(Infeasibility) {
-        return try body(Assembly.leastReserve)
-    } catch {
-        guard error.id == "sram-capacity", let result = try? body(2 * Assembly.leastReserve) else {
-            throw error
-        }
-        return result
     }
 }
 
@@ -59,14 +44,15 @@ struct Assembly {
     /// The images of a program that shares the memory.
     var residents: Residents?
 
-    static let leastReserve = 2
-    private let reserve: Int
+    private let room: Room
 
-    init(program: Program, machine: Machine, strategy: Strategy, reserve: Int = leastReserve) {
+    init(
+        program: Program, machine: Machine, strategy: Strategy, room: Room = Room(reserve: 2)
+    ) {
         self.program = program
         self.machine = machine
         self.strategy = strategy
-        self.reserve = reserve
+        self.room = room
         placers = program.templates.map { _ in nil }
         srams = Array(repeating: nil, count: machine.chipCount)
         symmetries =
@@ -124,6 +110,7 @@ struct Assembly {
                 exchanges: symmetries[t]?.exchanges ?? [], orbitChips: orbits)
             placer.laneMaps = laneMaps
             homes.settle(placer, template: t)
+            if room.isShared { placer.noteEnds(in: program, template: t) }
             residents?.settle(placer, in: program, template: t)
             try place(placer)
             try residents?.check(placer)
@@ -149,15 +136,16 @@ struct Assembly {
     private var scratchRows: Int {
         let chip = machine.chip
         let banks = 2 * chip.scratchSlices * chip.banksPerSlice
-        let rows = program.templates.indices.reduce(0) { sum, t in
+        let results = program.templates.map { $0.resultRows / max(1, $0.chipCount) }
+        let images = program.templates.indices.reduce(0) { sum, t in
             let instances = program.instances.filter { $0.template == t }
             let uses = Dictionary(grouping: instances.flatMap(\.chips), by: \.self).values
             let most = uses.map(\.count).max() ?? 0
             let template = program.templates[t]
-            return sum
-                + (template.resultRows + most * template.imageRows) / max(1, template.chipCount)
+            return sum + most * template.imageRows / max(1, template.chipCount)
         }
-        return max(chip.rowsPerBank / 8, reserve * rows / max(1, banks))
+        let rows = images + (room.isShared ? results.max() ?? 0 : results.reduce(0, +))
+        return max(chip.rowsPerBank / 8, room.reserve * rows / max(1, banks))
     }
 
     /// `true` iff some chips run the template more than once: each time with rows of its own.
@@ -322,15 +310,15 @@ struct Assembly {
                 instance.chips.enumerated().map { q, chip in
                     srams[chip.index]?.base(ofSlot: slot, of: placer.srams[q / size]) ?? 0
                 }.max() ?? 0
-            let tables =
+            let last =
                 instance.chips.enumerated().map { q, chip in
-                    srams[chip.index]?.tableRows(ofSlot: slot, of: placer.srams[q / size]) ?? 0
+                    srams[chip.index]?.lastRows(ofSlot: slot, of: placer.srams[q / size]) ?? 0
                 }.max() ?? 0
             let end = base + (before + 1) * stride
-            guard end <= machine.chip.rowsPerBank - tables else {
+            guard end <= machine.chip.rowsPerBank - last else {
                 throw Infeasibility(
                     at: "\(instance.chips[0])", id: "sram-capacity", unit: "rows of a bank",
-                    demand: end, capacity: machine.chip.rowsPerBank - tables,
+                    demand: end, capacity: machine.chip.rowsPerBank - last,
                     terms: [
                         .init("constants, tables and scratch", base),
                         .init("\(before + 1) layers of \(stride)", (before + 1) * stride),

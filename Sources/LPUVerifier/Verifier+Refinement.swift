@@ -31,15 +31,23 @@ extension Verifier {
         refinement(program, graph, context: context).violations
     }
 
+    private func violations(
+        _ program: Program, _ graph: ModelGraph, context: Int
+    ) -> [Violation] {
+        guard graph.configuration.isEncoder else {
+            return Refinement(program, graph, context: context).violations()
+        }
+        var refinement = EncoderRefinement(program, graph, context: context, threads: threads)
+        return refinement.violations()
+    }
+
     private func refinement(
         _ program: Program, _ graph: ModelGraph, context: Int
     ) -> LawReport {
         var report = LawReport(.refinement, limit: violationsPerLaw)
         let chips = Set(program.instances.flatMap(\.chips)).count
         report.count(chips: chips, bursts: 0, issues: 0)
-        for violation in Refinement(program, graph, context: context).violations() {
-            report.add(violation)
-        }
+        for violation in violations(program, graph, context: context) { report.add(violation) }
         return report
     }
 }

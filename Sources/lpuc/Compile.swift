@@ -122,7 +122,7 @@ struct Compile: ParsableCommand {
         do {
             return try make(plan)
         } catch let error as Infeasibility
-            where error.id == "sram-capacity" && self.plan == nil
+            where error.id == "sram-capacity" && self.plan == nil && !model.isEncoder
         {
             let request = options.request(for: model)
             guard request.tensorParallel == nil, request.pipelineStages == nil else { throw error }

@@ -4,6 +4,7 @@ import LPUCheckpoint
 import LPUCompiler
 import LPUMachine
 import LPUModel
+import LPUNumerics
 import LPUPlanning
 import LPUSchedule
 import LPUSimulator
@@ -32,6 +33,9 @@ struct Embed: ParsableCommand {
     @Option(
         help: "Tokens that the schedule is made for. (default: the longest text, up to a 16th)")
     var context: Int?
+
+    @Option(help: "Type of the weights. (default: fp16)")
+    var weights: PlanOptions.WeightTypeName?
 
     @Option(help: "Form of what is printed.")
     var format = OutputFormat.text
@@ -81,7 +85,8 @@ struct Embed: ParsableCommand {
         let compiler = Compiler(
             machine: machine, verifier: Verifier(threads: threads.threads))
         let compilation = try compiler.compile(
-            checkpoint.configuration, plan: Plan(context: context)
+            checkpoint.configuration,
+            plan: Plan(context: context, weightType: weights?.type ?? .fp16)
         ) { progress.begin($0.rawValue) }
         guard let verdict = compilation.verdict, verdict.isAccepted else {
             Console.complain(compilation.verdict?.description ?? "not verified")

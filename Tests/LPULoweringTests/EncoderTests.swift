@@ -16,13 +16,15 @@ import Testing
 @testable import LPULowering
 
 /// An encoder small enough to run in a test, with hashed weights, and its reference.
-private struct SmallEncoder {
+struct SmallEncoder {
     let configuration: ModelConfiguration
     let reference: ReferenceEncoder
     let weights: HashedTensors
 
-    /// - Parameter replaced: keys of its configuration.
-    init(_ replaced: [String: any Sendable] = [:]) throws {
+    /// - Parameters:
+    ///   - replaced: keys of its configuration.
+    ///   - type: what the reference's weights of linear layers are rounded to.
+    init(_ replaced: [String: any Sendable] = [:], _ type: ElementType = .fp16) throws {
         var keys: [String: any Sendable] = [
             "architectures": ["BertModel"], "model_type": "bert", "vocab_size": 90,
             "hidden_size": 96, "intermediate_size": 112, "num_hidden_layers": 2,
@@ -35,7 +37,13 @@ private struct SmallEncoder {
         let weights = HashedTensors(ModelGraph(configuration).weights, isWide: false)
         self.weights = weights
         reference = try ReferenceEncoder(ReferenceEncoderConfig(json: json, file: "small")) {
-            name, _ in weights.rows(of: name).map(Double.init)
+            name, _ throws(DiagnosticSet) in
+            let isLinear = ["dense", "query", "key", "value"].contains {
+                name.hasSuffix(".\($0).weight")
+            }
+            return isLinear && type.byteCount == 1
+                ? try weights.quantised(name, type, norm: nil)
+                : weights.rows(of: name).map(Double.init)
         }
     }
 
@@ -88,7 +96,7 @@ private func relativeDistance(_ a: [Double], _ b: [Double]) -> Double {
     private struct Family {
         var keys: [String: any Sendable]
         var plan: Plan
-        /// How far embeddings may be off: roundings of fp16, or those of fp8 weights.
+        /// How far embeddings may be off: roundings of fp16, or those of two fp8 terms.
         var limit = 2e-3
     }
 
@@ -102,14 +110,20 @@ private func relativeDistance(_ a: [Double], _ b: [Double]) -> Double {
         Family(
             keys: ["hidden_size": 448, "num_attention_heads": 7, "num_hidden_layers": 1],
             plan: Plan(context: 128)),
+        Family(
+            keys: ["hidden_size": 352, "num_attention_heads": 11, "intermediate_size": 400],
+            plan: Plan(context: 48, weightType: .fp8), limit: 1e-2),
+        Family(
+            keys: ["hidden_size": 128, "num_attention_heads": 4],
+            plan: Plan(context: 128, weightType: .fp8), limit: 1e-2),
     ]
 
-    /// Weights and activations are fp16: some 2^-11 a rounding.
-    @Test(arguments: 0..<4)
+    /// Activations are fp16, some 2^-11 a rounding, or two terms of fp8.
+    @Test(arguments: 0..<6)
     func programIsTheReference(_ number: Int) throws {
         let family = Self.families[number]
         let context = family.plan.context
-        let encoder = try SmallEncoder(family.keys)
+        let encoder = try SmallEncoder(family.keys, family.plan.weightType)
         let program = try encoder.program(family.plan)
         try program.validate()
         var interpreter = try encoder.interpreter(program)
@@ -125,7 +139,7 @@ private func relativeDistance(_ a: [Double], _ b: [Double]) -> Double {
     }
 
     @Test(arguments: [
-        (0, Strategy.list), (1, .random(seed: 1)), (2, .list), (3, .list),
+        (0, Strategy.list), (1, .random(seed: 1)), (2, .list), (3, .list), (4, .list), (5, .list),
     ])
     func simulatorEqualsInterpreter(_ number: Int, _ strategy: Strategy) throws {
         let family = Self.families[number]

@@ -124,7 +124,7 @@ private func normBefore(_ tensor: String) -> String? {
 
 extension HashedTensors {
     /// The tensor as `type` keeps it, times the norm's weight, divided by that again.
-    fileprivate func quantised(
+    func quantised(
         _ tensor: String, _ type: ElementType, norm: String?
     ) throws(DiagnosticSet) -> [Double] {
         let quantisation = Quantisation(tensor, type: type, columnScale: norm)

@@ -50,7 +50,7 @@ import Testing
     @Test func commandsPrintWhatIsWritten() throws {
         let lpuc = try Binary("lpuc")
         var blessed = lines
-        #expect(commands.count == 9 && commands.allSatisfy { !$0.lines.isEmpty })
+        #expect(commands.count == 10 && commands.allSatisfy { !$0.lines.isEmpty })
         for command in commands where !command.isLong || Self.environment["LPUC_LONG"] == "1" {
             let outcome = try lpuc.run(
                 command.arguments.map {
@@ -83,6 +83,7 @@ import Testing
             #expect(table.contains("\(rate) tokens/s/user"))
             #expect(text.contains("rate        \(rate) tokens/s"))
         }
+        #expect(table.contains("261.2 us") && text.contains("cycles, 261.2 us a text"))
         #expect(table.contains("1.184 us") && text.contains("1184 ns"))
     }
 }

@@ -29,15 +29,16 @@ extension EncoderLowering {
             lowerWeights(
                 scores[number], heads.groups[number], constants, "layer.group\(number)")
         }
-        // The turn of a group's weights goes before the use of the last one's.
+        // The turn of some groups' weights goes before the use of the last ones'.
         var turned: [ValueID] = []
         var mixed: [[ValueID]] = []
-        for number in heads.groups.indices {
-            turned.append(
-                turn(weights[number], heads.groups[number], constants, "layer.group\(number)"))
-            if number > 0 { mixed.append(mix(turned[number - 1], values[number - 1], number - 1)) }
+        for (number, join) in heads.joins.enumerated() {
+            turned += join.map {
+                turn(weights[$0], heads.groups[$0], constants, "layer.group\($0)")
+            }
+            if number > 0 { mixed.append(mix(turned, values, number - 1, constants)) }
         }
-        mixed.append(mix(turned[turned.count - 1], values[turned.count - 1], turned.count - 1))
+        mixed.append(mix(turned, values, heads.joins.count - 1, constants))
         return lowerOutput(mixed, residual: x.values, prefix + "output.dense")
     }
 
@@ -83,7 +84,7 @@ extension EncoderLowering {
     ) -> ValueID {
         let weights = linear(
             name, tensor: "\(tensor).weight", rows: [rows], columns: hiddenColumns,
-            factor: factor, on: 0)
+            factor: factor, inputFactor: activationFactor, on: 0)
         let bias = vector(
             "\(name).bias", tensor: "\(tensor).bias", rows: [rows], factor: factor, on: 0)
         return chained { l in
@@ -93,55 +94,68 @@ extension EncoderLowering {
         }
     }
 
-    /// For each group its values without their bias: vector m c + j holds channel c of head j for
-    /// all tokens, in the lanes of that head. The states rest as weight vectors, the rows of the
-    /// weights pass as activations: so nothing has to be turned.
+    /// For each head its values without their bias: vector c holds channel c of all tokens, in the
+    /// lanes that the head has in its group's vectors.
     private mutating func lowerValues(
         _ x: EncoderStates, _ tensor: String, _ constants: EncoderConstants
     ) -> [ValueID] {
-        let tiles = heads.sizes.map { size in
-            (size: size, tiles: x.values.map { stateTile($0, copies: size) })
-        }
-        return heads.groups.enumerated().map { number, group in
-            let (m, name) = (group.heads.count, "layer.group\(number).values")
-            let states = tiles.first { $0.size == m }?.tiles ?? []
-            let rows = hidden.ranges.enumerated().map { tile, range in
-                builder.image(
-                    "\(name).rows\(tile)", type: .fp16, count: m * heads.dimension,
-                    .weights(
-                        Layout(
-                            tensor: "\(tensor).weight",
-                            pieces: [
-                                Piece(
-                                    vectors: 0..<m * heads.dimension, lanes: 0..<range.count,
-                                    base: [
-                                        group.heads.lowerBound * heads.dimension,
-                                        range.lowerBound,
-                                    ],
-                                    vector: [heads.channels(of: group), .zero],
-                                    lane: [.zero, .linear(1)])
-                            ]),
-                        factor: 1, columnScale: nil))
-            }
-            return chained { l in
-                var all = l.builder.matmul(
-                    zip(rows, states).map { MatmulTerm(Use($0), $1) },
-                    count: m * l.heads.dimension)
-                if m > 1 {
-                    let slots = l.constants(of: group, constants).slots
-                    all = l.builder.elementwise(.mask, Use(all), Use(slots))
+        var turned = Array(repeating: ValueID(0), count: model.queryHeadCount)
+        for (set, all) in heads.sets.enumerated() {
+            let groups = heads.groups.filter { $0.set == set }
+            let sizes = Set(groups.map(\.heads.count)).sorted()
+            let tiles = valueTiles(x, tensor, set, sizes)
+            for group in groups {
+                let own = zip(sizes, tiles).first { $0.0 == group.heads.count }?.1 ?? []
+                for head in group.heads {
+                    turned[head] = turnValues(
+                        own, from: (head - all.lowerBound) * heads.dimension,
+                        slot: head - group.heads.lowerBound, group, constants,
+                        "layer.head\(head).values")
                 }
-                return l.builder.elementwise(.toFP16, Use(all), name: name)
             }
         }
+        return turned
     }
 
-    /// The states as weight vectors, each so many times side by side.
-    private mutating func stateTile(_ states: ValueID, copies: Int) -> Tile {
-        let sources = (0..<copies).map { _ in
-            Use(builder.elementwise(.toFP16, Use(states), name: "layer.states"))
+    /// For each size of groups the terms of a set's values as weight vectors, of each token so many
+    /// side by side.
+    private mutating func valueTiles(
+        _ x: EncoderStates, _ tensor: String, _ set: Int, _ sizes: [Int]
+    ) -> [[Tile]] {
+        let name = "layer.set\(set).values"
+        let weights = linear(
+            name, tensor: "\(tensor).weight", rows: [heads.lanes(ofSet: set)],
+            columns: hiddenColumns, inputFactor: activationFactor, on: 0)
+        func tile(_ values: ValueID, _ size: Int, _ l: inout EncoderLowering) -> [Tile] {
+            let copies = (0..<size).map { _ in l.activations(of: values, name) }
+            return copies[0].indices.map { term in
+                Tile(copies.map { Use($0[term]) }, count: size * l.tokens)
+            }
         }
-        return Tile(sources, count: copies * tokens)
+        if sizes.count == 1 {
+            return chained { l in [tile(l.products(x.terms, weights, 0), sizes[0], &l)] }
+        }
+        // Two tiles that one token is written to at once may want one slice.
+        let values = chained { l in l.products(x.terms, weights, 0) }
+        return sizes.map { size in chained { l in tile(values, size, &l) } }
+    }
+
+    /// A head's values, whose channels are in the lanes from `lane` on: rows of an identity read
+    /// their columns.
+    private mutating func turnValues(
+        _ terms: [Tile], from lane: Int, slot: Int, _ group: EncoderHeads.Group,
+        _ constants: EncoderConstants, _ name: String
+    ) -> ValueID {
+        chained { l in
+            var values = l.builder.matmul(
+                terms.map { MatmulTerm(Use(constants.identity, start: lane), $0) },
+                count: l.heads.dimension)
+            if group.heads.count > 1 {
+                let slots = l.constants(of: group, constants).slots
+                values = l.builder.elementwise(.mask, Use(values), slots.at(slot))
+            }
+            return l.builder.elementwise(.toFP16, Use(values), name: name)
+        }
     }
 
     // MARK: Softmax
@@ -215,22 +229,37 @@ extension EncoderLowering {
         }
     }
 
-    /// The outputs of a group's heads. The weights of a token add up to 1, so that the bias of the
-    /// values is added here.
+    /// The outputs of the heads of joined groups, each group's in lanes of its own: the channels of
+    /// the others are zeros in its tile. The weights of a token add up to 1, so that the bias of
+    /// the values is added here.
     private mutating func mix(
-        _ weights: ValueID, _ values: ValueID, _ number: Int
+        _ weights: [ValueID], _ values: [ValueID], _ number: Int, _ constants: EncoderConstants
     ) -> [ValueID] {
-        let group = heads.groups[number]
-        let name = "layer.group\(number)"
+        let join = heads.joins[number]
+        let all = heads.heads(of: join)
+        let name = "layer.join\(number)"
         let bias = vector(
             "\(name).valueBias", tensor: "encoder.layer.$layer.attention.self.value.bias",
-            rows: [heads.lanes(of: group)], on: 0)
-        let tile = Tile([Use(values)], count: group.heads.count * heads.dimension)
-        return chained { l in
-            let sums = l.builder.matmul([MatmulTerm(Use(weights), tile)], count: l.tokens)
-            let biased = l.builder.elementwise(.add, Use(sums), bias.at())
-            return l.terms(of: Use(biased), l.plan.weightType, "\(name).output")
+            rows: [heads.lanes(of: all)], on: 0)
+        let terms = join.map { group in
+            let sources = all.map { head in
+                heads.groups[group].heads.contains(head)
+                    ? Use(values[head]) : Use(noChannels(constants, name))
+            }
+            return MatmulTerm(
+                Use(weights[group]), Tile(sources, count: all.count * heads.dimension))
         }
+        return chained { l in
+            let sums = l.builder.matmul(terms, count: l.tokens)
+            let biased = l.builder.elementwise(.add, Use(sums), bias.at())
+            return l.activations(of: biased, "\(name).output")
+        }
+    }
+
+    /// Zeros as a head's channels: a tile's own, since what is made is of one tile.
+    private mutating func noChannels(_ constants: EncoderConstants, _ name: String) -> ValueID {
+        builder.elementwise(
+            .toFP16, constants.zero.at(), count: heads.dimension, name: "\(name).none")
     }
 
     private mutating func lowerOutput(
@@ -238,7 +267,8 @@ extension EncoderLowering {
     ) -> [ValueID] {
         let weights = linear(
             "layer.o", tensor: "\(tensor).weight", rows: hiddenColumns,
-            columns: heads.groups.map { heads.lanes(of: $0) }, on: 0)
+            columns: heads.joins.map { heads.lanes(of: heads.heads(of: $0)) },
+            inputFactor: activationFactor, on: 0)
         return added(mixed, weights, bias: "\(tensor).bias", to: residual, "layer.attended")
     }
 }

@@ -69,6 +69,13 @@ extension EncoderLowering {
         let ones = builder.image(
             "ones", type: .fp16, count: lanes,
             .constant(bits: one, vectors: 0..<lanes, lanes: 0..<hidden.width))
+        let width = (heads.sets.map(\.count).max() ?? 0) * heads.dimension
+        let identity = builder.image(
+            "identity", type: plan.weightType, count: width,
+            .diagonal(
+                bits: plan.weightType == .fp16
+                    ? one : UInt32(FP8.encode(1 / activationFactor)), offset: 0, period: lanes))
+        let zero = builder.image("zero", type: .fp16, count: 1, .zero)
         let headLanes = ofHeads(
             "headLanes", heads.sets.map(\.count).max() ?? 1, run: heads.dimension)
         let bounds = chained { l -> ValueID in
@@ -83,7 +90,7 @@ extension EncoderLowering {
             return EncoderConstants.GroupSize(
                 size: size,
                 slots: builder.image(
-                    "slots\(size)", type: .int8, count: size * heads.dimension,
+                    "slots\(size)", type: .int8, count: size,
                     .table(bits: [1] + first, stride: size - 1, run: 1)),
                 selectors: builder.image(
                     "selectors\(size)", type: .fp16, count: tokens,
@@ -92,7 +99,8 @@ extension EncoderLowering {
                         stride: period - 1, run: size)))
         }
         return EncoderConstants(
-            ones: ones, headLanes: headLanes, isReal: isReal, bounds: bounds, groups: groups)
+            ones: ones, identity: identity, zero: zero, headLanes: headLanes, isReal: isReal,
+            bounds: bounds, groups: groups)
     }
 
     // MARK: Tables
@@ -104,7 +112,7 @@ extension EncoderLowering {
     private mutating func look(
         up tensor: String, rows: Int, _ index: ValueID, _ name: String
     ) -> [ValueID] {
-        let parts = Tiling(0..<rows, lanes: chip.rowsPerBank * 7 / 16 - 2).ranges
+        let parts = tableParts(rows)
         let addresses = parts.map { rowAddress(index, $0, "\(name).\($0.lowerBound)") }
         return hidden.ranges.enumerated().map { tile, range in
             let found = zip(parts, addresses).map { part, address in
@@ -121,6 +129,16 @@ extension EncoderLowering {
             let sums = sumsInTurn(found, atMost: 8, "\(name)\(tile)")
             return chained { l in l.sumInTurn(sums, "\(name)\(tile)") }
         }
+    }
+
+    /// Parts of a table's rows, which half a bank holds with a zero row before and one behind; of
+    /// tables that banks near the VXM do not hold, parts for which there is room beside weights.
+    private func tableParts(_ rows: Int) -> [Range<Int>] {
+        let halves = Tiling(0..<rows, lanes: chip.rowsPerBank * 7 / 16 - 2).ranges
+        let blocks = halves.count * hidden.count * ElementType.fp16.byteCount
+        let near = 2 * chip.scratchSlices * chip.banksPerSlice
+        return blocks <= 2 * near
+            ? halves : Tiling(0..<rows, lanes: chip.rowsPerBank * 5 / 16 - 2).ranges
     }
 
     /// Rows of a table in the vectors from `first` on.
@@ -144,15 +162,17 @@ extension EncoderLowering {
         let shifts = builder.image(
             "addressShifts", type: .int32, count: 1,
             .diagonal(bits: 8, offset: 1, period: chip.lanesPerSuperlane))
-        let bytes = chained { l -> ValueID in
+        // Its bytes as those of an int8, which take a quarter of the rows.
+        return chained { l -> ValueID in
             let offset = l.builder.elementwise(
                 .subtractInt, Use(index), integer: Int32(part.lowerBound - 1))
             let start = l.builder.elementwise(.maxInt, Use(offset), integer: 0)
             let row = l.builder.elementwise(
                 .minInt, Use(start), integer: Int32(part.count + 1))
-            return l.builder.elementwise(
-                .shiftRight, Use(row), shifts.at(), name: "\(name).shifted")
+            let shifted = l.builder.elementwise(.shiftRight, Use(row), shifts.at())
+            let high = l.builder.elementwise(.shiftLeft, Use(shifted), integer: 24)
+            let byte = l.builder.elementwise(.shiftRight, Use(high), integer: 24)
+            return l.builder.elementwise(.intToInt8, Use(byte), name: "\(name).address")
         }
-        return builder.byte(0, of: Use(bytes), name: "\(name).address")
     }
 }

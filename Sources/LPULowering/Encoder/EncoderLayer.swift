@@ -29,7 +29,20 @@ extension EncoderLowering {
         let terms = input.enumerated().flatMap { k, terms in
             terms.map { MatmulTerm(Use($0), weights.tile(n, k)) }
         }
-        return builder.matmul(terms, count: tokens)
+        let sums = builder.matmul(terms, count: tokens)
+        guard !weights.scales.isEmpty else { return sums }
+        let scale = Use(weights.scales[n].value, start: Int(weights.scales[n].start), step: 0)
+        return builder.elementwise(.multiply, Use(sums), scale)
+    }
+
+    /// What goes into a linear layer, as the terms of activations: in one byte times
+    /// `activationFactor`.
+    mutating func activations(of value: ValueID, _ name: String) -> [ValueID] {
+        guard plan.weightType.byteCount == 1 else {
+            return terms(of: Use(value), plan.weightType, name)
+        }
+        let scaled = builder.elementwise(.multiply, Use(value), activationFactor)
+        return terms(of: Use(scaled), plan.weightType, name)
     }
 
     /// For each tile of the states their sum with a linear layer's output and bias.
@@ -62,7 +75,7 @@ extension EncoderLowering {
             }
         let up = linear(
             "layer.up", tensor: prefix + "intermediate.dense.weight", rows: rows,
-            columns: hiddenColumns, factor: factor, on: 0)
+            columns: hiddenColumns, factor: factor, inputFactor: activationFactor, on: 0)
         let bias = vector(
             "layer.up.bias", tensor: prefix + "intermediate.dense.bias", rows: rows,
             factor: factor, on: 0)
@@ -74,13 +87,12 @@ extension EncoderLowering {
             }
             return chained { l in
                 let value = l.activated(half)
-                return l.terms(
-                    of: Use(value), l.plan.weightType, "layer.inner\(n).activated")
+                return l.activations(of: value, "layer.inner\(n).activated")
             }
         }
         let down = linear(
             "layer.down", tensor: prefix + "output.dense.weight", rows: hiddenColumns,
-            columns: rows, on: 0)
+            columns: rows, inputFactor: activationFactor, on: 0)
         return added(
             inner, down, bias: prefix + "output.dense.bias", to: x.values, "layer.fed")
     }
@@ -207,7 +219,7 @@ extension EncoderLowering {
             // What other templates take must not pass within a chain alone.
             states.terms.append(
                 chained { l in
-                    l.terms(of: Use(value), l.plan.weightType, "\(name)\(tile).term")
+                    l.activations(of: value, "\(name)\(tile).term")
                 })
         }
         return states

@@ -27,9 +27,10 @@ private func checkSupport(
         errors.insert(
             Diagnostic(at: Diagnostic.Place(place), id: "lowering-unsupported", message))
     }
-    if plan.weightType != .fp16 {
+    if plan.weightType != .fp16 && plan.weightType != .fp8 {
         refuse(
-            "plan.weightType", "\(plan.weightType.rawValue) is not lowered for encoders: try fp16")
+            "plan.weightType",
+            "\(plan.weightType.rawValue) is not lowered for encoders: try fp16 or fp8")
     }
     if plan.tensorParallel != 1 || plan.pipelineStages != 1 || plan.users != 1 {
         refuse("plan", "an encoder is lowered for one chip and one user")
@@ -76,6 +77,10 @@ struct EncoderLowering: Lowering {
     /// Tokens of the context, those that fill it up included.
     var tokens: Int { plan.context }
 
+    /// What activations are times in one byte: two terms then hold numbers below 224, exact to
+    /// 2^-12 or to a 256th.
+    var activationFactor: Float { plan.weightType.byteCount == 1 ? 4 : 1 }
+
     var hiddenColumns: [IndexMap] { hidden.ranges.map { .range($0) } }
 }
 
@@ -90,6 +95,10 @@ struct EncoderStates {
 struct EncoderConstants {
     /// 320 fp16 rows of ones in the lanes of a tile of states.
     var ones: ValueID
+    /// Rows of an identity in a type of the weights, over what activations are times.
+    var identity: ValueID
+    /// A vector of zeros, fp16.
+    var zero: ValueID
     /// int8: in vector h the lanes of the head number h of a set.
     var headLanes: ValueID
     /// For each token: int8, not 0 if it is real; and +-60000, the most its scores may be.
@@ -101,7 +110,7 @@ struct EncoderConstants {
     /// What groups of so many heads need.
     struct GroupSize {
         var size: Int
-        /// int8: in vector v the lanes that are v modulo the size.
+        /// int8: in vector v the lanes that are v modulo the size, as many.
         var slots: ValueID
         /// fp16: for each token ones in the lanes that it has in a group's vectors.
         var selectors: ValueID
@@ -110,8 +119,8 @@ struct EncoderConstants {
     /// The same values under the names that `name` gives them, in a fixed order.
     func mapped(_ name: (ValueID) -> ValueID) -> EncoderConstants {
         EncoderConstants(
-            ones: name(ones), headLanes: name(headLanes), isReal: name(isReal),
-            bounds: name(bounds),
+            ones: name(ones), identity: name(identity), zero: name(zero),
+            headLanes: name(headLanes), isReal: name(isReal), bounds: name(bounds),
             groups: groups.map {
                 GroupSize(
                     size: $0.size, slots: name($0.slots), selectors: name($0.selectors))
@@ -125,9 +134,11 @@ struct EncoderHeads {
     /// Heads that lie side by side in the lanes of queries and keys.
     let sets: [Range<Int>]
     /// Heads of a set, a power of two of them, that attend side by side: lane m t + j of their
-    /// scores is for token t of the group's head j, of m; and lane m c + j of their outputs is
-    /// channel c.
+    /// scores is for token t of the group's head j, of m.
     let groups: [Group]
+    /// Neighbouring groups of one size, a power of two of them, whose outputs lie side by side:
+    /// lane m c + j is channel c of the head j of all m.
+    let joins: [Range<Int>]
 
     struct Group {
         var set: Int
@@ -142,7 +153,7 @@ struct EncoderHeads {
             chip.weightStreamsPerPlane, chip.lanes / max(1, tokens),
             chip.accumulatorRows / dimension,
         ].reduce(Int.max, min)
-        groups = sets.enumerated().flatMap { number, set in
+        let groups = sets.enumerated().flatMap { number, set in
             var groups: [Group] = []
             var first = set.lowerBound
             while first < set.upperBound {
@@ -153,6 +164,22 @@ struct EncoderHeads {
             }
             return groups
         }
+        self.groups = groups
+        let most = min(chip.weightStreamsPerPlane, chip.lanes / dimension)
+        var joins: [Range<Int>] = []
+        while let first = joins.last?.upperBound ?? groups.indices.first, first < groups.count {
+            let size = groups[first].heads.count
+            let alike = groups[first...].prefix { $0.heads.count == size }.count
+            var count = 1
+            while 2 * count <= alike, 2 * count * size <= most { count *= 2 }
+            joins.append(first..<first + count)
+        }
+        self.joins = joins
+    }
+
+    /// The heads of joined groups.
+    func heads(of join: Range<Int>) -> Range<Int> {
+        groups[join.lowerBound].heads.lowerBound..<groups[join.upperBound - 1].heads.upperBound
     }
 
     /// The sizes of groups, each once, the smallest first.
@@ -163,18 +190,14 @@ struct EncoderHeads {
         .range(sets[set].lowerBound * dimension..<sets[set].upperBound * dimension)
     }
 
-    /// The same of a group's outputs.
-    func lanes(of group: Group) -> IndexMap {
+    /// The same of the outputs of heads whose channels take turns.
+    func lanes(of heads: Range<Int>) -> IndexMap {
         IndexMap(segments: [
             IndexMap.Segment(
-                position: 0, base: group.heads.lowerBound * dimension,
-                count: group.heads.count * dimension, digits: channels(of: group))
-        ])
-    }
-
-    func channels(of group: Group) -> DigitSum {
-        DigitSum([
-            .init(radix: group.heads.count, stride: dimension), .init(radix: 0, stride: 1),
+                position: 0, base: heads.lowerBound * dimension, count: heads.count * dimension,
+                digits: DigitSum([
+                    .init(radix: heads.count, stride: dimension), .init(radix: 0, stride: 1),
+                ]))
         ])
     }
 }
