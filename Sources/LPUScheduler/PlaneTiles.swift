@@ -82,13 +82,15 @@ extension Placer {
                 for term in terms {
                     try noteMade(term.tile, type: type, on: plane, place: bundle.chip)
                 }
-                tileUseOf[op] = terms.map {
-                    note($0.tile, type: type, plane, place: bundle.chip, op: op)
-                }
-                for use in tileUseOf[op] {
-                    let before = cycles(use)
+                let passes = bundle.count * cadence(type)
+                tileUseOf[op] = terms.map { term in
+                    let known = tileUses.count
+                    let use = note(term.tile, type: type, plane, place: bundle.chip, op: op)
                     tileUses[use].matmuls += bundle.count
-                    for p in held(plane, type) { work[bundle.chip][p] += cycles(use) - before }
+                    let loads = columns(of: term.tile)
+                    let busy = use == known ? max(loads, passes) : passes > loads ? passes : 0
+                    for p in held(plane, type) { work[bundle.chip][p] += busy }
+                    return use
                 }
                 for tile in terms.map(\.tile) where isOwnTile(tile) {
                     let home = PlacedTile(
@@ -100,18 +102,11 @@ extension Placer {
         }
     }
 
-    /// What a plane is busy with a tile: the next one's loads pass while it is multiplied by.
-    private func cycles(_ use: Int) -> Int {
-        let use = tileUses[use]
-        guard use.matmuls > 0 else { return 0 }
-        return max(columns(of: use.tile), use.matmuls * cadence(use.type))
-    }
-
     private func cadence(_ type: ElementType) -> Int {
         type == .fp16 ? chip.tandemCadence : chip.matmulCadence
     }
 
-    /// The plane with the least work. One that holds the tile already, if its loads would take
+    /// The plane with the least work: loads, or activations where they take longer. One that holds the tile already, if its loads would take
     /// longer than `count` activations do, or a side that holds its rows, comes first, one that
     /// holds four tiles more than another last: every layer takes as many rows of each bank as of
     /// the fullest.
