@@ -96,8 +96,23 @@ extension Placer {
         return nil
     }
 
+    /// `false` if an operand that rests in SRAM cannot be read in time.
+    func canRead(_ k: Int, _ bundle: Bundle, _ attempt: Attempt, fire: Int) -> Bool {
+        let arrival = fire - chip.vxmEntryLatency
+        return template.ops[bundle.ops[k]].operands.allSatisfy { use in
+            let vector = use.vector(attempt.iteration)
+            return bundle.ops[..<k].contains { template.ops[$0].result == use.value }
+                || attempt.deliveries.contains {
+                    $0.use == (use.value, vector) && $0.register == 0 && $0.cycle == arrival
+                }
+                || canDeliver(
+                    use.value, vector, type: template.values[use.value.index].type, to: 0,
+                    at: arrival)
+        }
+    }
+
     /// `true` iff all planes of a vector can be read in time from one side, whatever the streams.
-    func canDeliver(
+    private func canDeliver(
         _ value: ValueID, _ vector: Int, type: ElementType, to register: Int, at cycle: Int
     ) -> Bool {
         let place = template.values[value.index].chip

@@ -208,21 +208,6 @@ extension Placer {
         return false
     }
 
-    /// `false` if an operand that rests in SRAM cannot be read in time.
-    private func canRead(_ k: Int, _ bundle: Bundle, _ attempt: Attempt, fire: Int) -> Bool {
-        let arrival = fire - chip.vxmEntryLatency
-        return template.ops[bundle.ops[k]].operands.allSatisfy { use in
-            let vector = use.vector(attempt.iteration)
-            return bundle.ops[..<k].contains { template.ops[$0].result == use.value }
-                || attempt.deliveries.contains {
-                    $0.use == (use.value, vector) && $0.register == 0 && $0.cycle == arrival
-                }
-                || canDeliver(
-                    use.value, vector, type: template.values[use.value.index].type, to: 0,
-                    at: arrival)
-        }
-    }
-
     private func fireALU(
         _ alu: Int, _ k: Int, _ bundle: Bundle, _ b: Int, _ operation: ALUOperation,
         _ attempt: inout Attempt, groups: [Int]

@@ -1,39 +1,49 @@
 /// Values by number in plain memory, only ever added to or replaced.
+///
+/// They stand in pages, each twice as long as the one before: none is ever copied.
 final class Column<Value: BitwiseCopyable> {
-    private let state: UnsafeMutablePointer<State>
-
-    private struct State {
-        var values: UnsafeMutableBufferPointer<Value>
-        var count = 0
-    }
+    private let pages: UnsafeMutableBufferPointer<UnsafeMutableBufferPointer<Value>>
+    private let state: UnsafeMutablePointer<Int>
+    /// Values of the first page.
+    private static var first: Int { 1024 }
 
     init() {
+        pages = .allocate(capacity: 22)
+        pages.initialize(repeating: UnsafeMutableBufferPointer(start: nil, count: 0))
         state = .allocate(capacity: 1)
-        state.initialize(to: State(values: .allocate(capacity: 1024)))
+        state.initialize(to: 0)
     }
 
     deinit {
-        state.pointee.values.deallocate()
+        for page in pages { page.deallocate() }
+        pages.deallocate()
         state.deallocate()
     }
 
-    var count: Int { state.pointee.count }
+    var count: Int { state.pointee }
 
     subscript(number: Int32) -> Value {
-        get { state.pointee.values[Int(number)] }
-        set { state.pointee.values[Int(number)] = newValue }
+        get {
+            let (page, place) = Self.place(Int(number))
+            return pages[page][place]
+        }
+        set {
+            let (page, place) = Self.place(Int(number))
+            pages[page][place] = newValue
+        }
+    }
+
+    @inline(__always)
+    private static func place(_ number: Int) -> (page: Int, place: Int) {
+        let page = (first.leadingZeroBitCount) - (number + first).leadingZeroBitCount
+        return (page, number + first - first << page)
     }
 
     func append(_ value: Value) {
-        if state.pointee.count == state.pointee.values.count {
-            let larger = UnsafeMutableBufferPointer<Value>.allocateLarge(
-                capacity: 2 * state.pointee.count)
-            _ = larger.moveInitialize(fromContentsOf: state.pointee.values)
-            state.pointee.values.deallocate()
-            state.pointee.values = larger
-        }
-        state.pointee.values.initializeElement(at: state.pointee.count, to: value)
-        state.pointee.count += 1
+        let (page, place) = Self.place(count)
+        if pages[page].isEmpty { pages[page] = .allocateLarge(capacity: Self.first << page) }
+        pages[page].initializeElement(at: place, to: value)
+        state.pointee += 1
     }
 
     /// Until the number has a place.
@@ -41,5 +51,5 @@ final class Column<Value: BitwiseCopyable> {
         while count <= Int(number) { append(value) }
     }
 
-    func removeAll() { state.pointee.count = 0 }
+    func removeAll() { state.pointee = 0 }
 }

@@ -15,32 +15,28 @@ final class Pool<Element: PoolElement> {
 
     private struct State {
         var index = HashIndex()
-        var sequences: UnsafeMutableBufferPointer<UnsafeBufferPointer<Element>>
-        var count = 0
         var block: UnsafeMutableBufferPointer<Element>
         var used = 0
     }
+    private let sequences = Column<UnsafeBufferPointer<Element>>()
     private var blocks: [UnsafeMutableBufferPointer<Element>] = []
 
     init() {
         state = .allocate(capacity: 1)
-        state.initialize(
-            to: State(
-                sequences: .allocate(capacity: 1024), block: .allocate(capacity: 4096)))
+        state.initialize(to: State(block: .allocate(capacity: 4096)))
         blocks.append(state.pointee.block)
     }
 
     deinit {
         for block in blocks { block.deallocate() }
-        state.pointee.sequences.deallocate()
         state.pointee.index.deallocate()
         state.deallocate()
     }
 
-    var count: Int { state.pointee.count }
+    var count: Int { sequences.count }
 
     /// The sequence that has a number.
-    subscript(id: Int32) -> UnsafeBufferPointer<Element> { state.pointee.sequences[Int(id)] }
+    subscript(id: Int32) -> UnsafeBufferPointer<Element> { sequences[id] }
 
     /// The number of a sequence. O(length).
     func intern(_ sequence: UnsafeBufferPointer<Element>) -> Int32 {
@@ -81,17 +77,8 @@ final class Pool<Element: PoolElement> {
     }
 
     private func append(_ sequence: UnsafeBufferPointer<Element>) -> Int32 {
-        let id = state.pointee.count
-        if id == state.pointee.sequences.count {
-            let larger = UnsafeMutableBufferPointer<UnsafeBufferPointer<Element>>.allocateLarge(
-                capacity: 2 * id)
-            _ = larger.initialize(from: state.pointee.sequences)
-            state.pointee.sequences.deallocate()
-            state.pointee.sequences = larger
-        }
-        state.pointee.sequences[id] = kept(sequence)
-        state.pointee.count = id + 1
-        return Int32(id)
+        sequences.append(kept(sequence))
+        return Int32(sequences.count - 1)
     }
 
     private func kept(_ sequence: UnsafeBufferPointer<Element>) -> UnsafeBufferPointer<Element> {

@@ -4,6 +4,40 @@ import LPUNumerics
 import LPUSchedule
 import LPUSupport
 
+/// A burst on its chip: addresses resolved, numbers those of the whole program.
+struct RunningBurst {
+    // First what every issue looks at: bursts are large, and many run at once.
+    /// The cycle of the next issue.
+    var next: Int
+    /// What its address has moved by.
+    var offset = 0
+    /// Of a plain read: its first row, what its cycle is from its diagonal, and its stream.
+    var row = 0
+    var skew: Int32 = 0
+    var lane: Int32 = 0
+    /// It only reads rows that are all in their bank: the most frequent burst by far.
+    var isPlainRead = false
+    /// The burst after it in its bucket.
+    var link: Int32 = -1
+    var i: Int32 = 0
+    var j: Int32 = 0
+    var inner: Repeat
+    var outer: Repeat
+    /// Of its first issue.
+    var start: Int
+    var queue: Int
+    var instruction: Instruction
+    /// The op it was last, or is said to be, and the iteration to expect; -1 for none.
+    var match: Match
+    /// ALU operation or lane action: -1 if the program has none such.
+    var code: Int32
+    /// The instance of the program whose numbers its placement has; -1 for none. Its ops are tried
+    /// before those of others.
+    var instance: Int32
+    /// Of a gather or scatter, sampled at the first issue.
+    var address = Term.none
+}
+
 /// The bursts and memory image of each chip, out of the placements that it has a part in.
 struct BurstExpansion {
     /// A chip's part in a placement.

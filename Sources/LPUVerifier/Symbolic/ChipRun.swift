@@ -4,40 +4,6 @@ import LPUNumerics
 import LPUSchedule
 import LPUSupport
 
-/// A burst on its chip: addresses resolved, numbers those of the whole program.
-struct RunningBurst {
-    // First what every issue looks at: bursts are large, and many run at once.
-    /// The cycle of the next issue.
-    var next: Int
-    /// What its address has moved by.
-    var offset = 0
-    /// Of a plain read: its first row, what its cycle is from its diagonal, and its stream.
-    var row = 0
-    var skew: Int32 = 0
-    var lane: Int32 = 0
-    /// It only reads rows that are all in their bank: the most frequent burst by far.
-    var isPlainRead = false
-    /// The burst after it in its bucket.
-    var link: Int32 = -1
-    var i: Int32 = 0
-    var j: Int32 = 0
-    var inner: Repeat
-    var outer: Repeat
-    /// Of its first issue.
-    var start: Int
-    var queue: Int
-    var instruction: Instruction
-    /// The op it was last, or is said to be, and the iteration to expect; -1 for none.
-    var match: Match
-    /// ALU operation or lane action: -1 if the program has none such.
-    var code: Int32
-    /// The instance of the program whose numbers its placement has; -1 for none. Its ops are tried
-    /// before those of others.
-    var instance: Int32
-    /// Of a gather or scatter, sampled at the first issue.
-    var address = Term.none
-}
-
 /// Where a queue's unit samples and emits, and which one of its kind it is.
 struct QueuePlace {
     var unit: Unit
@@ -182,6 +148,7 @@ final class ChipRun: @unchecked Sendable {
         // Locals: what is read every cycle is not read through the object.
         var (cycle, lastBusy, nextStart) = (self.cycle, self.lastBusy, waiting.nextStart)
         var (runningCount, issued) = (self.runningCount, 0)
+        var base = bursts.baseAddress.unsafelyUnwrapped
         while cycle < end && (nextStart < .max || runningCount > 0) {
             if productions.count > 0 { lastBusy = cycle }
             if runningCount == 0 && cycle > lastBusy + 2 * (ringMask + 1) {
@@ -193,12 +160,13 @@ final class ChipRun: @unchecked Sendable {
             if nextStart == cycle {
                 runningCount += startBursts(cycle)
                 nextStart = waiting.nextStart
+                base = bursts.baseAddress.unsafelyUnwrapped
             }
             let bucket = cycle & (ChipRun.wheelSize - 1)
             var index = Int(heads[bucket])
             heads[bucket] = -1
             while index >= 0 {
-                let burst = bursts.baseAddress.unsafelyUnwrapped + index
+                let burst = base + index
                 let following = Int(burst.pointee.link)
                 if burst.pointee.next == cycle {
                     if burst.pointee.isPlainRead {
@@ -209,13 +177,13 @@ final class ChipRun: @unchecked Sendable {
                     issued += 1
                     lastBusy = cycle
                     if advance(burst) {
-                        insert(index)
+                        insert(index, burst)
                     } else {
                         free.append(Int32(index))
                         runningCount -= 1
                     }
                 } else {
-                    insert(index)
+                    insert(index, burst)
                 }
                 index = following
             }
@@ -237,9 +205,10 @@ final class ChipRun: @unchecked Sendable {
                 continue
             }
             let index = Int(free.popLast() ?? grow())
-            bursts.initializeElement(at: index, to: running)
-            prepare(bursts.baseAddress.unsafelyUnwrapped + index)
-            insert(index)
+            let place = bursts.baseAddress.unsafelyUnwrapped + index
+            place.initialize(to: running)
+            prepare(place)
+            insert(index, place)
             count += 1
         }
         return count
@@ -277,10 +246,10 @@ final class ChipRun: @unchecked Sendable {
     }
 
     @inline(__always)
-    private func insert(_ burst: Int) {
-        let bucket = bursts[burst].next & (ChipRun.wheelSize - 1)
-        bursts[burst].link = heads[bucket]
-        heads[bucket] = Int32(burst)
+    private func insert(_ index: Int, _ burst: UnsafeMutablePointer<RunningBurst>) {
+        let bucket = burst.pointee.next & (ChipRun.wheelSize - 1)
+        burst.pointee.link = heads[bucket]
+        heads[bucket] = Int32(index)
     }
 
     /// To the next issue; `false` after the last.
