@@ -235,8 +235,8 @@ extension Placer {
                 if !slices.contains(where: { taken.contains($0) }) { result.append(slices) }
             }
         }
-        guard !endsHere.isEmpty else { return result }
-        // Where rows are shared they are few: what is all but full comes last.
+        guard sharesRows else { return result }
+        // What is all but full comes last.
         let place = template.values[value.index].chip
         func isRoomy(_ slices: [QueueID]) -> Bool {
             slices.allSatisfy { slice in

@@ -132,7 +132,7 @@ extension Placer {
     /// emptiest first.
     func banks(for value: ValueID, in slice: QueueID) -> [Int] {
         let banks = choice.order(Array(0..<chip.banksPerSlice))
-        guard !endsHere.isEmpty else { return banks }
+        guard sharesRows else { return banks }
         let sram = srams[template.values[value.index].chip]
         let free = banks.map { sram.freeRows(slice, bank: $0, isPassing: ends(value)) }
         return banks.indices.sorted { (free[$1], $0) < (free[$0], $1) }.map { banks[$0] }

@@ -232,7 +232,7 @@ extension Placer {
 
     /// So do tables behind which rows are shared: they end where those begin.
     func placeTables() throws(Infeasibility) {
-        guard !endsHere.isEmpty, !isGuest else { return }
+        guard sharesRows else { return }
         for op in template.ops {
             if case .gather(let table, _, _) = op.kind { _ = try blockPlace(table.value) }
         }

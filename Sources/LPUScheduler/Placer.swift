@@ -28,6 +28,8 @@ final class Placer {
     var isTaken: [Bool]
     /// By value: no other template takes it, so its rows are free behind this one. Else empty.
     var endsHere: [Bool] = []
+    /// `true` iff what ends here rests where that of other templates does: rows are few.
+    var sharesRows = false
     /// Of each vector, how many of its copies an earlier template made.
     var given: [Int]
     /// Rows that results must be written to, where the next instance expects them.

@@ -110,7 +110,10 @@ struct Assembly {
                 exchanges: symmetries[t]?.exchanges ?? [], orbitChips: orbits)
             placer.laneMaps = laneMaps
             homes.settle(placer, template: t)
-            if room.isShared { placer.noteEnds(in: program, template: t) }
+            if room.isShared {
+                placer.noteEnds(in: program, template: t)
+                placer.sharesRows = true
+            }
             residents?.settle(placer, in: program, template: t)
             try place(placer)
             try residents?.check(placer)
