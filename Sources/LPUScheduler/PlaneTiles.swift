@@ -82,8 +82,10 @@ extension Placer {
                 for term in terms {
                     try noteMade(term.tile, type: type, on: plane, place: bundle.chip)
                 }
-                let passes = bundle.count * cadence(type)
                 tileUseOf[op] = terms.map { term in
+                    // What is read of a region's tiles for itself finds the planes idle.
+                    let isRegion = blockHomes[root(term.tile.sources[0].value).index] != nil
+                    let passes = isRegion ? 0 : bundle.count * cadence(type)
                     let known = tileUses.count
                     let use = note(term.tile, type: type, plane, place: bundle.chip, op: op)
                     tileUses[use].matmuls += bundle.count
