@@ -108,10 +108,10 @@ extension Placer {
         type == .fp16 ? chip.tandemCadence : chip.matmulCadence
     }
 
-    /// The plane with the least work: loads, or activations where they take longer. One that holds the tile already, if its loads would take
-    /// longer than `count` activations do, or a side that holds its rows, comes first, one that
-    /// holds four tiles more than another last: every layer takes as many rows of each bank as of
-    /// the fullest.
+    /// The plane with the least work: loads, or activations where they take longer. One that holds
+    /// the tile already, if its loads would take longer than `count` activations do, or a side that
+    /// holds its rows, comes first, one that holds four tiles more than another last: every layer
+    /// takes as many rows of each bank as of the fullest.
     private func choosePlane(
         for tile: Tile, type: ElementType, count: Int, place: Int, avoiding used: [Int],
         _ work: [Int]
