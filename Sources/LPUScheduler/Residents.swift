@@ -53,8 +53,8 @@ struct Residents {
 
     /// Tells a template that is to be placed where the images rest that it shares, and which of its
     /// values no other template takes.
-    func settle(_ placer: Placer, in program: Program, template t: Int) {
-        placer.noteEnds(in: program, template: t)
+    func settle(_ placer: Placer) {
+        placer.noteEnds()
         guard let host = placers[placer.template.name] else { return }
         placer.isGuest = true
         let template = host.template
@@ -97,13 +97,10 @@ struct Residents {
 
 extension Placer {
     /// Notes which of its values no other template takes.
-    func noteEnds(in program: Program, template t: Int) {
+    func noteEnds() {
         endsHere = template.values.map { _ in true }
-        for instance in program.instances {
-            for argument in instance.arguments
-            where program.instances[argument.instance].template == t {
-                for value in restingValues(of: argument.value) { endsHere[value.index] = false }
-            }
+        for v in template.values.indices where isTaken[v] {
+            for value in restingValues(of: ValueID(v)) { endsHere[value.index] = false }
         }
     }
 }

@@ -111,10 +111,10 @@ struct Assembly {
             placer.laneMaps = laneMaps
             homes.settle(placer, template: t)
             if room.isShared {
-                placer.noteEnds(in: program, template: t)
+                placer.noteEnds()
                 placer.sharesRows = true
             }
-            residents?.settle(placer, in: program, template: t)
+            residents?.settle(placer)
             try place(placer)
             try residents?.check(placer)
             laneMaps = placer.laneMaps
