@@ -48,7 +48,7 @@ private enum EncoderFault: String, CaseIterable {
             guard case .use(let use)? = operand else { return "" }
             return values[use.value.index].name
         }
-        return template.change { kind, result in
+        return template.changeOps { kind, result in
             switch (self, kind) {
             case (.maskDropped, .elementwise(.min, let a, let b)) where name(b) == "bounds":
                 kind = .elementwise(.min, a, .immediate(Float(60_000).bitPattern))
@@ -97,7 +97,7 @@ private enum EncoderFault: String, CaseIterable {
     private func plantInImages(
         of template: inout ProgramTemplate, _ model: ModelConfiguration
     ) -> Int {
-        template.changeLayouts { name, layout in
+        template.changeLayouts { name, layout, _ in
             switch self {
             case .headsSwapped where name == "layer.set0.queries":
                 let d = model.headDimension
@@ -118,34 +118,6 @@ private enum EncoderFault: String, CaseIterable {
             case _: break
             }
         }
-    }
-}
-
-extension ProgramTemplate {
-    /// Changes ops; returns how many.
-    fileprivate mutating func change(_ change: (inout OpKind, Value) -> Void) -> Int {
-        var changed = 0
-        for i in ops.indices {
-            var kind = ops[i].kind
-            change(&kind, values[ops[i].result.index])
-            if kind != ops[i].kind { changed += 1 }
-            ops[i].kind = kind
-        }
-        return changed
-    }
-
-    /// Changes layouts of weights, by the names of their values; returns how many.
-    fileprivate mutating func changeLayouts(_ change: (String, inout Layout) -> Void) -> Int {
-        var changed = 0
-        for i in values.indices {
-            guard case .image(.weights(var layout, let factor, let scale)) = values[i].origin
-            else { continue }
-            let old = layout
-            change(values[i].name, &layout)
-            if layout != old { changed += 1 }
-            values[i].origin = .image(.weights(layout, factor: factor, columnScale: scale))
-        }
-        return changed
     }
 }
 

@@ -86,33 +86,14 @@ enum PlantedFault: String, CaseIterable {
 }
 
 extension ProgramTemplate {
-    fileprivate mutating func changeOps(_ change: (inout OpKind, Value) -> Void) -> Int {
-        var changed = 0
-        for i in ops.indices {
-            var kind = ops[i].kind
-            change(&kind, values[ops[i].result.index])
-            if kind != ops[i].kind { changed += 1 }
-            ops[i].kind = kind
-        }
-        return changed
-    }
-
     /// Weights whose name begins with one of `names`, a query vector's number aside.
     fileprivate mutating func changeLayouts(
         of names: [String], _ change: (inout Layout, inout String?) -> Void
     ) -> Int {
-        var changed = 0
-        for i in values.indices {
-            let name = values[i].name.reversed().drop { $0.isNumber }.reversed()
-            guard names.contains(String(name)),
-                case .image(.weights(var layout, let factor, var scale)) = values[i].origin
-            else { continue }
-            change(&layout, &scale)
-            let new = Origin.image(.weights(layout, factor: factor, columnScale: scale))
-            if new != values[i].origin { changed += 1 }
-            values[i].origin = new
+        changeLayouts { name, layout, scale in
+            let name = name.reversed().drop { $0.isNumber }.reversed()
+            if names.contains(String(name)) { change(&layout, &scale) }
         }
-        return changed
     }
 }
 

@@ -82,7 +82,7 @@ enum RefinementFault: String, CaseIterable {
         switch self {
         case .shardTwice, .shardMissing:
             // The first chip adds the other's part twice, or only its own.
-            return template.change { kind, result in
+            return template.changeOps { kind, result in
                 guard case .elementwise(.add, let a, .use(let b)) = kind, result.chip == 0,
                     result.name == "layer.output.0" || result.name == "layer.attended.0",
                     case .use = a
@@ -92,7 +92,7 @@ enum RefinementFault: String, CaseIterable {
                 _ = b
             }
         case .contractedTwice:
-            return template.change { kind, _ in
+            return template.changeOps { kind, _ in
                 guard case .matmul(var terms) = kind, terms.count == 2,
                     name(terms[0].tile.sources[0]) == "layer.up"
                 else { return }
@@ -111,7 +111,7 @@ enum RefinementFault: String, CaseIterable {
             }
         case .layersSwapped: return 0
         case .vocabularyMissing:
-            return template.change { kind, _ in
+            return template.changeOps { kind, _ in
                 guard case .elementwise(.min, let a, .use(let b)) = kind, name(b) == "limit.234"
                 else { return }
                 kind = .elementwise(
@@ -172,7 +172,7 @@ enum RefinementFault: String, CaseIterable {
                 }
             }
         case .cacheRowOffByOne:
-            return template.change { kind, _ in
+            return template.changeOps { kind, _ in
                 guard case .scatter(var region, let rows, let address, let data) = kind,
                     name(region) == "layer.keys3"
                 else { return }
@@ -187,7 +187,7 @@ enum RefinementFault: String, CaseIterable {
                 formula = .table(bits: bits, stride: stride, run: run)
             }
         case .lessEqual:
-            return template.change { kind, _ in
+            return template.changeOps { kind, _ in
                 guard case .elementwise(.less, let a, let b) = kind, case .use(let logit) = a,
                     name(logit).hasPrefix("min")
                 else { return }
@@ -204,7 +204,7 @@ enum RefinementFault: String, CaseIterable {
                 layout.pieces[0].vectors = 1..<layout.pieces[0].vectors.upperBound - 1
             }
         case .softmaxOfOneBlock:
-            return template.change { kind, result in
+            return template.changeOps { kind, result in
                 guard result.name.hasSuffix(".pSum"), case .elementwise(.add, let sum, _) = kind
                 else { return }
                 kind = .elementwise(.add, sum, .immediate(0))
@@ -218,7 +218,7 @@ enum RefinementFault: String, CaseIterable {
         case .normOverPart:
             // Every tile's squares are those of the first.
             var first: ElementwiseOperand?
-            return template.change { kind, _ in
+            return template.changeOps { kind, _ in
                 guard case .elementwise(.multiply, let a, let b?) = kind, a == b else { return }
                 first = first ?? a
                 if let first { kind = .elementwise(.multiply, first, first) }
@@ -263,7 +263,7 @@ extension RefinementFault {
                     bits: Float(1).bitPattern, vectors: 0..<1, lanes: 0..<164)
             }
         case .lowTermElsewhere:
-            return template.change { kind, _ in
+            return template.changeOps { kind, _ in
                 guard case .matmul(var terms) = kind, terms.count == 4,
                     name(terms[0].tile.sources[0]) == "layer.gate"
                 else { return }
@@ -271,7 +271,7 @@ extension RefinementFault {
                 kind = .matmul(terms)
             }
         case .embeddingScale:
-            return template.change { kind, result in
+            return template.changeOps { kind, result in
                 guard result.name.hasPrefix("x.embedding.0") || result.name.hasPrefix("multiply"),
                     case .elementwise(.multiply, let row, .use(let scale)) = kind,
                     values.contains(where: { $0.name.hasPrefix("embeddingScales") })
@@ -291,38 +291,9 @@ extension RefinementFault {
 }
 
 extension ProgramTemplate {
-    /// Changes ops; returns how many.
-    fileprivate mutating func change(_ change: (inout OpKind, Value) -> Void) -> Int {
-        var changed = 0
-        for i in ops.indices {
-            var kind = ops[i].kind
-            change(&kind, values[ops[i].result.index])
-            if kind != ops[i].kind { changed += 1 }
-            ops[i].kind = kind
-        }
-        return changed
-    }
-
-    fileprivate mutating func changeFormulas(_ change: (String, inout Formula) -> Void) -> Int {
-        var changed = 0
-        for i in values.indices {
-            guard case .image(var formula) = values[i].origin else { continue }
-            change(values[i].name, &formula)
-            if values[i].origin != .image(formula) { changed += 1 }
-            values[i].origin = .image(formula)
-        }
-        return changed
-    }
-
     fileprivate mutating func changeLayouts(
         named wanted: String, _ change: (inout Layout) -> Void
     ) -> Int {
-        changeFormulas { name, formula in
-            guard name == wanted, case .weights(var layout, let factor, let scale) = formula else {
-                return
-            }
-            change(&layout)
-            formula = .weights(layout, factor: factor, columnScale: scale)
-        }
+        changeLayouts { name, layout, _ in if name == wanted { change(&layout) } }
     }
 }
