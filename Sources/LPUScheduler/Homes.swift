@@ -137,7 +137,7 @@ struct Homes {
     /// to because a placed template takes them there.
     func settle(_ placer: Placer, template t: Int) {
         for (v, value) in placer.template.values.enumerated() {
-            placer.isTaken[v] = isTaken[bases[t] + v]
+            if isTaken[bases[t] + v] { placer.noteTaken(ValueID(v)) }
             guard let home = homes[root(bases[t] + v)] else { continue }
             switch value.origin {
             case .parameter:

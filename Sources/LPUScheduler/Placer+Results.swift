@@ -125,7 +125,7 @@ extension Placer {
     }
 
     private func ends(_ value: ValueID) -> Bool {
-        endsHere.isEmpty ? false : endsHere[value.index]
+        lendsRows && !isTaken[value.index]
     }
 
     /// The banks in the order in which a result is to be written to one: where rows are shared, the

@@ -24,10 +24,10 @@ final class Placer {
     let repeats: Bool
     /// `true` iff images rest where another program has them.
     var isGuest = false
-    /// By value: an instance takes it as an argument.
-    var isTaken: [Bool]
-    /// By value: no other template takes it, so its rows are free behind this one. Else empty.
-    var endsHere: [Bool] = []
+    /// By value: an instance takes it, or what is packed of it, as an argument.
+    private(set) var isTaken: [Bool]
+    /// `true` iff rows of what no instance takes are free behind this template.
+    var lendsRows = false
     /// `true` iff what ends here rests where that of other templates does: rows are few.
     var sharesRows = false
     /// Of each vector, how many of its copies an earlier template made.
@@ -338,6 +338,11 @@ final class Placer {
     /// The values whose rows hold the bytes of `value`.
     func restingValues(of value: ValueID) -> [ValueID] {
         (0..<template.values[value.index].type.byteCount).map { resolve(value, 0, $0).0 }
+    }
+
+    /// Notes that an instance takes the value as an argument.
+    func noteTaken(_ value: ValueID) {
+        for taken in [value] + restingValues(of: value) { isTaken[taken.index] = true }
     }
 
     func laneMap(_ map: [Int16]) -> LaneMapID {

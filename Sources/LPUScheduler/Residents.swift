@@ -51,10 +51,9 @@ struct Residents {
         }
     }
 
-    /// Tells a template that is to be placed where the images rest that it shares, and which of its
-    /// values no other template takes.
+    /// Tells a template that is to be placed where the images rest that it shares.
     func settle(_ placer: Placer) {
-        placer.noteEnds()
+        placer.lendsRows = true
         guard let host = placers[placer.template.name] else { return }
         placer.isGuest = true
         let template = host.template
@@ -91,16 +90,6 @@ struct Residents {
                 at: "'\(placer.template.name)'", id: "shared-memory",
                 unit: "rows of images that the first program does not have", demand: rows,
                 capacity: 0, terms: [], remedies: ["a schedule of its own memory"])
-        }
-    }
-}
-
-extension Placer {
-    /// Notes which of its values no other template takes.
-    func noteEnds() {
-        endsHere = template.values.map { _ in true }
-        for v in template.values.indices where isTaken[v] {
-            for value in restingValues(of: ValueID(v)) { endsHere[value.index] = false }
         }
     }
 }

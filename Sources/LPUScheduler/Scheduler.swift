@@ -111,7 +111,7 @@ struct Assembly {
             placer.laneMaps = laneMaps
             homes.settle(placer, template: t)
             if room.isShared {
-                placer.noteEnds()
+                placer.lendsRows = true
                 placer.sharesRows = true
             }
             residents?.settle(placer)
