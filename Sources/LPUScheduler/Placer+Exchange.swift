@@ -19,15 +19,22 @@ struct ExchangeHome {
         }
     }
 
-    /// The byte plane and the slot that rest in a slice's row; nil where no slot does.
-    func slot(at row: Int, of slice: QueueID) -> (plane: Int, slot: Int)? {
-        guard (0..<rows).contains(row - self.row) else { return nil }
+    /// The byte plane and the slot that rest there; nil where no slot does.
+    func slot(at address: RowAddress, of slice: QueueID) -> (plane: Int, slot: Int)? {
+        let first = Int(address.row) - row
+        guard Int(address.bank) == bank, (0..<rows).contains(first) else { return nil }
         for (half, slices) in halves.enumerated() {
-            if let plane = slices.firstIndex(of: slice) {
-                return (plane, half * rows + row - self.row)
-            }
+            if let plane = slices.firstIndex(of: slice) { return (plane, half * rows + first) }
         }
         return nil
+    }
+
+    /// The other slice that the byte plane of a slot rests in on some chips, instead of `slice`.
+    func other(than slice: QueueID) -> QueueID? {
+        guard halves.count > 1 else { return nil }
+        return zip(halves[0], halves[1]).lazy.compactMap { a, b in
+            a == slice ? b : b == slice ? a : nil
+        }.first
     }
 }
 
@@ -73,12 +80,9 @@ extension Placer {
         }
     }
 
-    /// The other slice that the byte plane of a slot rests in on some chips, instead of `slice`.
+    /// The slice that some chips take instead, for the slots of exchange `e`; nil for e < 0.
     func otherHalf(_ slice: QueueID, of e: Int) -> QueueID? {
-        guard e >= 0, exchangeHomes[e].halves.count > 1 else { return nil }
-        let halves = exchangeHomes[e].halves
-        return halves[0].firstIndex(of: slice).map { halves[1][$0] }
-            ?? halves[1].firstIndex(of: slice).map { halves[0][$0] }
+        e < 0 ? nil : exchangeHomes[e].other(than: slice)
     }
 
     /// The exchanges not placed yet that nothing parts from the transfer of bundle `b`, in the
@@ -211,7 +215,7 @@ extension Placer {
         let side = chip.hemisphere(of: link)
         let latency = machine.topology.axis(of: link)?.latency ?? 0
         let location = exchangeHomes[e].locations(ofSlot: slot)[plane]
-        let other = otherHalf(location.slice, of: e)
+        let other = exchangeHomes[e].other(than: location.slice)
         let target = register(of: location.slice)
         let table = tables[place]
         let edge = side.sign * chip.edge

@@ -96,12 +96,17 @@ extension Placer {
         return nil
     }
 
+    /// The place in the bundle of what makes the value on its way to the op at place `k`.
+    func maker(of value: ValueID, before k: Int, in bundle: Bundle) -> Int? {
+        bundle.ops[..<k].lastIndex { template.ops[$0].result == value }
+    }
+
     /// `false` if an operand that rests in SRAM cannot be read in time.
     func canRead(_ k: Int, _ bundle: Bundle, _ attempt: Attempt, fire: Int) -> Bool {
         let arrival = fire - chip.vxmEntryLatency
         return template.ops[bundle.ops[k]].operands.allSatisfy { use in
             let vector = use.vector(attempt.iteration)
-            return bundle.ops[..<k].contains { template.ops[$0].result == use.value }
+            return maker(of: use.value, before: k, in: bundle) != nil
                 || attempt.deliveries.contains {
                     $0.use == (use.value, vector) && $0.register == 0 && $0.cycle == arrival
                 }

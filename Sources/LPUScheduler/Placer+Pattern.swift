@@ -223,8 +223,9 @@ extension Placer {
             switch operand {
             case .immediate(let bits): operands.append(.immediate(bits))
             case .use(let use):
-                let isMade = bundle.ops[..<k].contains { template.ops[$0].result == use.value }
-                let sides = isMade ? 0 : sides(of: use.value, use.vector(attempt.iteration)).count
+                let sides =
+                    maker(of: use.value, before: k, in: bundle) == nil
+                    ? sides(of: use.value, use.vector(attempt.iteration)).count : 0
                 uses.append((use, uses.count, operands.count, sides))
                 operands.append(nil)
             }
@@ -262,7 +263,7 @@ extension Placer {
         let place = bundle.chip
         let type = template.values[use.value.index].type
         let arrival = fire - chip.vxmEntryLatency
-        if let p = bundle.ops[..<k].lastIndex(where: { template.ops[$0].result == use.value }) {
+        if let p = maker(of: use.value, before: k, in: bundle) {
             if template.ops[bundle.ops[p]].kind.isElementwise {
                 return chained(from: p, moves: bundle.copies[k][position], bundle, attempt)
             }

@@ -36,7 +36,7 @@ extension Placer {
         guard issue.exchange >= 0 else { return result }
         let home = exchangeHomes[Int(issue.exchange)]
         func turned(_ address: RowAddress) -> RowAddress {
-            guard let (plane, slot) = home.slot(at: Int(address.row), of: issue.queue) else {
+            guard let (plane, slot) = home.slot(at: address, of: issue.queue) else {
                 preconditionFailure("slots rest in the rows of their exchange")
             }
             let location = home.locations(ofSlot: (slot + p) % symmetry.size)[plane]

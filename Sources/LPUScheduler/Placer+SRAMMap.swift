@@ -80,8 +80,7 @@ extension Placer {
     /// slots, since the chip's number decides which is written when.
     private func life(of location: Location, _ value: Int, _ uses: RowUses) -> Range<Int> {
         guard let e = exchangeOf[value],
-            let (plane, _) = exchangeHomes[e].slot(at: Int(location.row), of: location.slice),
-            exchangeHomes[e].bank == Int(location.bank)
+            let (plane, _) = exchangeHomes[e].slot(at: location.address, of: location.slice)
         else { return uses.life(of: location) }
         let lives = (0...exchanges[e].transfers.count).map {
             uses.life(of: exchangeHomes[e].locations(ofSlot: $0)[plane])
