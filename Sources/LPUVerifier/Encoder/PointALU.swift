@@ -15,6 +15,9 @@ struct PointALU {
         isSplit: Bool
     ) -> PointVector {
         if let words = words(operation, a, b) { return words }
+        func binary(_ make: (PointVector) -> PointVector) -> PointVector {
+            b.map(make) ?? unknown(operation, a, nil)
+        }
         switch operation {
         case .copy, .toFP32: return a
         case .negate: return PointVector(numbers: a.numbers.map(PrimeField.negated))
@@ -26,9 +29,12 @@ struct PointALU {
             let numbers = a.numbers
             return PointVector(
                 numbers: numbers.map { PrimeField.drawn(.root, UInt64($0)) }, .root(of: numbers))
-        case .add, .subtract, .multiply, .max, .min, .mask, .maskNot:
-            guard let b else { return unknown(operation, a, nil) }
-            return binary(operation, a, b, isImmediate: isImmediate)
+        case .add: return binary { lanewise(PrimeField.add, a, $0) }
+        case .subtract: return binary { subtract(a, $0) }
+        case .multiply: return binary { multiply(a, $0) }
+        case .max: return binary { greatest(a, $0, isImmediate: isImmediate) }
+        case .min: return binary { least(a, $0) }
+        case .mask, .maskNot: return binary { masked(operation, a, $0) }
         case .absolute, .not, .addInt, .subtractInt, .multiplyInt, .maxInt, .minInt, .and, .or,
             .xor, .shiftLeft, .shiftRight, .less, .lessEqual, .equal, .notEqual, .lessInt,
             .lessEqualInt, .equalInt, .notEqualInt, .toInt8, .toInt32, .intToInt8:
@@ -72,22 +78,15 @@ struct PointALU {
             })
     }
 
-    private func binary(
-        _ operation: ALUOperation, _ a: PointVector, _ b: PointVector, isImmediate: Bool
+    private func lanewise(
+        _ operation: (UInt32, UInt32) -> UInt32, _ a: PointVector, _ b: PointVector
     ) -> PointVector {
-        switch operation {
-        case .add: return PointVector(numbers: zip(a.numbers, b.numbers).map(PrimeField.add))
-        case .subtract: return subtract(a, b)
-        case .multiply: return multiply(a, b)
-        case .max: return greatest(a, b, isImmediate: isImmediate)
-        case .min: return least(a, b)
-        case _: return masked(operation, a, b)
-        }
+        PointVector(numbers: zip(a.numbers, b.numbers).map(operation))
     }
 
     private func subtract(_ a: PointVector, _ b: PointVector) -> PointVector {
         guard case .greatest(let members)? = b.note else {
-            return PointVector(numbers: zip(a.numbers, b.numbers).map(PrimeField.subtract))
+            return lanewise(PrimeField.subtract, a, b)
         }
         // Minus infinity less anything is that.
         if a.words.map({ isInfinite($0, .minus) }) ?? false { return infinity }
@@ -106,7 +105,7 @@ struct PointALU {
                     return known.inverse
                 })
         }
-        return PointVector(numbers: zip(a.numbers, b.numbers).map(PrimeField.multiply))
+        return lanewise(PrimeField.multiply, a, b)
     }
 
     /// exp of what is less the greatest of several: whatever that is, it cancels where it is the
@@ -154,8 +153,7 @@ struct PointALU {
         guard let bound = b.words else { return unknown(.min, a, b) }
         if isInfinite(bound, .plus) { return a }
         if isInfinite(bound, .minus) { return b }
-        return PointVector(
-            numbers: zip(a.numbers, b.numbers).map { Self.least($0, $1) })
+        return lanewise(Self.least, a, b)
     }
 
     /// min(x, c), as c min(x / c, 1).
@@ -168,12 +166,7 @@ struct PointALU {
         _ operation: ALUOperation, _ a: PointVector, _ b: PointVector
     ) -> PointVector {
         guard let mask = b.words else { return unknown(operation, a, b) }
-        let keeps: Bool
-        switch operation {
-        case .mask: keeps = true
-        case .maskNot: keeps = false
-        case _: return unknown(operation, a, b)
-        }
+        let keeps = operation == .mask
         return PointVector(
             numbers: zip(a.numbers, mask).map { ($1 & 0x7fff_ffff != 0) == keeps ? $0 : 0 })
     }
