@@ -15,6 +15,9 @@ public struct TemplateBuilder: Sendable {
     public private(set) var template: ProgramTemplate
     /// Of the ops that follow; `nil` for none.
     public var chain: Int?
+    /// The template's chip that place 0 is for what follows: a template of several stages is made
+    /// stage by stage.
+    public var firstChip = 0
     private let lanesPerSuperlane: Int
     private var names: Set<String> = []
 
@@ -26,6 +29,9 @@ public struct TemplateBuilder: Sendable {
     /// The value's declaration. - Requires: this builder made it.
     public subscript(value: ValueID) -> Value { template.values[value.index] }
 
+    /// The place of the value's chip, counted from `firstChip`.
+    public func place(of value: ValueID) -> Int { self[value].chip - firstChip }
+
     /// States which elements of which tensor the value holds.
     public mutating func means(_ value: ValueID, _ meaning: Layout) {
         template.values[value.index].meaning = meaning
@@ -35,17 +41,19 @@ public struct TemplateBuilder: Sendable {
     public mutating func image(
         _ name: String, chip: Int = 0, type: ElementType, count: Int, _ formula: Formula
     ) -> ValueID {
-        add(name, chip: chip, type: type, count: count, origin: .image(formula))
+        add(
+            name, chip: firstChip + chip, type: type, count: count, origin: .image(formula))
     }
 
     /// A value that the instance binds to one of an earlier instance.
     public mutating func parameter(
         _ name: String, chip: Int = 0, type: ElementType, count: Int
     ) -> ValueID {
-        add(name, chip: chip, type: type, count: count, origin: .parameter)
+        add(name, chip: firstChip + chip, type: type, count: count, origin: .parameter)
     }
 
-    /// Any op; the methods below are this with the chip, type and count filled in.
+    /// Any op on a chip of the template; the methods below are this with the chip, type and count
+    /// filled in, and take chips as places.
     public mutating func op(
         _ kind: OpKind, chip: Int, type: ElementType, count: Int, resultCount: Int? = nil,
         name: String? = nil
@@ -212,14 +220,14 @@ extension TemplateBuilder {
         _ use: Use, to chip: Int, count: Int? = nil, name: String? = nil
     ) -> ValueID {
         op(
-            .transfer(use), chip: chip, type: self[use.value].type, count: iterations(count, [use]),
-            name: name)
+            .transfer(use), chip: firstChip + chip, type: self[use.value].type,
+            count: iterations(count, [use]), name: name)
     }
 
     public mutating func ingress(
         chip: Int = 0, type: ElementType = .int8, count: Int, name: String? = nil
     ) -> ValueID {
-        op(.ingress, chip: chip, type: type, count: count, name: name)
+        op(.ingress, chip: firstChip + chip, type: type, count: count, name: name)
     }
 
     @discardableResult

@@ -199,7 +199,7 @@ extension DecoderLowering {
             let rest = l.builder.elementwise(.subtract, Use(product), Use(high))
             return (high, l.builder.elementwise(.toFP16, Use(rest)))
         }
-        let ones = Tile([Use(shared[builder[key].chip].ones)], count: lanes)
+        let ones = Tile([Use(shared[builder.place(of: key)].ones)], count: lanes)
         return builder.matmul(
             [MatmulTerm(Use(high), ones), MatmulTerm(Use(low), ones)], name: "\(name).current")
     }
@@ -211,7 +211,7 @@ extension DecoderLowering {
         _ constants: GroupConstants,
         _ name: String
     ) -> Scores {
-        let place = builder[queries[0]].chip
+        let place = builder.place(of: queries[0])
         let query = chained { l -> ValueID in
             var all = l.builder.elementwise(
                 .mask, queries[0].at(), Use(constants.selectors[0]), name: "\(name).query")
@@ -259,7 +259,7 @@ extension DecoderLowering {
         _ weights: Weights, _ values: SetValues, _ group: HeadGroup, _ constants: GroupConstants,
         _ name: String
     ) -> HeadSums {
-        let place = builder[values.key].chip
+        let place = builder.place(of: values.key)
         let count = heads[place].rows(group.set)
         let rows = count / chip.weightStreamsPerPlane
         let own = builder.elementwise(.multiply, Use(weights.current), values.value.at())

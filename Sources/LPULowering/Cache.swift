@@ -60,7 +60,7 @@ extension DecoderLowering {
             return regions.map {
                 rowsOfUser(
                     $0, rows, perUser: blocks.keyRowsOfUser,
-                    at: shared[builder[$0].chip].userRows?.keys)
+                    at: shared[builder.place(of: $0)].userRows?.keys)
             }
         }
     }
@@ -69,7 +69,7 @@ extension DecoderLowering {
     mutating func valuesOfUser(_ cache: Cache, set: Int) -> [[ValueID]] {
         cache.values.enumerated().map { part, regions in
             regions.map { region in
-                let place = builder[region].chip
+                let place = builder.place(of: region)
                 let perBlock = heads[place].rows(set) / chip.weightStreamsPerPlane
                 return rowsOfUser(
                     region, blocks.count(ofPart: part) * perBlock,
@@ -90,7 +90,7 @@ extension DecoderLowering {
     mutating func append(
         _ key: ValueID, _ value: ValueID, _ cache: Cache, set: Int, _ label: String
     ) -> ValueID {
-        let place = builder[key].chip
+        let place = builder.place(of: key)
         let slices = chip.weightStreamsPerPlane
         for (part, regions) in cache.keys.enumerated() {
             for (slice, region) in regions.enumerated() {
@@ -121,7 +121,7 @@ extension DecoderLowering {
 
     /// Puts the open block's columns in the place of its old ones, which no one reads any more.
     mutating func replace(_ columns: ValueID, _ cache: Cache, set: Int) {
-        let place = builder[columns].chip
+        let place = builder.place(of: columns)
         let slices = chip.weightStreamsPerPlane
         let channels = heads[place].rows(set)
         for (part, regions) in cache.values.enumerated() {

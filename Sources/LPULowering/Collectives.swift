@@ -37,8 +37,10 @@ extension DecoderLowering {
     /// All-reduce in one hop: every chip sends its parts to all others, and all add them in the
     /// order of the chips, so that the replicas of the residual are equal bit for bit. A chip's
     /// own part goes through the wire's type like the others.
+    ///
+    /// - Parameter isLate: x arrives behind the parts, and is added to their sum.
     mutating func addPartialSums(
-        _ parts: [[ValueID]], to x: [[ValueID]], _ name: String
+        _ parts: [[ValueID]], to x: [[ValueID]], _ name: String, isLate: Bool = false
     ) -> [[ValueID]] {
         guard places.count > 1 else { return parts }
         let contributors = places.filter { !parts[$0].isEmpty }
@@ -48,8 +50,13 @@ extension DecoderLowering {
         return places.map { place in
             (0..<hidden.count).map { n in
                 chained { l in
-                    l.added(
-                        arrived[n][place], to: x.isEmpty ? nil : x[place][n], "\(name).\(n)")
+                    let name = "\(name).\(n)"
+                    guard isLate else {
+                        return l.added(
+                            arrived[n][place], to: x.isEmpty ? nil : x[place][n], name)
+                    }
+                    let sum = l.added(arrived[n][place], to: nil, name)
+                    return l.builder.elementwise(.add, sum.at(), x[place][n].at(), name: name)
                 }
             }
         }
@@ -76,7 +83,7 @@ extension DecoderLowering {
     mutating func gatherAll(_ parts: [ValueID]) -> [[ValueID]] {
         places.map { place in
             parts.map { part in
-                builder[part].chip == place
+                builder.place(of: part) == place
                     ? part : builder.transfer(part.at(), to: place, count: 1)
             }
         }

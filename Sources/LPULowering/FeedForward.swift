@@ -18,11 +18,11 @@ extension DecoderLowering {
     /// What silu(gate) up is times in its terms.
     private var hiddenScale: Float { Scale.hidden(plan.weightType) }
 
-    /// x + down(silu(gate(norm x)) * up(norm x)), and how great its elements may be.
-    mutating func lowerFeedForward(_ x: Residual) -> Residual {
-        let residual = biasedResidual(
-            x.tiles, "layer.downBias", tensor: layerPrefix + "mlp.down_proj.bias",
-            if: model.hasFeedForwardBias)
+    /// Each chip's part of down(silu(gate(norm x)) * up(norm x)), on a chip alone added to
+    /// `residual`; and what bounds its sum with x.
+    mutating func lowerFeedForward(
+        _ x: Residual, _ residual: [[ValueID]]
+    ) -> (parts: [[ValueID]], inverses: [ValueID]?) {
         let tensor = layerPrefix + "mlp.down_proj.weight"
         let inner = places.map { lowerInner(x, on: $0) }
         let rows = places.map { place in
@@ -52,8 +52,14 @@ extension DecoderLowering {
         let inverses = inverses(
             ahead, Wide(tensor: tensor, inputFactor: hiddenScale), lengths: inner.map(\.length),
             "layer.output")
-        return Residual(
-            tiles: addPartialSums(partial, to: residual, "layer.output"), inverses: inverses)
+        return (partial, inverses)
+    }
+
+    /// x with the bias of the down projection, where there is one.
+    mutating func downBiased(_ x: [[ValueID]]) -> [[ValueID]] {
+        biasedResidual(
+            x, "layer.downBias", tensor: layerPrefix + "mlp.down_proj.bias",
+            if: model.hasFeedForwardBias)
     }
 
     /// A chip's share of the intermediate vector.

@@ -82,7 +82,7 @@ extension DecoderLowering {
     /// Byte k of the id in lane k of every superlane, k < 4.
     private mutating func egressBytes(_ token: ValueID) -> ValueID {
         let width = chip.lanesPerSuperlane
-        let place = builder[token].chip
+        let place = builder.place(of: token)
         let shifts = builder.image(
             "egressShifts", chip: place, type: .int32, count: 1,
             .table(bits: (0..<lanes).map { UInt32(8 * min($0 % width, 3)) }, stride: 0, run: 1))

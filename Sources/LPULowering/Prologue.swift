@@ -93,7 +93,7 @@ extension DecoderLowering {
     /// of it never meet.
     private mutating func addressShifts(for value: ValueID) -> ValueID {
         builder.image(
-            "addressShifts", chip: builder[value].chip, type: .int32, count: 1,
+            "addressShifts", chip: builder.place(of: value), type: .int32, count: 1,
             .diagonal(bits: 8, offset: 1, period: chip.lanesPerSuperlane))
     }
 

@@ -12,12 +12,26 @@ struct Made {
 }
 
 /// The prologue of each stage so far, and the bytes that the last one was given.
-private struct Prologue {
+struct Prologue {
     var template: Int
     var instances: [Int]
     var bytes: [Made]
+    /// What it makes, by place.
+    var values: [SharedValues]
     /// What hands the bytes on, once it is lowered.
     var forward: (template: Int, results: [ValueID])?
+
+    /// What every template of `stage` is bound to before all else, as `parameters` names it.
+    func made(by stage: Int, _ program: ProgramBuilder) -> [Made] {
+        var made: [Made] = []
+        for values in values {
+            _ = values.mapped { value in
+                made.append(program.made(value, by: instances[stage]))
+                return value
+            }
+        }
+        return made
+    }
 }
 
 /// A program that grows by templates and instances.
@@ -43,35 +57,35 @@ struct ProgramBuilder {
     }
 }
 
-/// A decode step as templates: ingress, a prologue a stage, the embedding, the layers, bytes that
-/// go forward and hand-overs between the stages, and a head whose token leaves where it entered.
+/// A decode step as templates: ingress, a prologue a stage, bytes that go forward between stages,
+/// the embedding, the layers, and a head whose token leaves where it entered.
 extension DecoderLowering {
     /// The whole step on the chips of each stage.
     mutating func lowerStep(on stages: [[ChipID]]) -> Program {
         var program = ProgramBuilder()
         let entry = lowerEntry(stages[0], &program)
         var prologue = lowerPrologue(stages[0], entry, &program)
-        var x = lowerEmbeddings(stages[0], prologue.instances, &program)
+        var x = lowerEmbeddings(stages[0], prologue, &program)
         x = lowerLayers(stages, &prologue, x, &program)
-        lowerExit(stages, prologue.instances, x, &program)
+        lowerExit(stages, prologue, x, &program)
         return Program(
             name: model.architecture.rawValue, lanes: lanes,
             lanesPerSuperlane: chip.lanesPerSuperlane, users: plan.users,
             templates: program.templates, instances: program.instances)
     }
 
-    private mutating func open(_ name: String, chips: Int) {
+    mutating func open(_ name: String, chips: Int) {
         builder = TemplateBuilder(
             name, chipCount: chips, lanesPerSuperlane: chip.lanesPerSuperlane)
     }
 
-    private mutating func close(_ program: inout ProgramBuilder) -> Int {
+    mutating func close(_ program: inout ProgramBuilder) -> Int {
         program.templates.append(builder.template)
         return program.templates.count - 1
     }
 
     /// A parameter like `made`, on `chip` of the open template.
-    private mutating func parameter(_ made: Made, chip: Int? = nil) -> ValueID {
+    mutating func parameter(_ made: Made, chip: Int? = nil) -> ValueID {
         builder.parameter(
             made.value.name, chip: chip ?? made.value.chip, type: made.value.type,
             count: made.value.count)
@@ -97,7 +111,7 @@ extension DecoderLowering {
         return [made] + others.map { program.made($0, by: i) }
     }
 
-    /// The first stage's prologue; `shared` then names its values.
+    /// The first stage's prologue.
     private mutating func lowerPrologue(
         _ chips: [ChipID], _ entry: [Made], _ program: inout ProgramBuilder
     ) -> Prologue {
@@ -106,13 +120,13 @@ extension DecoderLowering {
         let template = close(&program)
         return Prologue(
             template: template, instances: [program.place(template, on: chips, entry)],
-            bytes: entry)
+            bytes: entry, values: shared)
     }
 
     /// The bytes that came in go on to the next stage, each chip's to the chip of its place, while
     /// this one still computes; and there a prologue. So no stage keeps them for longer than it
     /// works.
-    private mutating func lowerForward(
+    mutating func lowerForward(
         from near: [ChipID], to far: [ChipID], _ prologue: inout Prologue,
         _ program: inout ProgramBuilder
     ) {
@@ -136,191 +150,45 @@ extension DecoderLowering {
             program.place(prologue.template, on: far, prologue.bytes))
     }
 
-    /// Opens a template that takes a prologue's values, and x, as parameters. Returns what stands
-    /// for x, and what to bind in which order, given the instance of the prologue.
-    private mutating func open(
-        _ name: String, shared made: [SharedValues], prologue: Int, x: [[Made]],
-        _ program: ProgramBuilder
-    ) -> (x: [[ValueID]], bindings: [ValueID]) {
-        open(name, chips: places.count)
-        var bindings: [ValueID] = []
-        shared = made.map { values in
-            values.mapped { value in
-                bindings.append(value)
-                return parameter(program.made(value, by: prologue))
-            }
+    /// What every template of a stage takes of its prologue.
+    mutating func parameters(_ prologue: Prologue, _ program: ProgramBuilder) -> [SharedValues] {
+        prologue.values.map { values in
+            values.mapped { parameter(program.made($0, by: prologue.instances[0])) }
         }
-        // What was handed over stands elsewhere among the chips of the hand-over.
-        return (
-            x.enumerated().map { i, made in
-                made.map { parameter($0, chip: i % places.count) }
-            }, bindings
-        )
     }
 
-    // MARK: Layers
+    /// Values by place; what was handed over stands elsewhere among the chips of its template.
+    mutating func parameters(_ x: [[Made]]) -> [[ValueID]] {
+        x.enumerated().map { i, made in
+            made.map { parameter($0, chip: i % places.count) }
+        }
+    }
+
+    // MARK: Embedding
 
     private mutating func lowerEmbeddings(
-        _ chips: [ChipID], _ prologue: [Int], _ program: inout ProgramBuilder
+        _ chips: [ChipID], _ prologue: Prologue, _ program: inout ProgramBuilder
     ) -> [[Made]] {
-        let made = shared
-        let (_, bindings) = open(
-            "embedding", shared: made, prologue: prologue[0], x: [], program)
+        open("embedding", chips: places.count)
+        shared = parameters(prologue, program)
         let x = bounded(lowerEmbedding(), "x.embedding").values
-        shared = made
-        let i = program.place(
-            close(&program), on: chips, bindings.map { program.made($0, by: prologue[0]) })
+        let i = program.place(close(&program), on: chips, prologue.made(by: 0, program))
         return x.map { $0.map { program.made($0, by: i) } }
-    }
-
-    /// A template that is placed in every stage.
-    private struct Part {
-        var template: Int
-        /// Values of the prologue that it takes before all others.
-        var bindings: [ValueID]
-        /// The residual, and the outputs of attention.
-        var results: [[ValueID]]
-        var outputs: [[ValueID]] = []
-    }
-
-    /// The layers of all stages. Between two layers of a stage nothing rests but the residual and
-    /// what attention has made of it: parts of a sum are worked on while they arrive.
-    private mutating func lowerLayers(
-        _ stages: [[ChipID]], _ prologue: inout Prologue, _ embedded: [[Made]],
-        _ program: inout ProgramBuilder
-    ) -> [[Made]] {
-        let made = shared
-        var parts: [LayerPart: Part] = [:]
-        var handOver: (template: Int, results: [[ValueID]])?
-        var x = embedded
-        for (stage, chips) in stages.enumerated() {
-            if stage > 0 {
-                let lowered =
-                    handOver ?? lowerHandOver(x, from: stages[stage - 1], to: chips, &program)
-                handOver = lowered
-                let i = program.place(
-                    lowered.template, on: stages[stage - 1] + chips, x.flatMap { $0 })
-                x = lowered.results.map { $0.map { program.made($0, by: i) } }
-            }
-            let layers = plan.layers(of: stage, count: model.layerCount)
-            var outputs: [[Made]] = []
-            let steps =
-                layers.prefix(1).map { (LayerPart.opening, $0) }
-                + layers.dropLast().map { (.layer, $0) } + layers.suffix(1).map { (.closing, $0) }
-            func forward() {
-                guard stage + 1 < stages.count else { return }
-                lowerForward(from: chips, to: stages[stage + 1], &prologue, &program)
-            }
-            if steps.isEmpty { forward() }
-            for (kind, layer) in steps {
-                if kind == .closing { forward() }
-                let part =
-                    parts[kind]
-                    ?? lower(kind, made, prologue.instances[stage], x, outputs, &program)
-                parts[kind] = part
-                let i = program.place(
-                    part.template, on: chips, layer: layer,
-                    part.bindings.map { program.made($0, by: prologue.instances[stage]) }
-                        + (x + outputs).flatMap { $0 })
-                if kind == .opening {
-                    // The bound has been of use.
-                    x = x.map { Array($0.prefix(hidden.count)) }
-                } else {
-                    x = part.results.map { $0.map { program.made($0, by: i) } }
-                }
-                outputs = part.outputs.map { $0.map { program.made($0, by: i) } }
-            }
-        }
-        return x
-    }
-
-    /// Where a layer is cut: `opening` is the attention of a stage's first layer, `layer` what
-    /// follows attention and the attention of the next layer, `closing` what follows the last.
-    private enum LayerPart: String {
-        case opening, layer, closing
-    }
-
-    private mutating func lower(
-        _ kind: LayerPart, _ made: [SharedValues], _ prologue: Int, _ x: [[Made]],
-        _ outputs: [[Made]], _ program: inout ProgramBuilder
-    ) -> Part {
-        let (start, bindings) = open(
-            kind.rawValue, shared: made, prologue: prologue, x: x + outputs, program)
-        defer {
-            shared = made
-            layer = "$layer"
-        }
-        var residual = residual(Array(start.prefix(x.count)))
-        var attended: [[ValueID]] = []
-        if kind != .opening {
-            residual = lowerFeedForward(
-                lowerOutput(residual.tiles, Array(start.dropFirst(x.count))))
-            layer = "$next"
-        }
-        if kind != .closing { attended = lowerAttention(residual) }
-        return Part(
-            template: close(&program), bindings: bindings,
-            results: kind == .opening ? [] : kind == .layer ? residual.tiles : residual.values,
-            outputs: attended)
-    }
-
-    /// Every chip gets the residual from the chip of its place in the stage before. The replicas
-    /// there are equal: where that is faster, of each tile one chip hands its own over, and the one
-    /// that gets it passes it on to the others.
-    private mutating func lowerHandOver(
-        _ x: [[Made]], from sources: [ChipID], to targets: [ChipID],
-        _ program: inout ProgramBuilder
-    ) -> (template: Int, results: [[ValueID]]) {
-        open("handOver", chips: 2 * places.count)
-        let near = x.enumerated().map { place, tiles in tiles.map { parameter($0, chip: place) } }
-        let linked = linkedPlaces(sources, targets, topology)
-        let isShared =
-            linked.count < places.count || sharesAreFaster(from: sources, to: targets)
-        func hand(_ tile: Int, _ place: Int) -> ValueID {
-            builder.transfer(
-                near[place][tile].at(), to: places.count + place, count: 1, name: "handed")
-        }
-        // The bound is one vector: a place that can hands its own over.
-        let sharedCount = linked.count < places.count ? near[0].count : hidden.count
-        let shares = (0..<(isShared ? sharedCount : 0)).map { hand($0, linked[$0 % linked.count]) }
-        let far = places.map { place in
-            near[place].indices.map { tile in
-                guard isShared, tile < sharedCount else { return hand(tile, place) }
-                return linked[tile % linked.count] == place
-                    ? shares[tile]
-                    : builder.transfer(
-                        shares[tile].at(), to: places.count + place, count: 1, name: "shared")
-            }
-        }
-        return (close(&program), far)
-    }
-
-    private func sharesAreFaster(from sources: [ChipID], to targets: [ChipID]) -> Bool {
-        guard places.count > 1,
-            let down = topology.link(from: sources[0], to: targets[0]).flatMap(topology.axis),
-            let across = topology.link(from: targets[0], to: targets[1]).flatMap(topology.axis)
-        else { return false }
-        func cycles(_ axis: LPUMachine.Axis, tiles: Int) -> Int {
-            tiles * ElementType.fp32.byteCount * axis.interval.numerator
-                / axis.interval.denominator
-        }
-        let share = (hidden.count + places.count - 1) / places.count
-        return cycles(down, tiles: share) + cycles(across, tiles: share) + across.latency
-            < cycles(down, tiles: hidden.count)
     }
 
     // MARK: Head
 
     private mutating func lowerExit(
-        _ stages: [[ChipID]], _ prologue: [Int], _ x: [[Made]], _ program: inout ProgramBuilder
+        _ stages: [[ChipID]], _ prologue: Prologue, _ x: [[Made]],
+        _ program: inout ProgramBuilder
     ) {
         let last = stages.count - 1
-        let (inputs, bindings) = open(
-            "head", shared: shared, prologue: prologue[last], x: x, program)
-        let bytes = lowerHead(residual(inputs))
+        open("head", chips: places.count)
+        shared = parameters(prologue, program)
+        let bytes = lowerHead(residual(parameters(x)))
         let head = program.place(
             close(&program), on: stages[last],
-            bindings.map { program.made($0, by: prologue[last]) } + x.flatMap { $0 })
+            prologue.made(by: last, program) + x.flatMap { $0 })
         let made = program.made(bytes, by: head)
         // Home over as many hops as it takes.
         let home = stages[0][0]

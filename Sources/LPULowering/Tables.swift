@@ -155,7 +155,7 @@ extension DecoderLowering {
         _ address: ValueID, rows: Int, step: Int, isSine: Bool
     ) -> ValueID {
         let frequencies = (model.rotary?.inverseFrequencies() ?? []).map(\.bitPattern)
-        let place = builder[address].chip
+        let place = builder.place(of: address)
         let name = "\(isSine ? "sines" : "cosines").\(step)"
         let table = builder.image(
             name, chip: place, type: .fp32, count: rows,

@@ -59,7 +59,7 @@ extension Placer {
                     let slices = (0..<halves * planes).map { slice(side, k * width + $0) }
                     for bank in 0..<chip.banksPerSlice {
                         guard
-                            let row = srams[place].commonRow(
+                            let row = srams[mapOf[place]].commonRow(
                                 slices, bank: bank, rows: rows, slot: 0),
                             best == nil || row < best!.row
                         else { continue }
@@ -69,7 +69,7 @@ extension Placer {
             }
             guard let best else { throw full(place, exchange.part) }
             for slice in best.slices {
-                srams[place].take(slice, bank: best.bank, upTo: best.row + rows, slot: 0)
+                srams[mapOf[place]].take(slice, bank: best.bank, upTo: best.row + rows, slot: 0)
             }
             let home = ExchangeHome(
                 halves: (0..<halves).map { half in
@@ -85,6 +85,11 @@ extension Placer {
         e < 0 ? nil : exchangeHomes[e].other(than: slice)
     }
 
+    /// The exchange of which a transfer's result is; nil for one by itself, which may bring a part.
+    func exchange(bringing value: ValueID) -> Int? {
+        exchangeOf[value.index].flatMap { exchanges[$0].part == value ? nil : $0 }
+    }
+
     /// The exchanges not placed yet that nothing parts from the transfer of bundle `b`, in the
     /// order in which a link sends them: of the parts that are made when it is free the first in
     /// the program, which is the first to be used.
@@ -92,7 +97,7 @@ extension Placer {
         var found: [(ready: Int, exchange: Int)] = []
         for bundle in bundles[b...] {
             let op = template.ops[bundle.ops[0]]
-            guard case .transfer = op.kind, let e = exchangeOf[op.result.index] else { break }
+            guard case .transfer = op.kind, let e = exchange(bringing: op.result) else { break }
             let part = copies[vectorBase[exchanges[e].part.index]]
             let isFirst = exchanges[e].transfers[0] == bundle.ops[0]
             guard isFirst, !isExchanged[e], let own = part.first else { continue }

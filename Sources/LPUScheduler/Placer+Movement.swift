@@ -51,6 +51,7 @@ extension Placer {
             begun.allSatisfy { hemisphere(of: $0.slice) == side }
         }
         let fixed = pins[vectorBase[value.index] + vector]?[plane]
+        let exchange = fixed == nil ? -1 : exchangeOf[value.index] ?? -1
         let candidates =
             fixed.map { [[$0.slice]] } ?? homes(of: value, vector, planes: 1, sides: sides)
         for home in candidates {
@@ -60,7 +61,8 @@ extension Placer {
             let arrival = cycle + abs(target - register)
             let banks = fixed.map { [Int($0.bank)] } ?? banks(for: value, in: slice)
             for bank in banks
-            where table.canWrite(slice, bank: bank, at: arrival)
+            where table.canWrite(
+                slice, or: otherHalf(slice, of: exchange), bank: bank, at: arrival)
                 && (fixed != nil || hasRow(for: value, in: slice, bank: bank))
             {
                 let free = streams.first {
@@ -71,8 +73,9 @@ extension Placer {
                 table.occupy(stream, from: register, at: cycle, to: target)
                 let row = fixed ?? takeRow(for: value, in: slice, bank: bank)
                 table.issue(
-                    .memory(.none, .write(row.address, stream)), on: slice, at: arrival,
-                    op: OpID(op))
+                    .memory(.none, .write(row.address, stream)), on: slice,
+                    or: otherHalf(slice, of: exchange), at: arrival, op: OpID(op),
+                    exchange: exchange)
                 note(row, of: value, vector, plane, ready: arrival + chip.writeToRead)
                 scratchLog.append(([row], vectorBase[value.index] + vector, fixed != nil))
                 return stream

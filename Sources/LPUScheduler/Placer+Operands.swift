@@ -188,9 +188,11 @@ extension Placer {
         let planes = template.values[value.index].type.byteCount
         for home in homes(of: value, vector, planes: planes, sides: sides) {
             let bank = rotor % chip.banksPerSlice
-            guard home.allSatisfy({ srams[place].freeRows($0, bank: bank) > 0 }) else { continue }
+            guard home.allSatisfy({ srams[mapOf[place]].freeRows($0, bank: bank) > 0 }) else {
+                continue
+            }
             let slot = slot(of: value, isVector: true)
-            let rows = home.map { srams[place].takeRow($0, bank: bank, slot: slot) }
+            let rows = home.map { srams[mapOf[place]].takeRow($0, bank: bank, slot: slot) }
             copies[vectorBase[value.index] + vector].append(Copy(planes: rows, ready: 0))
             return
         }
@@ -246,7 +248,7 @@ extension Placer {
         func isRoomy(_ slices: [QueueID]) -> Bool {
             slices.allSatisfy { slice in
                 (0..<chip.banksPerSlice).contains {
-                    srams[place].freeRows(slice, bank: $0, isPassing: true)
+                    srams[mapOf[place]].freeRows(slice, bank: $0, isPassing: true)
                         > chip.rowsPerBank / 8
                 }
             }

@@ -133,22 +133,22 @@ extension Placer {
     func banks(for value: ValueID, in slice: QueueID) -> [Int] {
         let banks = choice.order(Array(0..<chip.banksPerSlice))
         guard sharesRows else { return banks }
-        let sram = srams[template.values[value.index].chip]
+        let sram = srams[mapOf[template.values[value.index].chip]]
         let free = banks.map { sram.freeRows(slice, bank: $0, isPassing: ends(value)) }
         return banks.indices.sorted { (free[$1], $0) < (free[$0], $1) }.map { banks[$0] }
     }
 
     /// `true` iff the bank has a row for what an op makes.
     func hasRow(for value: ValueID, in slice: QueueID, bank: Int) -> Bool {
-        srams[template.values[value.index].chip].freeRows(
+        srams[mapOf[template.values[value.index].chip]].freeRows(
             slice, bank: bank, isPassing: ends(value)) > 0
     }
 
     func takeRow(for value: ValueID, in slice: QueueID, bank: Int) -> Location {
         let place = template.values[value.index].chip
         return ends(value)
-            ? srams[place].takePassingRow(slice, bank: bank)
-            : srams[place].takeRow(slice, bank: bank, slot: 0)
+            ? srams[mapOf[place]].takePassingRow(slice, bank: bank)
+            : srams[mapOf[place]].takeRow(slice, bank: bank, slot: 0)
     }
 
     /// Sides that have a slice which a value that appears at `register` still passes.

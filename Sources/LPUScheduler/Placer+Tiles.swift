@@ -70,8 +70,18 @@ extension Placer {
 
     /// The slot of an image's rows: its own in each placement of a template that repeats.
     func slot(of value: ValueID, isVector: Bool = false) -> Int {
-        if case .image = template.values[value.index].origin, repeats { return isVector ? 2 : 1 }
-        return 0
+        let value = template.values[value.index]
+        guard case .image = value.origin, repeats else { return 0 }
+        return slots(of: value.chip).lowerBound + (isVector ? 1 : 0)
+    }
+
+    /// All slots but slot 0.
+    var ownSlots: Range<Int> { 1..<(chips.indices.map { slots(of: $0).upperBound }.max() ?? 1) }
+
+    /// The slots of a place's images, of which no other place's with the same rows are.
+    func slots(of place: Int) -> Range<Int> {
+        let first = 1 + 2 * mapOf[..<place].count { $0 == mapOf[place] }
+        return first..<first + 2
     }
 
     /// Rows of 16 weight slices (fp16: twice 16) for an image tile, on the plane's side.
@@ -130,7 +140,7 @@ extension Placer {
     ) -> Int {
         let tops = candidates.flatMap { slices in
             (0..<chip.banksPerSlice).compactMap {
-                srams[place].commonRow(slices, bank: $0, rows: 0, slot: slot)
+                srams[mapOf[place]].commonRow(slices, bank: $0, rows: 0, slot: slot)
             }
         }
         return tops.isEmpty ? 0 : (tops.reduce(rows, +) + tops.count - 1) / tops.count
@@ -138,7 +148,7 @@ extension Placer {
 
     private func isFree(_ rows: Int, in slices: [QueueID], at place: Int, slot: Int) -> Bool {
         (0..<chip.banksPerSlice).contains {
-            srams[place].commonRow(slices, bank: $0, rows: rows, slot: slot) != nil
+            srams[mapOf[place]].commonRow(slices, bank: $0, rows: rows, slot: slot) != nil
         }
     }
 
@@ -155,7 +165,7 @@ extension Placer {
         for slices in candidates {
             for bank in banks() {
                 guard
-                    let row = srams[place].commonRow(
+                    let row = srams[mapOf[place]].commonRow(
                         slices, bank: bank, rows: rows, slot: slot),
                     best == nil || row < best!.row
                 else { continue }
@@ -163,7 +173,7 @@ extension Placer {
             }
         }
         if let home, candidates.contains(home.slices),
-            let row = srams[place].commonRow(
+            let row = srams[mapOf[place]].commonRow(
                 home.slices, bank: home.bank, rows: rows, slot: slot),
             row + rows <= limit
         {
@@ -171,7 +181,7 @@ extension Placer {
         }
         guard let best else { throw full(place, value) }
         for slice in best.slices {
-            srams[place].take(slice, bank: best.bank, upTo: best.row + rows, slot: slot)
+            srams[mapOf[place]].take(slice, bank: best.bank, upTo: best.row + rows, slot: slot)
         }
         return best
     }
@@ -269,7 +279,7 @@ extension Placer {
             var best: (bank: Int, row: Int, slices: [QueueID])?
             for slices in candidates {
                 for bank in 0..<chip.banksPerSlice {
-                    guard let row = srams[place].tableRow(slices, bank: bank, rows: rows),
+                    guard let row = srams[mapOf[place]].tableRow(slices, bank: bank, rows: rows),
                         row >= max(least, (best?.row ?? -1) + 1)
                     else { continue }
                     best = (bank, row, slices)
@@ -277,7 +287,7 @@ extension Placer {
             }
             guard let best else { continue }
             for slice in best.slices {
-                srams[place].takeTable(slice, bank: best.bank, from: best.row)
+                srams[mapOf[place]].takeTable(slice, bank: best.bank, from: best.row)
             }
             return best
         }

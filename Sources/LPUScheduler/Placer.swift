@@ -13,7 +13,11 @@ final class Placer {
     let template: ProgramTemplate
     var choice: Choice
     var tables: [Reservations]
+    /// Rows taken so far, by the number in `mapOf`.
     var srams: [SRAM]
+    /// Of each place the first one that some chip has as well, in another instance: they share its
+    /// rows.
+    let mapOf: [Int]
     /// Planes a chip: `hemisphere * planes + plane`.
     var planes: [[PlaneState]]
     /// Chips of the machine that the template's places stand for.
@@ -97,12 +101,13 @@ final class Placer {
 
     init(
         machine: Machine, template: ProgramTemplate, chips: [ChipID], choice: Choice,
-        srams: [SRAM], bindings: [Binding?], repeats: Bool, scratchRows: Int,
+        srams: [SRAM], mapOf: [Int], bindings: [Binding?], repeats: Bool, scratchRows: Int,
         exchanges: [Exchange] = [],
         orbitChips: [[ChipID]] = []
     ) {
         self.machine = machine
         self.srams = srams
+        self.mapOf = mapOf
         self.bindings = bindings
         self.repeats = repeats
         self.scratchRows = scratchRows
@@ -230,7 +235,7 @@ final class Placer {
                     try placeScatter(bundle, iteration: i)
                 }
             case .transfer:
-                if exchangeOf[op.result.index] != nil {
+                if exchange(bringing: op.result) != nil {
                     // They are placed together, as the first of their transfers is reached.
                     for e in exchanges(from: b) { try placeExchange(e) }
                 } else {
@@ -269,7 +274,8 @@ final class Placer {
             cycle += 1
         }
         throw Infeasibility(
-            at: "\(chips[place]), \(OpID(op)) of '\(template.name)'", id: "schedule-window",
+            at: "\(chips[place]), '\(template.values[template.ops[op].result.index].name)' of "
+                + "'\(template.name)'", id: "schedule-window",
             unit: "cycles without a conflict", demand: 1, capacity: 0, terms: [],
             remedies: ["a program with fewer operands in one chain"])
     }
@@ -288,7 +294,7 @@ final class Placer {
             if copies[entry.slot][last].planes.isEmpty { copies[entry.slot].removeLast() }
             if entry.isPinned { continue }
             let place = chipOfSlot(entry.slot)
-            for location in entry.location.reversed() { srams[place].giveBack(location) }
+            for location in entry.location.reversed() { srams[mapOf[place]].giveBack(location) }
         }
     }
 

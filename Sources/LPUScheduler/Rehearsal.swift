@@ -16,7 +16,7 @@ public func checkCapacity(
         var assembly = Assembly(
             program: program, machine: machine, strategy: .list, room: room)
         try assembly.placeTemplates { (placer) throws(Infeasibility) in try placer.placeImages() }
-        for i in program.instances.indices { _ = try assembly.slots(of: i) }
+        _ = try assembly.slotOffsets()
     }
 }
 

@@ -46,10 +46,9 @@ struct BlockPlace {
 struct SRAM {
     private let banksPerSlice: Int
     private let rowsPerBank: Int
-    /// Slot 0 stays where it is; the others are rows of a placement's own, which are moved: 1 those
-    /// of weights and regions, 2 those of single vectors near the VXM.
-    static let slots = 3
-    /// Next free row of each slot: `slice * banks + bank`.
+    /// Next free row of each slot: `slice * banks + bank`. Slot 0 stays where it is; the others are
+    /// rows of a placement's own, which are moved: two for each place of a template that has the
+    /// map, the first for weights and regions, the second for single vectors near the VXM.
     private var nextRow: [[Int]]
     /// Rows at the end of each bank that hold tables: few chips have some, and all others want the
     /// same rows for the rest.
@@ -61,11 +60,12 @@ struct SRAM {
     private var passing: [Int]
     private var mostPassing: [Int]
 
-    init(chip: Chip) {
+    init(chip: Chip, places: Int = 1) {
         banksPerSlice = chip.banksPerSlice
         rowsPerBank = chip.rowsPerBank
         let banks = 2 * chip.memSlicesPerHemisphere * chip.banksPerSlice
-        nextRow = Array(repeating: Array(repeating: 0, count: banks), count: Self.slots)
+        nextRow = Array(
+            repeating: Array(repeating: 0, count: banks), count: 1 + 2 * places)
         tables = Array(repeating: 0, count: banks)
         reserved = tables
         passing = tables
@@ -113,12 +113,12 @@ struct SRAM {
         keepRoom(for: other)
     }
 
-    /// Keeps room for `count` placements of a template that has placed rows as in `other`.
-    mutating func reserve(_ other: SRAM, count: Int) {
-        for slot in 1..<Self.slots {
-            let rows = count * other.rows(ofSlot: slot)
+    /// Keeps room for one more placement of a template that has placed rows as in `other`.
+    mutating func reserve(_ other: SRAM, slots: Range<Int>) {
+        for slot in slots {
+            let rows = other.rows(ofSlot: slot)
             for bank in reserved.indices where other.nextRow[slot][bank] > 0 {
-                reserved[bank] = max(reserved[bank], rows)
+                reserved[bank] += rows
             }
         }
     }

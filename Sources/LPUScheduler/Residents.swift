@@ -44,10 +44,9 @@ struct Residents {
         for placer in host.placers {
             if let placer { placers[placer.template.name] = placer }
         }
-        for (i, instance) in host.program.instances.enumerated() {
+        for (instance, offsets) in zip(host.program.instances, try host.slotOffsets()) {
             let name = host.program.templates[instance.template].name
-            slots[Key(template: name, chips: instance.chips, layer: instance.layer)] =
-                try host.slots(of: i)
+            slots[Key(template: name, chips: instance.chips, layer: instance.layer)] = offsets
         }
     }
 
@@ -83,7 +82,7 @@ struct Residents {
     /// Rows that move with a placement are those of the first program: no others can be told from
     /// those of its next one.
     func check(_ placer: Placer) throws(Infeasibility) {
-        for slot in 1..<SRAM.slots {
+        for slot in placer.ownSlots {
             let rows = placer.srams.map { $0.rows(ofSlot: slot) }.max() ?? 0
             guard rows > 0 else { continue }
             throw Infeasibility(
@@ -98,12 +97,10 @@ extension Assembly {
     /// Rows taken by chip, those of all placements where they are.
     fileprivate func settledRows() throws(Infeasibility) -> [SRAM?] {
         var result = srams
-        for (i, instance) in program.instances.enumerated() {
-            guard let placer = placers[instance.template] else { continue }
-            for (k, offset) in try slots(of: i).enumerated() {
-                for (q, chip) in instance.chips.enumerated() {
-                    let place = q / (instance.chips.count / placer.srams.count)
-                    result[chip.index]?.settle(placer.srams[place], slot: k + 1, at: offset)
+        for (instance, offsets) in zip(program.instances, try slotOffsets()) {
+            for (k, offset) in offsets.enumerated() {
+                forEachChip(of: instance, withSlot: k + 1) { chip, sram in
+                    result[chip.index]?.settle(sram, slot: k + 1, at: offset)
                 }
             }
         }

@@ -102,11 +102,12 @@ struct Assembly {
             let orbits = (0..<template.chipCount).map {
                 Array(instance.chips[$0 * size..<($0 + 1) * size])
             }
-            let before = orbits.indices.map { rows(taken: t, at: $0) }
+            let mapOf = mapOf(t)
+            let before = orbits.indices.map { rows(taken: t, by: $0, mapOf) }
             let placer = Placer(
                 machine: machine, template: template, chips: orbits.map { $0[0] }, choice: choice,
-                srams: before,
-                bindings: homes.bindings(of: i), repeats: repeats(t), scratchRows: scratchRows,
+                srams: before, mapOf: mapOf, bindings: homes.bindings(of: i), repeats: repeats(t),
+                scratchRows: scratchRows,
                 exchanges: symmetries[t]?.exchanges ?? [], orbitChips: orbits)
             placer.laneMaps = laneMaps
             homes.settle(placer, template: t)
@@ -120,13 +121,12 @@ struct Assembly {
             laneMaps = placer.laneMaps
             homes.note(placer, template: t)
             giveImages(placer)
-            var uses = Array(repeating: 0, count: machine.chipCount)
             for other in program.instances where other.template == t {
                 for (q, chip) in other.chips.enumerated() {
+                    let map = mapOf[q / size]
                     var taken = srams[chip.index] ?? SRAM(chip: machine.chip)
-                    uses[chip.index] += 1
-                    taken.formUnion(placer.srams[q / size], since: before[q / size])
-                    taken.reserve(placer.srams[q / size], count: uses[chip.index])
+                    taken.formUnion(placer.srams[map], since: before[map])
+                    taken.reserve(placer.srams[map], slots: placer.slots(of: q / size))
                     srams[chip.index] = taken
                 }
             }
@@ -160,12 +160,31 @@ struct Assembly {
         return false
     }
 
-    /// Rows that no template has taken at that timed place on any chip that it stands for.
-    private func rows(taken template: Int, at place: Int) -> SRAM {
+    /// Of each timed place the first one that some chip has as well: a chip may end one stage's
+    /// work and begin the next one's by the same template, in rows of each.
+    private func mapOf(_ template: Int) -> [Int] {
         let size = size(template)
-        var result = SRAM(chip: machine.chip)
+        var first: [ChipID: Int] = [:]
+        var result = Array(0..<program.templates[template].chipCount / size)
         for instance in program.instances where instance.template == template {
-            for chip in instance.chips[place * size..<(place + 1) * size] {
+            for (q, chip) in instance.chips.enumerated() {
+                first[chip] = min(first[chip] ?? q / size, q / size)
+            }
+        }
+        for instance in program.instances where instance.template == template {
+            for (q, chip) in instance.chips.enumerated() {
+                result[q / size] = min(result[q / size], first[chip] ?? q / size)
+            }
+        }
+        return result
+    }
+
+    /// Rows that some template has taken on any chip that the timed places of a map stand for.
+    private func rows(taken template: Int, by map: Int, _ mapOf: [Int]) -> SRAM {
+        let size = size(template)
+        var result = SRAM(chip: machine.chip, places: mapOf.count { $0 == map })
+        for instance in program.instances where instance.template == template {
+            for (q, chip) in instance.chips.enumerated() where mapOf[q / size] == map {
                 if let taken = srams[chip.index] { result.formUnion(taken) }
             }
         }
@@ -203,13 +222,14 @@ struct Assembly {
                     chips: $0.programs(length: lengths[t], ends: pair.1, symmetries[t]))
             }
         }
+        let slots = try slotOffsets()
         var placements: [Placement] = []
         var (opBase, valueBase) = (0, 0)
         for (i, instance) in program.instances.enumerated() {
             placements.append(
                 Placement(
                     template: instance.template, start: Cycle(starts[i]), chips: instance.chips,
-                    slots: try slots(of: i), opBase: opBase, valueBase: valueBase))
+                    slots: slots[i], opBase: opBase, valueBase: valueBase))
             opBase += program.templates[instance.template].ops.count
             valueBase += program.templates[instance.template].values.count
         }
@@ -296,41 +316,61 @@ struct Assembly {
         return ends
     }
 
-    /// Rows of a placement's own: the placements of a repeated template one after another in each
-    /// bank.
-    func slots(of i: Int) throws(Infeasibility) -> [SlotOffset] {
-        let instance = program.instances[i]
-        guard let placer = placers[instance.template], placer.repeats else { return [] }
-        if let residents { return residents.slots(of: instance, in: program) }
-        let before = program.instances[..<i].count {
-            $0.template == instance.template && $0.chips == instance.chips
-        }
-        var offsets: [SlotOffset] = []
-        for slot in 1..<SRAM.slots {
-            let stride = placer.srams.map { $0.rows(ofSlot: slot) }.max() ?? 0
-            let size = size(instance.template)
-            let base =
-                instance.chips.enumerated().map { q, chip in
-                    srams[chip.index]?.base(ofSlot: slot, of: placer.srams[q / size]) ?? 0
-                }.max() ?? 0
-            let last =
-                instance.chips.enumerated().map { q, chip in
-                    srams[chip.index]?.lastRows(ofSlot: slot, of: placer.srams[q / size]) ?? 0
-                }.max() ?? 0
-            let end = base + (before + 1) * stride
-            guard end <= machine.chip.rowsPerBank - last else {
-                throw Infeasibility(
-                    at: "\(instance.chips[0])", id: "sram-capacity", unit: "rows of a bank",
-                    demand: end, capacity: machine.chip.rowsPerBank - last,
-                    terms: [
-                        .init("constants, tables and scratch", base),
-                        .init("\(before + 1) layers of \(stride)", (before + 1) * stride),
-                    ],
-                    remedies: ["more chips", "a smaller context"])
+    /// Rows of each placement's own, in each bank one placement after another.
+    func slotOffsets() throws(Infeasibility) -> [[SlotOffset]] {
+        var result: [[SlotOffset]] = []
+        var rows = srams
+        for instance in program.instances {
+            result.append([])
+            guard let placer = placers[instance.template], placer.repeats else { continue }
+            if let residents {
+                result[result.count - 1] = residents.slots(of: instance, in: program)
+                continue
             }
-            offsets.append(SlotOffset(rows: base + before * stride))
+            for slot in placer.ownSlots {
+                let offset = try offset(ofSlot: slot, of: instance, behind: rows)
+                result[result.count - 1].append(offset)
+                forEachChip(of: instance, withSlot: slot) { chip, sram in
+                    rows[chip.index]?.settle(sram, slot: slot, at: offset)
+                }
+            }
         }
-        return offsets
+        return result
+    }
+
+    private func offset(
+        ofSlot slot: Int, of instance: Instance, behind rows: [SRAM?]
+    ) throws(Infeasibility) -> SlotOffset {
+        var (first, base, count, last) = (0, 0, 0, 0)
+        forEachChip(of: instance, withSlot: slot) { chip, sram in
+            first = max(first, srams[chip.index]?.base(ofSlot: slot, of: sram) ?? 0)
+            base = max(base, rows[chip.index]?.base(ofSlot: slot, of: sram) ?? 0)
+            count = max(count, sram.rows(ofSlot: slot))
+            last = max(last, srams[chip.index]?.lastRows(ofSlot: slot, of: sram) ?? 0)
+        }
+        guard base + count <= machine.chip.rowsPerBank - last else {
+            throw Infeasibility(
+                at: "\(instance.chips[0])", id: "sram-capacity", unit: "rows of a bank",
+                demand: base + count, capacity: machine.chip.rowsPerBank - last,
+                terms: [
+                    .init("constants, tables and scratch", first),
+                    .init("layers", base + count - first),
+                ],
+                remedies: ["more chips", "a smaller context"])
+        }
+        return SlotOffset(rows: base)
+    }
+
+    /// Calls `body` with every chip of an instance whose place has the slot, and that place's rows.
+    func forEachChip(
+        of instance: Instance, withSlot slot: Int, _ body: (ChipID, SRAM) -> Void
+    ) {
+        guard let placer = placers[instance.template] else { return }
+        let size = size(instance.template)
+        for (q, chip) in instance.chips.enumerated()
+        where placer.slots(of: q / size).contains(slot) {
+            body(chip, placer.srams[placer.mapOf[q / size]])
+        }
     }
 }
 

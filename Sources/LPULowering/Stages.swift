@@ -1,0 +1,209 @@
+import LPUDataflow
+import LPUMachine
+import LPUModel
+import LPUNumerics
+import LPUPlanning
+import LPUSupport
+
+/// Where the layers are cut. Between two parts on a stage nothing rests but the residual and what
+/// attention has made of it: parts of a sum are worked on while they arrive.
+private enum StagePart {
+    /// The attention of the first layer.
+    case opening
+    /// What follows attention, and the attention of the next layer on the same chips.
+    case layer
+    /// The same with the next layer on the next stage's chips, to which parts of a sum go at once.
+    case crossing
+    /// What follows the last attention.
+    case closing
+    /// The residual on its way to the next stage, where not every chip is linked to one of it.
+    case handOver
+}
+
+/// A part, and the stage on whose chips it begins.
+private struct StageStep {
+    var part: StagePart
+    var stage: Int
+    /// nil where the part has nothing of a layer.
+    var layer: Int?
+
+    /// `true` iff it ends on the next stage's chips.
+    var goesOn: Bool { part == .crossing || part == .handOver }
+}
+
+/// A part's template, which is placed wherever the part recurs.
+private struct LoweredPart {
+    var template: Int
+    /// The residual, and the outputs of attention.
+    var results: [[ValueID]]
+    var outputs: [[ValueID]] = []
+}
+
+/// Layers of all stages, and the way between stages.
+extension DecoderLowering {
+    /// The residual behind the last layer.
+    mutating func lowerLayers(
+        _ stages: [[ChipID]], _ prologue: inout Prologue, _ embedded: [[Made]],
+        _ program: inout ProgramBuilder
+    ) -> [[Made]] {
+        let steps = stageSteps(stages)
+        var parts: [StagePart: LoweredPart] = [:]
+        var x = embedded
+        var outputs: [[Made]] = []
+        for (i, step) in steps.enumerated() {
+            // The bytes go on a part ahead, and the next stage's prologue is done when x comes.
+            if i + 1 < steps.count, steps[i + 1].goesOn {
+                let stage = steps[i + 1].stage
+                lowerForward(
+                    from: stages[stage], to: stages[stage + 1], &prologue, &program)
+            }
+            let part = parts[step.part] ?? lower(step.part, stages, prologue, x, outputs, &program)
+            parts[step.part] = part
+            let own = step.stage..<step.stage + (step.goesOn ? 2 : 1)
+            let shared =
+                step.part == .handOver ? [] : own.flatMap { prologue.made(by: $0, program) }
+            let instance = program.place(
+                part.template, on: own.flatMap { stages[$0] }, layer: step.layer,
+                shared + (x + outputs).flatMap { $0 })
+            if step.part == .opening {
+                // The bound has been of use.
+                x = x.map { Array($0.prefix(hidden.count)) }
+            } else {
+                x = part.results.map { $0.map { program.made($0, by: instance) } }
+            }
+            outputs = part.outputs.map { $0.map { program.made($0, by: instance) } }
+        }
+        return x
+    }
+
+    private func stageSteps(_ stages: [[ChipID]]) -> [StageStep] {
+        stages.indices.flatMap { stage -> [StageStep] in
+            let layers = plan.layers(of: stage, count: model.layerCount)
+            let isLast = stage + 1 == stages.count
+            var steps = layers.dropLast().map { StageStep(part: .layer, stage: stage, layer: $0) }
+            if stage == 0 || !crosses(stages) {
+                steps.insert(
+                    StageStep(part: .opening, stage: stage, layer: layers.lowerBound), at: 0)
+            }
+            steps.append(
+                StageStep(
+                    part: isLast || !crosses(stages) ? .closing : .crossing, stage: stage,
+                    layer: layers.upperBound - 1))
+            if !isLast, !crosses(stages) { steps.append(StageStep(part: .handOver, stage: stage)) }
+            return steps
+        }
+    }
+
+    /// `true` iff every chip of a stage is linked to the chip of its place in the next one.
+    private func crosses(_ stages: [[ChipID]]) -> Bool {
+        stages.count > 1 && linkedPlaces(stages[0], stages[1], topology).count == places.count
+    }
+
+    private mutating func lower(
+        _ part: StagePart, _ stages: [[ChipID]], _ prologue: Prologue, _ x: [[Made]],
+        _ outputs: [[Made]], _ program: inout ProgramBuilder
+    ) -> LoweredPart {
+        if part == .handOver { return lowerHandOver(x, from: stages[0], to: stages[1], &program) }
+        open("\(part)", chips: (part == .crossing ? 2 : 1) * places.count)
+        shared = parameters(prologue, program)
+        var later: [SharedValues] = []
+        if part == .crossing {
+            builder.firstChip = places.count
+            later = parameters(prologue, program)
+            builder.firstChip = 0
+        }
+        let start = parameters(x + outputs)
+        defer { layer = "$layer" }
+        var residual = residual(Array(start.prefix(x.count)))
+        var attended: [[ValueID]] = []
+        if part != .opening {
+            residual = lowerOutput(residual.tiles, Array(start.dropFirst(x.count)))
+            let biased = downBiased(residual.tiles)
+            if part == .crossing {
+                residual = lowerCrossing(residual, biased, from: stages[0], to: stages[1])
+                shared = later
+            } else {
+                let sums = lowerFeedForward(residual, biased)
+                residual = Residual(
+                    tiles: addPartialSums(sums.parts, to: biased, "layer.output"),
+                    inverses: sums.inverses)
+            }
+            layer = "$next"
+        }
+        if part != .closing { attended = lowerAttention(residual) }
+        return LoweredPart(
+            template: close(&program),
+            results: part == .opening ? [] : part == .closing ? residual.values : residual.tiles,
+            outputs: attended)
+    }
+
+    /// The feed-forward network of a stage's last layer. Its parts of sums go to the chip of the
+    /// same place in the next stage, which sends them to all others there; the residual goes ahead
+    /// of them while the planes work, as far as that takes long enough, the rest behind them.
+    /// Afterwards the builder is with the next stage.
+    private mutating func lowerCrossing(
+        _ x: Residual, _ biased: [[ValueID]], from near: [ChipID], to far: [ChipID]
+    ) -> Residual {
+        let ahead = places.count == 1 ? 0 : tilesAhead(from: near[0], to: far[0])
+        var handed = handed(biased.map { Array($0.prefix(ahead)) })
+        let sums = lowerFeedForward(x, biased)
+        let parts = self.handed(sums.parts)
+        let inverses = sums.inverses.map { self.handed($0.map { [$0] }).map { $0[0] } }
+        if places.count > 1 {
+            let rest = self.handed(biased.map { Array($0.dropFirst(ahead)) })
+            handed = zip(handed, rest).map { $0 + $1 }
+        }
+        builder.firstChip = places.count
+        return Residual(
+            tiles: addPartialSums(parts, to: handed, "layer.output", isLate: true),
+            inverses: inverses)
+    }
+
+    /// Every chip's values on the chip of its place in the next stage.
+    private mutating func handed(_ values: [[ValueID]]) -> [[ValueID]] {
+        builder.firstChip = places.count
+        defer { builder.firstChip = 0 }
+        return values.enumerated().map { place, values in
+            values.map { builder.transfer($0.at(), to: place, count: 1, name: "handed") }
+        }
+    }
+
+    /// Tiles of the residual that a link carries while the weights of gate and up pass.
+    private func tilesAhead(from near: ChipID, to far: ChipID) -> Int {
+        guard let link = topology.link(from: near, to: far),
+            let interval = topology.axis(of: link)?.interval
+        else { return hidden.count }
+        let inner = Tiling(0.share(of: model.intermediateSize, plan), lanes: lanes)
+        let cycles =
+            2 * inner.count * hidden.count * chip.planeRows / chip.weightStreamsPerPlane / planes
+        let vectors = cycles * interval.denominator / interval.numerator
+        return min(hidden.count, vectors / ElementType.fp32.byteCount)
+    }
+
+    // MARK: Hand-over
+
+    /// Every chip gets the residual from the chip of its place in the stage before. The replicas
+    /// there are equal: of each tile one chip that is linked hands its own over, and the one that
+    /// gets it passes it on to the others.
+    private mutating func lowerHandOver(
+        _ x: [[Made]], from sources: [ChipID], to targets: [ChipID],
+        _ program: inout ProgramBuilder
+    ) -> LoweredPart {
+        open("handOver", chips: 2 * places.count)
+        let near = parameters(x)
+        let linked = linkedPlaces(sources, targets, topology)
+        builder.firstChip = places.count
+        let shares = near[0].indices.map { tile in
+            let place = linked[tile % linked.count]
+            return builder.transfer(near[place][tile].at(), to: place, count: 1, name: "handed")
+        }
+        let far = places.map { place in
+            near[place].indices.map { tile in
+                linked[tile % linked.count] == place
+                    ? shares[tile]
+                    : builder.transfer(shares[tile].at(), to: place, count: 1, name: "shared")
+            }
+        }
+        return LoweredPart(template: close(&program), results: far)
+    }
+}
