@@ -120,7 +120,7 @@ extension DecoderLowering {
             residual = lowerOutput(residual.tiles, Array(start.dropFirst(x.count)))
             let biased = downBiased(residual.tiles)
             if part == .crossing {
-                residual = lowerCrossing(residual, biased, from: stages[0], to: stages[1])
+                residual = lowerCrossing(residual, biased)
                 shared = later
             } else {
                 let sums = lowerFeedForward(residual, biased)
@@ -138,46 +138,24 @@ extension DecoderLowering {
     }
 
     /// The feed-forward network of a stage's last layer. Its parts of sums go to the chip of the
-    /// same place in the next stage, which sends them to all others there; the residual goes ahead
-    /// of them while the planes work, as far as that takes long enough, the rest behind them.
-    /// Afterwards the builder is with the next stage.
-    private mutating func lowerCrossing(
-        _ x: Residual, _ biased: [[ValueID]], from near: [ChipID], to far: [ChipID]
-    ) -> Residual {
-        let ahead = places.count == 1 ? 0 : tilesAhead(from: near[0], to: far[0])
-        var handed = handed(biased.map { Array($0.prefix(ahead)) })
+    /// same place in the next stage, which sends them to all others there; so does the residual,
+    /// which is added to their sum. Afterwards the builder is with the next stage.
+    private mutating func lowerCrossing(_ x: Residual, _ biased: [[ValueID]]) -> Residual {
         let sums = lowerFeedForward(x, biased)
-        let parts = self.handed(sums.parts)
-        let inverses = sums.inverses.map { self.handed($0.map { [$0] }).map { $0[0] } }
-        if places.count > 1 {
-            let rest = self.handed(biased.map { Array($0.dropFirst(ahead)) })
-            handed = zip(handed, rest).map { $0 + $1 }
-        }
         builder.firstChip = places.count
+        let parts = handed(sums.parts)
+        let inverses = sums.inverses.map { handed($0.map { [$0] }).map { $0[0] } }
         return Residual(
-            tiles: addPartialSums(parts, to: handed, "layer.output", isLate: true),
+            tiles: addPartialSums(
+                parts, to: places.count > 1 ? handed(biased) : [], "layer.output", isLate: true),
             inverses: inverses)
     }
 
-    /// Every chip's values on the chip of its place in the next stage.
+    /// Every chip's values on the chip of its place in the stage that the builder is with.
     private mutating func handed(_ values: [[ValueID]]) -> [[ValueID]] {
-        builder.firstChip = places.count
-        defer { builder.firstChip = 0 }
-        return values.enumerated().map { place, values in
+        values.enumerated().map { place, values in
             values.map { builder.transfer($0.at(), to: place, count: 1, name: "handed") }
         }
-    }
-
-    /// Tiles of the residual that a link carries while the weights of gate and up pass.
-    private func tilesAhead(from near: ChipID, to far: ChipID) -> Int {
-        guard let link = topology.link(from: near, to: far),
-            let interval = topology.axis(of: link)?.interval
-        else { return hidden.count }
-        let inner = Tiling(0.share(of: model.intermediateSize, plan), lanes: lanes)
-        let cycles =
-            2 * inner.count * hidden.count * chip.planeRows / chip.weightStreamsPerPlane / planes
-        let vectors = cycles * interval.denominator / interval.numerator
-        return min(hidden.count, vectors / ElementType.fp32.byteCount)
     }
 
     // MARK: Hand-over

@@ -23,71 +23,87 @@ extension Placer {
                 terms: [], remedies: ["a transfer a hop"])
         }
         try ensureImage(use.value, use.vector(i))
-        let type = template.values[use.value.index].type
-        for plane in 0..<type.byteCount {
-            let sent = try send(
-                op, use: (use.value, use.vector(i)), plane: plane, link: link, from: from,
-                interval: axis.interval)
-            try receive(
-                op, vector: i, plane: plane, link: far.link, place: to,
-                from: sent + axis.latency)
+        let hop = Hop(
+            op: op, source: use.value, vector: use.vector(i), result: result, iteration: i,
+            near: (from, link), far: (to, far.link), axis: axis)
+        for plane in 0..<template.values[use.value.index].type.byteCount {
+            try place(hop, plane: plane)
         }
     }
 
-    private func send(
-        _ op: Int, use: (ValueID, Int), plane: Int, link: LinkID, from: Int, interval: Rational
-    ) throws(Infeasibility) -> Int {
+    /// A vector's way over a link.
+    private struct Hop {
+        var op: Int
+        var source: ValueID
+        var vector: Int
+        var result: ValueID
+        var iteration: Int
+        var near: (place: Int, link: LinkID)
+        var far: (place: Int, link: LinkID)
+        var axis: LPUMachine.Axis
+    }
+
+    /// Sends a byte plane between others at the first cycle at which it can be taken in as well.
+    private func place(_ hop: Hop, plane: Int) throws(Infeasibility) {
+        let (from, link) = hop.near
         let queue = chip.queue(of: .link(link))
+        let edge = chip.hemisphere(of: link).sign * chip.edge
         let side = chip.hemisphere(of: link)
-        let edge = side.sign * chip.edge
         let h = from * chip.linkCount + link.index
-        let type = template.values[use.0.index].type
-        // Any b+1 consecutive sends span at least a cycles, any two at least floor(a/b).
-        var start = earliestArrival(use.0, use.1, type: type, at: edge)
-        let sends = linkHistory[h].sends
-        if let last = sends.last {
-            start = max(start, last + interval.numerator / interval.denominator)
-        }
-        if sends.count >= interval.denominator {
-            start = max(start, sends[sends.count - interval.denominator] + interval.numerator)
-        }
-        let at = try firstCycle(from: start + choice.delay(), on: from, op: op) {
-            cycle throws(Infeasibility) in
-            guard tables[from].isFree(queue, at: cycle) else { return false }
-            guard
+        let type = template.values[hop.source.index].type
+        let table = tables[from]
+        let start = earliestArrival(hop.source, hop.vector, type: type, at: edge)
+        var received = 0
+        let at = try firstCycle(from: start + choice.delay(), on: from, op: hop.op) { cycle in
+            guard table.isFree(queue, at: cycle),
+                linkHistory[h].maySend(at: cycle, every: hop.axis.interval),
                 let stream = deliverPlane(
-                    use.0, use.1, plane, to: edge, at: cycle,
-                    streams: choice.order(streams([side.outward, side.inward])), op: op)
+                    hop.source, hop.vector, plane, to: edge, at: cycle,
+                    streams: choice.order(streams([side.outward, side.inward])), op: hop.op)
             else { return false }
-            tables[from].issue(.send(stream), on: queue, at: cycle, op: OpID(op))
+            table.issue(.send(stream), on: queue, at: cycle, op: OpID(hop.op))
+            guard let taken = receive(hop, plane: plane, sent: cycle) else { return false }
+            received = taken
             return true
         }
-        tables[from].commit()
-        linkHistory[h].sends.append(at)
-        return at
+        table.commit()
+        tables[hop.far.place].commit()
+        scratchLog.removeAll(keepingCapacity: true)
+        let order = linkHistory[h].order(of: at)
+        linkHistory[h].sends.insert(at, at: order)
+        linkHistory[hop.far.place * chip.linkCount + hop.far.link.index].receives.insert(
+            received, at: order)
     }
 
-    private func receive(
-        _ op: Int, vector: Int, plane: Int, link: LinkID, place: Int, from arrival: Int
-    ) throws(Infeasibility) {
+    /// The cycle at which what was sent is taken in: between its neighbours, and before more can
+    /// have come than the FIFO holds. nil where there is none.
+    private func receive(_ hop: Hop, plane: Int, sent: Int) -> Int? {
+        let (place, link) = hop.far
+        let table = tables[place]
         let queue = chip.queue(of: .link(link))
         let side = chip.hemisphere(of: link)
-        let h = place * chip.linkCount + link.index
-        let start = max(arrival, (linkHistory[h].receives.last ?? -1) + 1)
-        let at = try firstCycle(from: start, on: place, op: op) { cycle throws(Infeasibility) in
-            guard tables[place].isFree(queue, at: cycle) else { return false }
-            guard
-                let stream = writePlane(
-                    template.ops[op].result, vector, plane, from: side.sign * chip.edge,
-                    at: cycle + chip.receiveLatency,
-                    streams: choice.order(streams([side.inward])), op: op)
-            else { return false }
-            tables[place].issue(.receive(stream), on: queue, at: cycle, op: OpID(op))
-            return true
+        let interval = hop.axis.interval
+        let arrival = sent + hop.axis.latency
+        let wait = (chip.receiveDepth - 1) * (interval.numerator / interval.denominator)
+        let order = linkHistory[hop.near.place * chip.linkCount + hop.near.link.index].order(
+            of: sent)
+        let receives = linkHistory[place * chip.linkCount + link.index].receives
+        let first = max(arrival, order > 0 ? receives[order - 1] + 1 : 0)
+        let last = min(arrival + wait, order < receives.count ? receives[order] - 1 : Int.max)
+        guard first <= last else { return nil }
+        for cycle in first...last where table.isFree(queue, at: cycle) {
+            let mark = table.mark
+            let stream = writePlane(
+                hop.result, hop.iteration, plane, from: side.sign * chip.edge,
+                at: cycle + chip.receiveLatency, streams: choice.order(streams([side.inward])),
+                op: hop.op)
+            if let stream {
+                table.issue(.receive(stream), on: queue, at: cycle, op: OpID(hop.op))
+                return cycle
+            }
+            table.rollBack(to: mark)
         }
-        tables[place].commit()
-        scratchLog.removeAll(keepingCapacity: true)
-        linkHistory[h].receives.append(at)
+        return nil
     }
 
     func placeIngress(_ bundle: Bundle, iteration i: Int) throws(Infeasibility) {
