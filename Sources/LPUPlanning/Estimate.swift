@@ -63,10 +63,15 @@ extension StepTiming {
         }
         // The places differ by a head at most.
         let widest = shares.reduce(shares[0]) { $1.queryHeads > $0.queryHeads ? $1 : $0 }
+        let stages = stageChips(plan, machine)
+        var paths = StepPaths(lowered: chip, model, plan, widest: widest)
+        if stages.count < 2
+            || linkedPlaces(stages[0], stages[1], machine.topology).count == plan.tensorParallel
+        {
+            paths.handedVectors = nil
+        }
         self.init(
-            machine: machine, stages: stageChips(plan, machine),
-            layers: plan.layerCounts(of: model),
-            paths: StepPaths(lowered: chip, model, plan, widest: widest),
+            machine: machine, stages: stages, layers: plan.layerCounts(of: model), paths: paths,
             bytes: shares.map { StreamedBytes(padded: $0, plan, chip: chip) },
             bytesPerCycle: chip.streamedBytesPerCycle, ahead: chip.planeBytes)
     }

@@ -41,7 +41,7 @@ struct StepPaths {
     var head = 0
     /// Vectors of a partial sum on a link.
     var partVectors = 0
-    /// Vectors of the residual that a stage hands to the next one's chips of the same places; nil
+    /// Vectors of the residual that chips of a stage which are linked to the next hand over; nil
     /// where partial sums may go there at once.
     var handedVectors: Int?
     /// Whether all scores are needed before the first value is.
@@ -204,27 +204,11 @@ struct StepTiming {
         }
     }
 
+    /// The linked places hand over equal shares, and pass them on to all others.
     private func handedOver(
         _ states: [ChipState], _ vectors: Int, from sources: [ChipID], to targets: [ChipID]
     ) -> [ChipState] {
         let linked = linkedPlaces(sources, targets, machine.topology)
-        guard linked.count == states.count else {
-            return spread(states, vectors, over: linked, from: sources, to: targets)
-        }
-        return zip(states, zip(sources, targets)).map { state, chips in
-            let hop = hops(chips.0, chips.1) + 2 * machine.chip.edge
-            let span = span(vectors, from: chips.0, to: chips.1)
-            return ChipState(
-                first: state.first + hop, last: max(state.last, state.first + span) + hop,
-                stream: emptyStream)
-        }
-    }
-
-    /// The linked places hand over equal shares, and pass them on to all others.
-    private func spread(
-        _ states: [ChipState], _ vectors: Int, over linked: [Int], from sources: [ChipID],
-        to targets: [ChipID]
-    ) -> [ChipState] {
         let share = (vectors + linked.count - 1) / linked.count
         let arrivals = linked.map { place -> (first: Int, last: Int) in
             let state = states[place]

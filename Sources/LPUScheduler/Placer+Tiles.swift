@@ -68,10 +68,10 @@ extension Placer {
         }
     }
 
-    /// The slot of an image's rows: its own in each placement of a template that repeats.
+    /// The slot of an image's rows.
     func slot(of value: ValueID, isVector: Bool = false) -> Int {
         let value = template.values[value.index]
-        guard case .image = value.origin, repeats else { return 0 }
+        guard case .image = value.origin, movesImages else { return 0 }
         return slots(of: value.chip).lowerBound + (isVector ? 1 : 0)
     }
 

@@ -24,8 +24,8 @@ final class Placer {
     let chips: [ChipID]
     /// What the parameters are bound to in the first instance.
     let bindings: [Binding?]
-    /// `true` iff the template has several instances.
-    let repeats: Bool
+    /// `true` iff the template's images have rows of each placement's own.
+    let movesImages: Bool
     /// `true` iff images rest where another program has them.
     var isGuest = false
     /// By value: an instance takes it, or what is packed of it, as an argument.
@@ -101,7 +101,7 @@ final class Placer {
 
     init(
         machine: Machine, template: ProgramTemplate, chips: [ChipID], choice: Choice,
-        srams: [SRAM], mapOf: [Int], bindings: [Binding?], repeats: Bool, scratchRows: Int,
+        srams: [SRAM], mapOf: [Int], bindings: [Binding?], movesImages: Bool, scratchRows: Int,
         exchanges: [Exchange] = [],
         orbitChips: [[ChipID]] = []
     ) {
@@ -109,7 +109,7 @@ final class Placer {
         self.srams = srams
         self.mapOf = mapOf
         self.bindings = bindings
-        self.repeats = repeats
+        self.movesImages = movesImages
         self.scratchRows = scratchRows
         chip = machine.chip
         registers = Hemisphere.allCases.flatMap { side in
@@ -197,19 +197,22 @@ final class Placer {
         }
     }
 
-    /// Cycles that one placement takes each place before the next may begin there: until the last
-    /// issue, and until every link may send whatever the next one sends first.
+    /// Cycles that one placement takes each place: until the last issue.
     /// - Complexity: O(issues); keep the result.
     func lengths() -> [Int] {
-        tables.enumerated().map { place, table in
-            var end = (table.issues.lazy.map(\.last).max() ?? -1) + 1
-            for link in 0..<chip.linkCount {
+        tables.map { ($0.issues.lazy.map(\.last).max() ?? -1) + 1 }
+    }
+
+    /// For each place, its links that send: from the first send until the link may send again.
+    func sendSpans() -> [[(link: Int, cycles: Range<Int>)]] {
+        tables.indices.map { place in
+            (0..<chip.linkCount).compactMap { link in
                 let sends = linkHistory[place * chip.linkCount + link].sends
-                guard let last = sends.max(), let axis = machine.topology.axis(of: LinkID(link))
-                else { continue }
-                end = max(end, last + axis.interval.widestGap)
+                guard let first = sends.first, let last = sends.last,
+                    let axis = machine.topology.axis(of: LinkID(link))
+                else { return nil }
+                return (link, first..<last + axis.interval.widestGap)
             }
-            return end
         }
     }
 

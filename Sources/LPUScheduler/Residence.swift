@@ -81,8 +81,7 @@ struct SRAM {
 
     /// Takes the rows of slot 0 that `other` has taken, and those reserved.
     mutating func formUnion(_ other: SRAM) {
-        nextRow[0] = zip(nextRow[0], other.nextRow[0]).map { max($0, $1) }
-        tables = zip(tables, other.tables).map { max($0, $1) }
+        take(other, withTables: true)
         reserved = zip(reserved, other.reserved).map { max($0, $1) }
         keepRoom(for: other)
     }
@@ -104,9 +103,15 @@ struct SRAM {
         }
     }
 
+    /// Takes the rows of slot 0 that `other` has taken.
+    mutating func take(_ other: SRAM, withTables: Bool = false) {
+        nextRow[0] = zip(nextRow[0], other.nextRow[0]).map { max($0, $1) }
+        if withTables { tables = zip(tables, other.tables).map { max($0, $1) } }
+    }
+
     /// Takes the rows that `other` has taken and `before`, from which it grew, had not.
     mutating func formUnion(_ other: SRAM, since before: SRAM) {
-        nextRow[0] = zip(nextRow[0], other.nextRow[0]).map { max($0, $1) }
+        take(other)
         for bank in tables.indices where other.tables[bank] > before.tables[bank] {
             tables[bank] = max(tables[bank], other.tables[bank])
         }

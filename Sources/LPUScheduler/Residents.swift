@@ -12,7 +12,7 @@ public import LPUSupport
 /// - Requires: both are legal. An instance of the second stands on the chips and has the layer of
 ///   one of the first.
 /// - Throws: `Infeasibility` where SRAM or a unit is too small for one of them, and
-///   `shared-memory` where the second would need rows of its own in a template that repeats.
+///   `shared-memory` where the second would need rows of its own in a layer.
 public func schedule(
     _ first: Program, with second: Program, digests: (String, String), for machine: Machine,
     strategy: Strategy = .list

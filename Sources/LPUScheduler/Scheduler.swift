@@ -44,7 +44,7 @@ struct Assembly {
     /// The images of a program that shares the memory.
     var residents: Residents?
 
-    private let room: Room
+    let room: Room
 
     init(
         program: Program, machine: Machine, strategy: Strategy, room: Room = Room(reserve: 2)
@@ -78,12 +78,12 @@ struct Assembly {
     }
 
     /// The template that is timed: the representatives alone where places are alike.
-    private func timed(_ t: Int) -> ProgramTemplate {
+    func timed(_ t: Int) -> ProgramTemplate {
         symmetries[t]?.template ?? program.templates[t]
     }
 
     /// Places that one timed place stands for.
-    private func size(_ t: Int) -> Int { symmetries[t]?.size ?? 1 }
+    func size(_ t: Int) -> Int { symmetries[t]?.size ?? 1 }
 
     /// Has `place` place every template, in the order of their first instances.
     mutating func placeTemplates(
@@ -102,11 +102,16 @@ struct Assembly {
             let orbits = (0..<template.chipCount).map {
                 Array(instance.chips[$0 * size..<($0 + 1) * size])
             }
-            let mapOf = mapOf(t)
-            let before = orbits.indices.map { rows(taken: t, by: $0, mapOf) }
+            let bindings = homes.bindings(of: i)
+            let mapOf = mapOf(t, bindings)
+            let owners = owners(of: bindings)
+            let before = orbits.indices.map {
+                rows(taken: t, by: $0, mapOf, owners: owners)
+            }
             let placer = Placer(
                 machine: machine, template: template, chips: orbits.map { $0[0] }, choice: choice,
-                srams: before, mapOf: mapOf, bindings: homes.bindings(of: i), repeats: repeats(t),
+                srams: before, mapOf: mapOf, bindings: bindings,
+                movesImages: movesImages(t, mapOf),
                 scratchRows: scratchRows,
                 exchanges: symmetries[t]?.exchanges ?? [], orbitChips: orbits)
             placer.laneMaps = laneMaps
@@ -134,77 +139,35 @@ struct Assembly {
         }
     }
 
-    /// Rows of each bank near the VXM that what passes between ops may take: an eighth, or a few
-    /// times what all results and vectors of images are if they are spread evenly.
-    private var scratchRows: Int {
-        let chip = machine.chip
-        let banks = 2 * chip.scratchSlices * chip.banksPerSlice
-        let results = program.templates.map { $0.resultRows / max(1, $0.chipCount) }
-        let images = program.templates.indices.reduce(0) { sum, t in
-            let instances = program.instances.filter { $0.template == t }
-            let uses = Dictionary(grouping: instances.flatMap(\.chips), by: \.self).values
-            let most = uses.map(\.count).max() ?? 0
-            let template = program.templates[t]
-            return sum + most * template.imageRows / max(1, template.chipCount)
-        }
-        let rows = images + (room.isShared ? results.max() ?? 0 : results.reduce(0, +))
-        return max(chip.rowsPerBank / 8, room.reserve * rows / max(1, banks))
-    }
-
-    /// `true` iff some chips run the template more than once: each time with rows of its own.
-    private func repeats(_ template: Int) -> Bool {
-        var seen = Set<ChipID>()
-        for instance in program.instances where instance.template == template {
-            for chip in instance.chips where !seen.insert(chip).inserted { return true }
-        }
-        return false
-    }
-
-    /// Of each timed place the first one that some chip has as well: a chip may end one stage's
-    /// work and begin the next one's by the same template, in rows of each.
-    private func mapOf(_ template: Int) -> [Int] {
-        let size = size(template)
-        var first: [ChipID: Int] = [:]
-        var result = Array(0..<program.templates[template].chipCount / size)
-        for instance in program.instances where instance.template == template {
-            for (q, chip) in instance.chips.enumerated() {
-                first[chip] = min(first[chip] ?? q / size, q / size)
-            }
-        }
-        for instance in program.instances where instance.template == template {
-            for (q, chip) in instance.chips.enumerated() {
-                result[q / size] = min(result[q / size], first[chip] ?? q / size)
-            }
-        }
-        return result
-    }
-
-    /// Rows that some template has taken on any chip that the timed places of a map stand for.
-    private func rows(taken template: Int, by map: Int, _ mapOf: [Int]) -> SRAM {
-        let size = size(template)
-        var result = SRAM(chip: machine.chip, places: mapOf.count { $0 == map })
-        for instance in program.instances where instance.template == template {
-            for (q, chip) in instance.chips.enumerated() where mapOf[q / size] == map {
-                if let taken = srams[chip.index] { result.formUnion(taken) }
-            }
-        }
-        return result
-    }
-
-    /// Rows that a template chose for images of others belong to their owners' map.
-    private func giveImages(_ placer: Placer) {
+    /// Rows that a template chose for images of others belong to their owners' map, on all chips
+    /// that have them.
+    private mutating func giveImages(_ placer: Placer) {
+        var owners = Set<Int>()
         for (v, binding) in placer.bindings.enumerated() {
-            guard let binding, binding.isImage,
-                let owner = placers[program.instances[binding.instance].template]
-            else { continue }
-            for i in 0..<placer.template.values[v].count {
-                owner.copies[owner.vectorBase[binding.value.index] + i] =
-                    placer.copies[placer.vectorBase[v] + i].map {
-                        Copy(planes: $0.planes, ready: 0)
-                    }
+            guard let binding, binding.isImage else { continue }
+            let t = program.instances[binding.instance].template
+            guard let owner = placers[t] else { continue }
+            let copies = (0..<placer.template.values[v].count).map {
+                placer.copies[placer.vectorBase[v] + $0]
+            }
+            let first = owner.vectorBase[binding.value.index]
+            if placer.tilePlaces[v].count > owner.tilePlaces[binding.value.index].count
+                || copies.indices.contains(where: {
+                    copies[$0].count > owner.copies[first + $0].count
+                })
+            {
+                owners.insert(t)
+            }
+            for (i, copies) in copies.enumerated() {
+                owner.copies[first + i] = copies.map { Copy(planes: $0.planes, ready: 0) }
             }
             owner.tilePlaces[binding.value.index] = placer.tilePlaces[v]
             owner.blockPlaces[binding.value.index] = placer.blockPlaces[v]
+        }
+        for instance in program.instances where owners.contains(instance.template) {
+            for chip in instance.chips {
+                for taken in placer.srams { srams[chip.index]?.take(taken) }
+            }
         }
     }
 
@@ -245,29 +208,36 @@ struct Assembly {
         return result
     }
 
-    /// Each instance when its chips are free, what it takes was made on them, or as much later as
-    /// nothing waits for: what it makes then rests shortly.
+    /// Each instance when its chips and the links that it sends over are free, what it takes was
+    /// made on them, or as much later as nothing waits for: what it makes then rests shortly.
     private func starts(_ lengths: [[Int]]) -> [Int] {
         let pauses = pauses(lengths)
-        func forEachLength(_ instance: Instance, _ body: (_ chip: Int, _ length: Int) -> Void) {
-            let size = size(instance.template)
-            let isLayer = instance.layer != nil
+        let sends = placers.map { $0?.sendSpans() ?? [] }
+        let units = 1 + machine.chip.linkCount
+        /// What an instance takes of a chip, unit 0, and of its links, from its start on.
+        func forEachSpan(of instance: Instance, _ body: (_ unit: Int, _ cycles: Range<Int>) -> Void)
+        {
+            let (t, size) = (instance.template, size(instance.template))
             for (q, chip) in instance.chips.enumerated() {
-                let pause = isLayer ? pauses[chip, default: 0] : 0
-                body(chip.index, lengths[instance.template][q / size] + pause)
+                let pause = instance.layer != nil ? pauses[chip, default: 0] : 0
+                body(chip.index * units, 0..<lengths[t][q / size] + pause)
+                for (link, cycles) in sends[t][q / size] {
+                    body(chip.index * units + 1 + link, cycles)
+                }
             }
         }
-        var free = Array(repeating: 0, count: machine.chipCount)
+        var free = Array(repeating: 0, count: machine.chipCount * units)
         for instance in program.instances {
-            let start = instance.chips.map { free[$0.index] }.max() ?? 0
-            forEachLength(instance) { free[$0] = start + $1 }
+            var start = 0
+            forEachSpan(of: instance) { start = max(start, free[$0] - $1.lowerBound) }
+            forEachSpan(of: instance) { free[$0] = start + $1.upperBound }
         }
-        var next = Array(repeating: free.max() ?? 0, count: machine.chipCount)
+        var next = Array(repeating: free.max() ?? 0, count: free.count)
         var starts: [Int] = []
         for instance in program.instances.reversed() {
             var start = Int.max
-            forEachLength(instance) { start = min(start, next[$0] - $1) }
-            for chip in instance.chips { next[chip.index] = start }
+            forEachSpan(of: instance) { start = min(start, next[$0] - $1.upperBound) }
+            forEachSpan(of: instance) { next[$0] = start + $1.lowerBound }
             starts.append(start)
         }
         let first = starts.min() ?? 0
@@ -298,7 +268,11 @@ struct Assembly {
         // Constants rest as long as the step takes.
         var ends = placers.enumerated().map { t, placer in
             timed(t).values.map { value in
-                if case .image = value.origin, placer?.repeats == false { total - 1 } else { -1 }
+                if case .image = value.origin, placer?.movesImages == false {
+                    total - 1
+                } else {
+                    -1
+                }
             }
         }
         let reads = placers.map { $0?.lastReads() ?? [] }
@@ -314,102 +288,6 @@ struct Assembly {
             }
         }
         return ends
-    }
-
-    /// Rows of each placement's own, in each bank one placement after another.
-    func slotOffsets() throws(Infeasibility) -> [[SlotOffset]] {
-        var result: [[SlotOffset]] = []
-        var rows = srams
-        for instance in program.instances {
-            result.append([])
-            guard let placer = placers[instance.template], placer.repeats else { continue }
-            if let residents {
-                result[result.count - 1] = residents.slots(of: instance, in: program)
-                continue
-            }
-            for slot in placer.ownSlots {
-                let offset = try offset(ofSlot: slot, of: instance, behind: rows)
-                result[result.count - 1].append(offset)
-                forEachChip(of: instance, withSlot: slot) { chip, sram in
-                    rows[chip.index]?.settle(sram, slot: slot, at: offset)
-                }
-            }
-        }
-        return result
-    }
-
-    private func offset(
-        ofSlot slot: Int, of instance: Instance, behind rows: [SRAM?]
-    ) throws(Infeasibility) -> SlotOffset {
-        var (first, base, count, last) = (0, 0, 0, 0)
-        forEachChip(of: instance, withSlot: slot) { chip, sram in
-            first = max(first, srams[chip.index]?.base(ofSlot: slot, of: sram) ?? 0)
-            base = max(base, rows[chip.index]?.base(ofSlot: slot, of: sram) ?? 0)
-            count = max(count, sram.rows(ofSlot: slot))
-            last = max(last, srams[chip.index]?.lastRows(ofSlot: slot, of: sram) ?? 0)
-        }
-        guard base + count <= machine.chip.rowsPerBank - last else {
-            throw Infeasibility(
-                at: "\(instance.chips[0])", id: "sram-capacity", unit: "rows of a bank",
-                demand: base + count, capacity: machine.chip.rowsPerBank - last,
-                terms: [
-                    .init("constants, tables and scratch", first),
-                    .init("layers", base + count - first),
-                ],
-                remedies: ["more chips", "a smaller context"])
-        }
-        return SlotOffset(rows: base)
-    }
-
-    /// Calls `body` with every chip of an instance whose place has the slot, and that place's rows.
-    func forEachChip(
-        of instance: Instance, withSlot slot: Int, _ body: (ChipID, SRAM) -> Void
-    ) {
-        guard let placer = placers[instance.template] else { return }
-        let size = size(instance.template)
-        for (q, chip) in instance.chips.enumerated()
-        where placer.slots(of: q / size).contains(slot) {
-            body(chip, placer.srams[placer.mapOf[q / size]])
-        }
-    }
-}
-
-extension ProgramTemplate {
-    /// Rows of all results that rest: those that no chain alone takes.
-    fileprivate var resultRows: Int {
-        var rests = values.map { _ in true }
-        for op in ops where op.chain != nil { rests[op.result.index] = false }
-        var isTaken = values.map { _ in false }
-        for op in ops {
-            for use in op.operands {
-                isTaken[use.value.index] = true
-                guard case .op(let maker) = values[use.value.index].origin else { continue }
-                if op.chain == nil || ops[maker.index].chain != op.chain {
-                    rests[use.value.index] = true
-                }
-            }
-        }
-        return ops.reduce(0) { sum, op in
-            let (v, value) = (op.result.index, values[op.result.index])
-            switch op.kind {
-            case .matmul, .elementwise, .distribute, .permute, .shift, .rotate, .select, .transpose,
-                .transfer, .ingress:
-                return rests[v] || !isTaken[v] ? sum + value.count * value.type.byteCount : sum
-            case .gather:
-                // What no op takes goes into tiles, past all rows.
-                return rests[v] && isTaken[v] ? sum + value.count * value.type.byteCount : sum
-            case .scatter, .egress, .pack, .byte: return sum
-            }
-        }
-    }
-
-    /// Rows of all images whose vectors are operands.
-    fileprivate var imageRows: Int {
-        let taken = Set(ops.flatMap(\.operands).map(\.value))
-        return values.indices.reduce(0) { sum, v in
-            guard case .image = values[v].origin, taken.contains(ValueID(v)) else { return sum }
-            return sum + values[v].count * values[v].type.byteCount
-        }
     }
 }
 
