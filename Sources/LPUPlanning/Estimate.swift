@@ -63,11 +63,12 @@ extension StepTiming {
         }
         // The places differ by a head at most.
         let widest = shares.reduce(shares[0]) { $1.queryHeads > $0.queryHeads ? $1 : $0 }
+        let keyTiles = CacheBlocks(model, plan, on: chip).tiles
         self.init(
             machine: machine, stages: stageChips(plan, machine),
             layers: plan.layerCounts(of: model),
             paths: StepPaths(lowered: chip, model, plan, widest: widest),
-            bytes: shares.map { StreamedBytes(padded: $0, plan, chip: chip) },
+            bytes: shares.map { StreamedBytes(padded: $0, plan, keyTiles: keyTiles, chip: chip) },
             bytesPerCycle: chip.streamedBytesPerCycle, ahead: chip.planeBytes)
     }
 
@@ -104,7 +105,7 @@ extension StepTiming {
 extension StreamedBytes {
     /// Every tile once, as wide as it rests.
     fileprivate init(
-        padded share: ChipShare, _ plan: Plan, chip: Chip
+        padded share: ChipShare, _ plan: Plan, keyTiles: Int, chip: Chip
     ) {
         let type = plan.weightType.byteCount * chip.lanes
         let blocks = (plan.context + chip.lanes - 1) / chip.lanes
@@ -113,7 +114,8 @@ extension StreamedBytes {
         keyValue = 2 * share.key.vectors * type
         // Each group of heads passes all tiles of its set.
         let groups = share.headGroups(of: chip.lanesPerSuperlane)
-        keys = groups.count * ((plan.context + 15) / 16 * 16) * plan.kvType.byteCount * chip.lanes
+        let positions = min((plan.context + 15) / 16 * 16, keyTiles * chip.lanes)
+        keys = groups.count * positions * plan.kvType.byteCount * chip.lanes
         values = groups.reduce(0) { $0 + share.cacheRows($1.set) } * cache
         output = share.output.vectors * type
         gateAndUp = 2 * share.gate.vectors * type
