@@ -96,8 +96,9 @@ extension DecoderLowering {
         return (1 / (root * key), key)
     }
 
-    /// For each set and block of a tile its query vectors; where they are turned first, `input.scale` is yet to
-    /// multiply them. It is known late: the planes sum the queries up before.
+    /// For each set and block of a tile its query vectors; where they are turned first,
+    /// `input.scale` is yet to multiply them. It is known late: the planes sum the queries up
+    /// before.
     private mutating func lowerQueries(
         _ input: inout AttentionInput, _ turn: Turn
     ) -> [[[ValueID]]] {
