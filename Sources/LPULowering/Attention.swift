@@ -14,7 +14,7 @@ private struct SetValues {
 
 /// Scores of a group's heads with the cached tokens.
 private struct Scores {
-    /// The group's queries in the cache's type, and before that.
+    /// The group's queries.
     var query: ValueID
     /// A block of cached tokens each.
     var blocks: [ValueID]
@@ -96,9 +96,12 @@ extension DecoderLowering {
         return (1 / (root * key), key)
     }
 
-    /// For each set its query vectors; where they are turned first, `input.scale` is yet to
-    /// multiply them. It is known late: the planes sum the queries up before.
-    private mutating func lowerQueries(_ input: inout AttentionInput, _ turn: Turn) -> [[ValueID]] {
+    /// For each set and block of a tile its query vectors; where they are turned first,
+    /// `input.scale` is yet to multiply them. It is known late: the planes sum the queries up
+    /// before.
+    private mutating func lowerQueries(
+        _ input: inout AttentionInput, _ turn: Turn
+    ) -> [[[ValueID]]] {
         let heads = heads[input.place]
         let factor = factors(heads).query
         let count = heads.sets.indices.map { heads.queryVectors($0) }.reduce(0, +)
@@ -112,18 +115,20 @@ extension DecoderLowering {
             // A factor would vanish in a norm: the norm's weight has it.
             projection(
                 input, "q", "\(label(set, heads)).q\(j)", rotatedRows(queries(set, j)),
-                factor: model.hasQueryKeyNorm ? 1 : factor, parts: planes / count)
+                factor: model.hasQueryKeyNorm ? 1 : factor, parts: planes / count,
+                sides: blocks.sides)
         }
         var sums: [ValueID?] = projections.map { _ in nil }
         if !turnsFirst, input.normed.deferred != nil {
             sums = projections.map { sum(input, $0) }
         }
-        func turned(_ input: AttentionInput) -> [[ValueID]] {
-            var result: [[ValueID]] = heads.sets.map { _ in [] }
+        let sides = 0..<blocks.sides
+        func turned(_ input: AttentionInput) -> [[[ValueID]]] {
+            var result: [[[ValueID]]] = heads.sets.map { _ in sides.map { _ in [] } }
             for (i, vector) in all.enumerated() {
-                result[vector.set].append(
-                    projectRotated(
-                        input, projections[i], queries(vector.set, vector.j), turn, sum: sums[i]))
+                let turned = projectRotated(
+                    input, projections[i], queries(vector.set, vector.j), turn, sum: sums[i])
+                for side in sides { result[vector.set][side].append(turned[side]) }
             }
             return result
         }
@@ -145,7 +150,8 @@ extension DecoderLowering {
             let keys = projection(
                 input, "k", "\(label).k", rotatedRows(keyHeads),
                 factor: model.hasQueryKeyNorm ? 1 : factor, parts: parts)
-            let key = cached(projectRotated(input, keys, keyHeads, turn), "\(label).newKey")
+            let key = cached(
+                projectRotated(input, keys, keyHeads, turn)[0], "\(label).newKey")
             let values = projection(
                 input, "v", "\(label).v", plainRows(keyHeads), parts: parts)
             let value = cached(project(input, values), "\(label).newValue")
@@ -204,55 +210,81 @@ extension DecoderLowering {
             [MatmulTerm(Use(high), ones), MatmulTerm(Use(low), ones)], name: "\(name).current")
     }
 
-    /// Scores, block by block, so that all heads pass each tile of keys while it is installed; at
-    /// most -60000 where there is no token.
+    /// The group's queries in the lanes of one block of a tile: vector i is head i's.
+    private mutating func groupQueries(
+        _ queries: [ValueID], _ scale: ValueID?, _ selectors: [ValueID], _ name: String
+    ) -> ValueID {
+        chained { l in
+            var all = l.builder.elementwise(
+                .mask, queries[0].at(), Use(selectors[0]), name: name)
+            for j in 1..<selectors.count {
+                let other = l.builder.elementwise(.mask, queries[j].at(), Use(selectors[j]))
+                all = l.builder.elementwise(.or, Use(all), Use(other), name: name)
+            }
+            guard let scale else { return all }
+            return l.builder.elementwise(.multiply, Use(all), scale.at(), name: name)
+        }
+    }
+
+    /// Scores, tile by tile, so that all heads pass each tile of keys while it is installed; at
+    /// most -60000 where there is no token. Tiles with the fewest blocks come first: they do not
+    /// wait for shifted queries.
     private mutating func scores(
-        _ queries: [ValueID], _ scale: ValueID?, _ cache: Cache, _ group: HeadGroup,
+        _ queries: [[ValueID]], _ scale: ValueID?, _ cache: Cache, _ group: HeadGroup,
         _ constants: GroupConstants,
         _ name: String
     ) -> Scores {
-        let place = builder.place(of: queries[0])
-        let query = chained { l -> ValueID in
-            var all = l.builder.elementwise(
-                .mask, queries[0].at(), Use(constants.selectors[0]), name: "\(name).query")
-            for j in 1..<constants.selectors.count {
-                let other = l.builder.elementwise(
-                    .mask, queries[j].at(), Use(constants.selectors[j]))
-                all = l.builder.elementwise(.or, Use(all), Use(other), name: "\(name).query")
-            }
-            guard let scale else { return all }
-            return l.builder.elementwise(.multiply, Use(all), scale.at(), name: "\(name).query")
+        let (sides, parts) = (0..<self.blocks.sides, self.blocks.parts)
+        let query = sides.map { side in
+            groupQueries(
+                queries[side], scale, constants.selectors[side], "\(name).query\(ofSide(side))")
         }
-        let terms = chained { l in l.terms(of: Use(query), l.plan.kvType, "\(name).query") }
-        // A running maximum a part, so that none waits for the last one to rest.
-        var best: [ValueID?] = Array(repeating: nil, count: self.blocks.parts)
-        var blocks: [ValueID] = []
-        let keys = keysOfUser(cache)
-        for block in 0..<self.blocks.count {
-            let (row, part) = block.quotientAndRemainder(dividingBy: self.blocks.parts)
-            let tile = Tile(
-                keys[part].map { Use($0, start: row * self.blocks.rows) },
-                count: tokens(inBlock: block))
+        let terms = sides.map { side in
             chained { l in
-                let score = l.builder.matmul(terms.map { MatmulTerm(Use($0), tile) })
-                let bounded = l.builder.elementwise(
-                    .min, Use(score), l.shared[place].bounds[block].at(), name: "\(name).scores")
-                best[part] =
-                    best[part].map {
-                        l.builder.elementwise(.max, Use($0), Use(bounded), name: "\(name).best")
-                    } ?? bounded
-                blocks.append(bounded)
+                l.terms(of: Use(query[side]), l.plan.kvType, "\(name).query\(l.ofSide(side))")
             }
         }
-        let parts = best.compactMap { $0 }
+        // A running maximum a part and side, so that none waits for the last one to rest.
+        var best: [ValueID?] = Array(repeating: nil, count: sides.count * parts)
+        var scores: [ValueID?] = Array(repeating: nil, count: self.blocks.count)
+        let keys = keysOfUser(cache)
+        for row in (0..<self.blocks.tiles(ofPart: 0)).reversed() {
+            for (part, side) in (0..<parts).flatMap({ part in sides.map { (part, $0) } }) {
+                guard let block = self.blocks.block(tile: row, ofPart: part, side: side)
+                else { continue }
+                let tile = keyTile(keys[part], row, ofPart: part)
+                scores[block] = boundedScores(
+                    terms[side], tile, block, &best[side * parts + part], name)
+            }
+        }
+        let greatest = best.compactMap { $0 }
         let all = chained { l in
-            parts.dropFirst().reduce(parts[0]) {
+            greatest.dropFirst().reduce(greatest[0]) {
                 l.builder.elementwise(.max, Use($0), Use($1), name: "\(name).best")
             }
         }
         return Scores(
-            query: query, blocks: blocks,
+            query: query[0], blocks: scores.compactMap { $0 },
             maximum: maximumOverLanes(all, "\(name).maximum"))
+    }
+
+    /// The scores of one block; `best` is the greatest so far.
+    private mutating func boundedScores(
+        _ terms: [ValueID], _ tile: Tile, _ block: Int, _ best: inout ValueID?, _ name: String
+    ) -> ValueID {
+        let place = builder.place(of: terms[0])
+        let last = best
+        let (bounded, greatest) = chained { l -> (ValueID, ValueID) in
+            let score = l.builder.matmul(terms.map { MatmulTerm(Use($0), tile) })
+            let bounded = l.builder.elementwise(
+                .min, Use(score), l.shared[place].bounds[block].at(), name: "\(name).scores")
+            let greatest = last.map {
+                l.builder.elementwise(.max, Use($0), Use(bounded), name: "\(name).best")
+            }
+            return (bounded, greatest ?? bounded)
+        }
+        best = greatest
+        return bounded
     }
 
     private mutating func weighted(

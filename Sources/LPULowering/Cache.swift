@@ -7,7 +7,8 @@ import LPUSupport
 
 /// The caches of a set of heads. Part p holds the blocks of 320 tokens whose number is p modulo
 /// the parts, in 16 regions, one a slice that feeds a plane: so that as many planes as there
-/// are parts are fed at once.
+/// are parts are fed at once. A tile of keys holds several blocks side by side where they are
+/// narrow.
 struct Cache {
     /// By part and slice.
     var keys: [[ValueID]]
@@ -55,8 +56,8 @@ extension DecoderLowering {
     /// The user's keys, by part and slice.
     mutating func keysOfUser(_ cache: Cache) -> [[ValueID]] {
         cache.keys.enumerated().map { part, regions in
-            let last = part + (blocks.count(ofPart: part) - 1) * blocks.parts
-            let rows = (last / blocks.parts) * blocks.rows + tokens(inBlock: last) / 16
+            let last = blocks.tiles(ofPart: part) - 1
+            let rows = last * blocks.rows + keyTile(regions, last, ofPart: part).count / 16
             return regions.map {
                 rowsOfUser(
                     $0, rows, perUser: blocks.keyRowsOfUser,
@@ -78,6 +79,13 @@ extension DecoderLowering {
         }
     }
 
+    /// A tile of a part's keys: as many weight vectors as its first block has tokens.
+    func keyTile(_ keys: [ValueID], _ tile: Int, ofPart part: Int) -> Tile {
+        Tile(
+            keys.map { Use($0, start: tile * blocks.rows) },
+            count: tokens(inBlock: tile * blocks.sides * blocks.parts + part))
+    }
+
     /// Tokens of a block, in whole load columns of 16.
     func tokens(inBlock block: Int) -> Int {
         min(lanes, (plan.context - block * lanes + 15) / 16 * 16)
@@ -92,6 +100,7 @@ extension DecoderLowering {
     ) -> ValueID {
         let place = builder.place(of: key)
         let slices = chip.weightStreamsPerPlane
+        let key = onAllSides(key, "\(label).newKey")
         for (part, regions) in cache.keys.enumerated() {
             for (slice, region) in regions.enumerated() {
                 _ = builder.scatter(
@@ -116,6 +125,16 @@ extension DecoderLowering {
             let sums = l.builder.matmul(
                 [MatmulTerm(Use(l.shared[place].identity), tile)], count: channels)
             return l.cached(sums, "\(label).columns")
+        }
+    }
+
+    /// A key in the lanes of every block of a tile: which of them is written, the address says.
+    private mutating func onAllSides(_ key: ValueID, _ name: String) -> ValueID {
+        guard blocks.sides > 1 else { return key }
+        let shifted = (1..<blocks.sides).map { builder.shift(key.at(), by: $0 * blocks.width) }
+        return chained { l in
+            let all = shifted.reduce(key) { l.builder.elementwise(.add, $0.at(), $1.at()) }
+            return l.cached(all, name)
         }
     }
 
@@ -158,9 +177,10 @@ extension DecoderLowering {
         let inPart = builder.elementwise(
             .shiftRight, block.at(), integer: Int32(blocks.parts.trailingZeroBitCount))
         let user = slot.map { userRows($0, on: place) }
+        let tile = lowerKeyTile(inPart, on: place)
         let (keyRow, region) = chained { l in
             let first = l.builder.elementwise(
-                .multiplyInt, inPart.at(), integer: Int32(l.blocks.rows))
+                .multiplyInt, tile.number.at(), integer: Int32(l.blocks.rows))
             var keyRow = l.builder.elementwise(.addInt, first.at(), row.at(), name: "keyRow")
             if let user {
                 keyRow = l.builder.elementwise(
@@ -172,7 +192,7 @@ extension DecoderLowering {
             )
         }
         shared[place].keyRows = candidateRows(
-            keyRow, of: region, among: blocks.parts * Int(slices),
+            keyRow, of: onSide(tile.side, region, on: place), among: blocks.parts * Int(slices),
             others: blocks.keyRows - 1, "keyRow")
         let openRow =
             user.map {
@@ -194,6 +214,38 @@ extension DecoderLowering {
                 first, of: part, among: blocks.parts,
                 others: blocks.users * blocks.perPart * perBlock, "blockRow\(set).")
         }
+    }
+
+    /// Of a part's block the tile that holds its keys, and where there are several in a tile, the
+    /// side that they take.
+    private mutating func lowerKeyTile(
+        _ block: ValueID, on place: Int
+    ) -> (number: ValueID, side: ValueID?) {
+        guard blocks.sides > 1 else { return (block, nil) }
+        let sides = Int32(blocks.sides)
+        // Exact for as many blocks as a region has room for.
+        let product = builder.elementwise(
+            .multiplyInt, block.at(), integer: 65_536 / sides + 1)
+        let tile = builder.elementwise(.shiftRight, product.at(), integer: 16, name: "keyTile")
+        let first = builder.elementwise(.multiplyInt, tile.at(), integer: sides)
+        return (
+            tile, builder.elementwise(.subtractInt, block.at(), first.at(), name: "side")
+        )
+    }
+
+    /// The region in the lanes of side `side`, in others none: a row is written there only.
+    private mutating func onSide(
+        _ side: ValueID?, _ region: ValueID, on place: Int
+    ) -> ValueID {
+        guard let side else { return region }
+        let own = builder.image(
+            "sides", chip: place, type: .int32, count: 1,
+            .table(bits: (0..<lanes).map { UInt32($0 / blocks.width) }, stride: 0, run: 1))
+        let count = Int32(blocks.parts * chip.weightStreamsPerPlane)
+        let distance = builder.elementwise(.subtractInt, side.at(), own.at())
+        let others = builder.elementwise(.multiplyInt, distance.at(), integer: count)
+        return builder.elementwise(
+            .addInt, region.at(), others.at(), name: "region.ofSide")
     }
 
     /// How far the user's rows are from those of user 0, in every lane; as addresses for all reads.

@@ -83,7 +83,7 @@ private func checkSupport(
                 + "\(model.maximumPositions) positions (max_position_embeddings)")
     }
     try errors.throwOnError()
-    let blocks = CacheBlocks(context: plan.context, users: plan.users, on: chip)
+    let blocks = CacheBlocks(model, plan, on: chip)
     let widest = (chip.lanes + chip.weightStreamsPerPlane - 1) / chip.weightStreamsPerPlane
     let rows = max(blocks.keyRows, blocks.valueRows(perBlock: widest))
     if rows > chip.rowsPerBank {
@@ -124,7 +124,7 @@ struct DecoderLowering: Lowering {
         topology = machine.topology
         let chip = machine.chip
         self.chip = chip
-        blocks = CacheBlocks(context: plan.context, users: plan.users, on: chip)
+        blocks = CacheBlocks(model, plan, on: chip)
         hidden = Tiling(0..<model.hiddenSize, lanes: chip.lanes)
         places = 0..<plan.tensorParallel
         shared = places.map { _ in SharedValues() }
@@ -174,8 +174,8 @@ struct UserRows {
 
 /// int8 masks for a group of heads; vector i is for head i.
 struct GroupConstants {
-    /// For each query vector, where it holds the head.
-    var selectors: [ValueID] = []
+    /// For each block of a tile of keys and query vector, where it holds the head.
+    var selectors: [[ValueID]] = []
     /// The lanes of the head, where it shares a vector with others.
     var headLanes: ValueID?
 }
@@ -241,7 +241,7 @@ struct HeadLayout {
         }
     }
 
-    /// KV heads that the widest set has.
+    /// KV heads that the widest set of the chip has.
     var perSet: Int { sets.map(\.count).max() ?? 0 }
     /// Lanes that a set's vectors use.
     func width(_ set: Int) -> Int { sets[set].count * dimension }

@@ -60,13 +60,26 @@ struct IndexMap {
             Segment(position: 0, base: range.lowerBound, count: range.count, digits: .linear(1))
         ])
     }
+
+    /// The same again and again, `stride` positions apart.
+    func repeated(_ count: Int, stride: Int) -> IndexMap {
+        IndexMap(
+            segments: (0..<count).flatMap { i in
+                segments.map {
+                    var segment = $0
+                    segment.position += i * stride
+                    return segment
+                }
+            })
+    }
 }
 
 extension Lowering {
     /// The weights of `tensor` with the given rows a output tile and columns a contraction tile,
-    /// for inputs that are times `inputFactor`.
+    /// for inputs that are times `inputFactor`. Scales are those of `scaleRows`, else of `rows`.
     mutating func linear(
         _ name: String, tensor: String, rows: [IndexMap], columns: [IndexMap],
+        scaleRows: [IndexMap]? = nil,
         factor: Float = 1, inputFactor: Float = 1, norm: String? = nil, on place: Int
     ) -> LinearWeights {
         let height = ((rows.map(\.count).max() ?? 0) + 15) / 16 * 16
@@ -92,8 +105,8 @@ extension Lowering {
         let scales =
             plan.weightType.byteCount == 1
             ? self.scales(
-                "\(name).scales", tensor: tensor, rows: rows, factor: 1 / inputFactor, norm: norm,
-                on: place) : nil
+                "\(name).scales", tensor: tensor, rows: scaleRows ?? rows,
+                factor: 1 / inputFactor, norm: norm, on: place) : nil
         return LinearWeights(
             value: value, scales: scales.map { scales in rows.indices.map { scales.at($0) } } ?? [],
             rows: height, contractions: columns.count)

@@ -26,6 +26,8 @@ struct Projection {
     var factor: Float
     /// By as many planes it is summed up.
     var parts: Int
+    /// Blocks of a tile of keys in whose lanes it is wanted.
+    var sides: Int
     var weights: LinearWeights
 }
 
@@ -72,13 +74,15 @@ extension DecoderLowering {
     /// The weights of `which` projection, of `rows`.
     mutating func projection(
         _ input: AttentionInput, _ which: String, _ label: String, _ rows: IndexMap,
-        factor: Float = 1, parts: Int
+        factor: Float = 1, parts: Int, sides: Int = 1
     ) -> Projection {
         Projection(
-            which: which, label: label, rows: rows, factor: factor, parts: parts,
+            which: which, label: label, rows: rows, factor: factor, parts: parts, sides: sides,
             weights: linear(
                 label, tensor: "\(input.prefix)\(which)_proj.weight", rows: [rows],
-                columns: hiddenColumns, factor: factor, inputFactor: input.normed.factor,
+                columns: hiddenColumns,
+                scaleRows: [rows.repeated(sides, stride: blocks.width)], factor: factor,
+                inputFactor: input.normed.factor,
                 norm: input.norm, on: input.place))
     }
 
@@ -112,7 +116,7 @@ extension DecoderLowering {
         let position = Turn(
             cosine: shared[input.place].cosine, sine: shared[input.place].sine)
         guard model.hasQueryKeyNorm else { return position }
-        let heads = heads[input.place].perSet
+        let heads = turnedHeads(on: input.place)
         func weights(_ name: String, swapped: Bool) -> ValueID {
             var rows = rotatedRows([0], swapped: swapped)
             rows.segments = (0..<heads).map {
@@ -130,6 +134,11 @@ extension DecoderLowering {
             sine: weights("NormSwapped", swapped: true))
     }
 
+    /// Heads that are side by side where keys and queries are turned.
+    func turnedHeads(on place: Int) -> Int {
+        (blocks.sides - 1) * blocks.width / model.headDimension + heads[place].perSet
+    }
+
     private mutating func scaled(_ turn: Turn, cosine: ValueID, sine: ValueID) -> Turn {
         Turn(
             cosine: builder.elementwise(.multiply, turn.cosine.at(), cosine.at()),
@@ -139,37 +148,63 @@ extension DecoderLowering {
     /// `true` iff projections are turned before they are scaled: nothing stands between.
     var turnsFirst: Bool { !model.hasQueryKeyNorm && !model.hasAttentionBias }
 
-    /// A projection of heads, normed one by one where the model does so, turned.
+    /// A projection of heads, normed one by one where the model does so, turned: for each side that
+    /// it is wanted on once, in the lanes of that side.
     mutating func projectRotated(
         _ input: AttentionInput, _ projection: Projection, _ heads: [Int?], _ turn: Turn,
         sum: ValueID? = nil
-    ) -> ValueID {
+    ) -> [ValueID] {
         let label = projection.label
         guard turnsFirst else {
             let value = project(input, projection, sum: sum)
             guard model.hasQueryKeyNorm else {
-                return chained { l in l.rotated(value, turn, label) }
+                return rotated(turn, projection) { _ in value }
             }
             let scale = inverseRoot(
                 meanOf: [value], over: shared[input.place].headOnes ?? shared[input.place].ones,
                 size: model.headDimension, "\(label).normScale")
             let own = scaled(turn, cosine: scale, sine: scale)
-            return chained { l in l.rotated(value, own, label) }
+            return rotated(own, projection) { _ in value }
         }
         // Scales of fp8 weights are part of the turn: no multiplication waits for the sum.
         let own = projection.weights.scales.first.map { scales in
             let swapped = self.scales(
                 "\(label).scalesSwapped", tensor: "\(input.prefix)\(projection.which)_proj.weight",
-                rows: [rotatedRows(heads, swapped: true)], factor: 1 / input.normed.factor,
-                norm: input.norm, on: input.place)
+                rows: [
+                    rotatedRows(heads, swapped: true)
+                        .repeated(projection.sides, stride: blocks.width)
+                ], factor: 1 / input.normed.factor, norm: input.norm, on: input.place)
             return scaled(turn, cosine: scales.value, sine: swapped)
         }
-        return chained { l in
-            let rotated = l.rotated(sum ?? l.sum(input, projection), own ?? turn, label)
-            guard let scale = input.scale else { return rotated }
+        return rotated(own ?? turn, projection, times: input.scale) { l in
+            sum ?? l.sum(input, projection)
+        }
+    }
+
+    /// A value turned where it stands, and shifted to the lanes of every other side, times `scale`.
+    /// The first shift takes the value as it passes, further ones where it rests.
+    private mutating func rotated(
+        _ turn: Turn, _ projection: Projection, times scale: ValueID? = nil,
+        _ value: (inout Self) -> ValueID
+    ) -> [ValueID] {
+        let width = blocks.width
+        func rotated(_ l: inout Self, _ value: ValueID, _ side: Int) -> ValueID {
+            let label = projection.label + l.ofSide(side)
+            let placed = side == 0 ? value : l.builder.shift(value.at(), by: side * width)
+            let rotated = l.rotated(placed, turn, label)
+            guard let scale else { return rotated }
             return l.builder.elementwise(
                 .multiply, rotated.at(), scale.at(), name: "\(label).scaled")
         }
+        let near = 0..<min(projection.sides, 2)
+        let (first, all) = chained { l -> (ValueID, [ValueID]) in
+            let first = value(&l)
+            return (first, near.map { rotated(&l, first, $0) })
+        }
+        return all
+            + (near.upperBound..<projection.sides).map { side in
+                chained { l in rotated(&l, first, side) }
+            }
     }
 
     /// q cos + swap(q) (+-sin). The distributors copy the vector in passing, once as it is and once

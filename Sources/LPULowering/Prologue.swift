@@ -45,9 +45,12 @@ extension DecoderLowering {
     ) -> GroupConstants {
         let dimension = model.headDimension
         let period = (lanes + dimension - 1) / dimension
-        func mask(_ name: String, _ isHeld: (HeadGroup.Head) -> Bool) -> ValueID {
+        func mask(
+            _ name: String, side: Int = 0, _ isHeld: (HeadGroup.Head) -> Bool
+        ) -> ValueID {
+            let first = side * blocks.width / dimension
             let bits: [UInt32] = group.heads.flatMap { head in
-                (0..<period).map { $0 == head.keyValue && isHeld(head) ? 1 : 0 }
+                (0..<period).map { $0 == first + head.keyValue && isHeld(head) ? 1 : 0 }
             }
             return builder.image(
                 name, chip: place, type: .int8, count: group.heads.count,
@@ -56,14 +59,22 @@ extension DecoderLowering {
         let vectors = (group.heads.map(\.query).max() ?? 0) + 1
         let isShared = group.heads.contains { $0.keyValue > 0 }
         return GroupConstants(
-            selectors: (0..<vectors).map { j in mask("\(name).query\(j)") { $0.query == j } },
+            selectors: (0..<blocks.sides).map { side in
+                (0..<vectors).map { j in
+                    mask("\(name).query\(j)\(ofSide(side))", side: side) { $0.query == j }
+                }
+            },
             headLanes: isShared ? mask("\(name).headLanes") { _ in true } : nil)
     }
 
+    /// What stands for a block of a tile of keys in names.
+    func ofSide(_ side: Int) -> String { side == 0 ? "" : ".side\(side)" }
+
+    /// Wherever a head stands, its sum is of where the projection puts it.
     private mutating func headOnes(_ one: UInt32, on place: Int) -> ValueID {
         let period = (lanes + model.headDimension - 1) / model.headDimension
         let bits = (0..<lanes).flatMap { n in
-            (0..<period).map { $0 == n / model.headDimension ? one : 0 }
+            (0..<period).map { $0 == n % blocks.width / model.headDimension ? one : 0 }
         }
         return builder.image(
             "headOnes", chip: place, type: .fp16, count: lanes,

@@ -20,9 +20,10 @@ extension DecoderLowering {
                 (0..<width).map { Int16(($0 + turn * stride) % width) }
             }
             result = chained { l in
-                maps.reduce(result) {
-                    let turned = l.builder.distribute($1, Use(result))
-                    return l.builder.elementwise(.max, Use(turned), Use($0), name: name)
+                // The SXMs of both sides take them in turn.
+                let turned = maps.map { l.builder.distribute($0, Use(result)) }
+                return turned.reduce(result) {
+                    l.builder.elementwise(.max, Use($1), Use($0), name: name)
                 }
             }
             stride *= 4
@@ -38,12 +39,12 @@ extension DecoderLowering {
         while size * size < turns.count { size += 1 }
         let parts = stride(from: 0, to: turns.count, by: size).map { first in
             chained { l -> ValueID in
-                var best = values
-                for map in turns[first..<min(first + size, turns.count)] {
-                    let turned = l.builder.permute(map, Use(values))
-                    best = l.builder.elementwise(.max, Use(turned), Use(best), name: name)
+                let turned = turns[first..<min(first + size, turns.count)].map {
+                    l.builder.permute($0, Use(values))
                 }
-                return best
+                return turned.reduce(values) {
+                    l.builder.elementwise(.max, Use($1), Use($0), name: name)
+                }
             }
         }
         return chained { l in

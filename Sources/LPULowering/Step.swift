@@ -224,7 +224,7 @@ extension SharedValues {
         result.headOnes = headOnes.map(name)
         result.groups = groups.map {
             GroupConstants(
-                selectors: $0.selectors.map(name), headLanes: $0.headLanes.map(name))
+                selectors: $0.selectors.map { $0.map(name) }, headLanes: $0.headLanes.map(name))
         }
         result.integers = integers.map {
             IntegerConstants(isFine: name($0.isFine), factors: name($0.factors))

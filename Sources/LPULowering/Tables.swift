@@ -162,7 +162,7 @@ extension DecoderLowering {
             .rotary(
                 Rotary(
                     inverseFrequencies: frequencies, isSine: isSine, positionStep: step,
-                    heads: max(heads[place].perSet, 1))))
+                    heads: max(turnedHeads(on: place), 1))))
         return builder.gather(
             table.at(), rows: rows, address: address.at(), count: 1, name: "\(name).row")
     }

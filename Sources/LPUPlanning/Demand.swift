@@ -120,6 +120,7 @@ private struct DemandRows {
     let plan: Plan
     let chip: Chip
     let place: Int
+    private let blocks: CacheBlocks
     private var sum = Demand()
 
     init(
@@ -131,12 +132,10 @@ private struct DemandRows {
         self.plan = plan
         self.chip = chip
         self.place = place
+        blocks = CacheBlocks(model, plan, on: chip)
     }
 
     private var lanes: Int { chip.lanes }
-    private var blocks: CacheBlocks {
-        CacheBlocks(context: plan.context, users: plan.users, on: chip)
-    }
 
     private mutating func taken() -> Demand {
         defer { sum = Demand() }
@@ -177,6 +176,7 @@ private struct DemandRows {
         if model.hasQueryKeyNorm { addConstants(lanes, .fp16) }
         for group in share.headGroups(of: chip.lanesPerSuperlane) {
             addConstants(group.maskVectors, .int8)
+            addConstants((blocks.sides - 1) * group.heads * group.queryVectors, .int8)
         }
         let isSplit = plan.splitsRotaryTables(on: chip)
         addConstants(2 * (isSplit ? (plan.context + 255) / 256 + 256 : plan.context), .fp32)

@@ -70,9 +70,10 @@ extension StepTiming {
         {
             paths.handedVectors = nil
         }
+        let keyTiles = CacheBlocks(model, plan, on: chip).tiles
         self.init(
             machine: machine, stages: stages, layers: plan.layerCounts(of: model), paths: paths,
-            bytes: shares.map { StreamedBytes(padded: $0, plan, chip: chip) },
+            bytes: shares.map { StreamedBytes(padded: $0, plan, keyTiles: keyTiles, chip: chip) },
             bytesPerCycle: chip.streamedBytesPerCycle, ahead: chip.planeBytes)
     }
 
@@ -109,7 +110,7 @@ extension StepTiming {
 extension StreamedBytes {
     /// Every tile once, as wide as it rests.
     fileprivate init(
-        padded share: ChipShare, _ plan: Plan, chip: Chip
+        padded share: ChipShare, _ plan: Plan, keyTiles: Int, chip: Chip
     ) {
         let type = plan.weightType.byteCount * chip.lanes
         let blocks = (plan.context + chip.lanes - 1) / chip.lanes
@@ -118,7 +119,8 @@ extension StreamedBytes {
         keyValue = 2 * share.key.vectors * type
         // Each group of heads passes all tiles of its set.
         let groups = share.headGroups(of: chip.lanesPerSuperlane)
-        keys = groups.count * ((plan.context + 15) / 16 * 16) * plan.kvType.byteCount * chip.lanes
+        let positions = min((plan.context + 15) / 16 * 16, keyTiles * chip.lanes)
+        keys = groups.count * positions * plan.kvType.byteCount * chip.lanes
         values = groups.reduce(0) { $0 + share.cacheRows($1.set) } * cache
         output = share.output.vectors * type
         gateAndUp = 2 * share.gate.vectors * type

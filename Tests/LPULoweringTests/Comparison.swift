@@ -48,7 +48,8 @@ struct ReferenceRun {
     func compare(
         _ program: Program, context: Int, from start: Int = 0
     ) throws -> Comparison {
-        let blocks = CacheBlocks(context: context, on: Machine.groqchip1.chip)
+        let blocks = CacheBlocks(
+            decoder.configuration, Plan(context: context), on: Machine.groqchip1.chip)
         var run = try decoder.run(program) {
             start == 0 ? nil : prefilled($0, upTo: start, blocks)
         }
@@ -95,6 +96,16 @@ struct ReferenceRun {
         "layer.\(kind)" + (part == 0 ? "" : "\(part).") + "\(slice)"
     }
 
+    /// The row of a position's key in its region, and its first lane: blocks of a part that follow
+    /// one another stand side by side.
+    private func keyPlace(_ position: Int, _ blocks: CacheBlocks) -> (row: Int, lane: Int) {
+        let inPart = position / 320 / blocks.parts
+        return (
+            inPart / blocks.sides * blocks.rows + position % 320 / 16,
+            inPart % blocks.sides * blocks.width
+        )
+    }
+
     private func prefilled(_ value: Value, upTo end: Int, _ blocks: CacheBlocks) -> [UInt8]? {
         let (lanes, perBlock) = (320, (values[0].count + 15) / 16)
         var rows = [[Double]](
@@ -104,8 +115,8 @@ struct ReferenceRun {
         case "keys":
             for n in 0..<end where n % 16 == region.slice && n / lanes % blocks.parts == region.part
             {
-                let row = n / lanes / blocks.parts * blocks.rows + n % lanes / 16
-                rows[row].replaceSubrange(0..<keys[n].count, with: keyLanes(n))
+                let (row, lane) = keyPlace(n, blocks)
+                rows[row].replaceSubrange(lane..<lane + keys[n].count, with: keyLanes(n))
             }
         case "openValues":
             for n in end / lanes * lanes..<end where n % 16 == region.slice {
@@ -130,13 +141,14 @@ struct ReferenceRun {
     ) -> Double {
         let (block, lane) = position.quotientAndRemainder(dividingBy: 320)
         let (row, part) = block.quotientAndRemainder(dividingBy: blocks.parts)
-        let key = run.vectors(regionName("keys", part, position % 16))[
-            row * blocks.rows + lane / 16]
+        let place = keyPlace(position, blocks)
+        let key = run.vectors(regionName("keys", part, position % 16))[place.row]
+            .dropFirst(place.lane)
         let perBlock = (values[0].count + 15) / 16
         let value = values[position].indices.map { c in
             run.vectors(regionName("values", part, c % 16))[row * perBlock + c / 16][lane]
         }
-        return max(ulps(key, keyLanes(position)), ulps(value, values[position]))
+        return max(ulps(Array(key), keyLanes(position)), ulps(value, values[position]))
     }
 
     private func ulps(_ row: [Double], _ expected: [Double]) -> Double {

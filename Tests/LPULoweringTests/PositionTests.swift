@@ -24,6 +24,42 @@ import Testing
         expectClose(try far.compare(program, context: 650, from: 639), "positions 639 to 642")
     }
 
+    /// Blocks 0 and 2 stand side by side in one tile: a key changes the lanes of its own block.
+    @Test func keysSideBySideAreKept() throws {
+        let decoder = try Decoder()
+        var run = try decoder.run(try decoder.program(context: 650))
+        func row() -> (first: [Double], second: [Double], rest: [Double]) {
+            let lanes = run.vectors("layer.keys0")[0]
+            return (Array(lanes[..<16]), Array(lanes[16..<32]), Array(lanes[32...]))
+        }
+        _ = try run.step(3, at: 0)
+        let one = row()
+        #expect(one.first.contains { $0 != 0 } && one.second.allSatisfy { $0 == 0 })
+        _ = try run.step(17, at: 640)
+        let both = row()
+        #expect(both.first == one.first && both.second.contains { $0 != 0 })
+        _ = try run.step(9, at: 0)
+        let new = row()
+        #expect(new.first != one.first && new.second == both.second)
+        #expect(new.rest.allSatisfy { $0 == 0 })
+    }
+
+    /// Heads that are normed or biased before they are turned, over the edge to a block beside the
+    /// first one.
+    @Test(arguments: ["bias", "head norm", "head norm and bias"])
+    func blocksSideBySide(_ name: String) throws {
+        let qwen: [String: Any] = [
+            "architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3",
+        ]
+        let decoder = try Decoder(
+            name == "bias"
+                ? ["attention_bias": true]
+                : name == "head norm" ? qwen : qwen.merging(["attention_bias": true]) { $1 })
+        let run = ReferenceRun(decoder, tokens: tokens(1283, of: 40))
+        let program = try decoder.program(context: 1300)
+        expectClose(try run.compare(program, context: 1300, from: 1279), name)
+    }
+
     /// Angles are added, since a bank holds no row for every position.
     @Test func positionsBeyondTheRotaryTable() throws {
         let decoder = try Decoder()

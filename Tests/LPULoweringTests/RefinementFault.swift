@@ -9,6 +9,7 @@ enum RefinementFault: String, CaseIterable {
     case valueAsKey, gateForUp, wrongGate, cacheRowOffByOne, egressByte, lessEqual, halfScale
     case embeddingPart, softmaxOfOneBlock, rotaryFrequency, normOverPart
     case otherScale, otherScaleRow, noScale, lowTermElsewhere, embeddingScale
+    case swappedBlocks, queryOfOtherBlock, blockTwice
 
     var place: RefinementTests.Case {
         switch self {
@@ -16,7 +17,8 @@ enum RefinementFault: String, CaseIterable {
             .init(name: "llama", keys: { ["num_hidden_layers": 2] }, machine: "node8", degree: 2)
         case .otherBias: .init(name: "biases", keys: { ["mlp_bias": true] })
         // Three blocks in two parts: one of these adds two.
-        case .softmaxOfOneBlock: .init(name: "llama", keys: { [:] }, context: 700)
+        case .softmaxOfOneBlock, .swappedBlocks, .queryOfOtherBlock, .blockTwice:
+            .init(name: "llama", keys: { [:] }, context: 700)
         case .otherLayer, .layersSwapped:
             .init(name: "llama", keys: { ["num_hidden_layers": 3] })
         case .otherScale, .otherScaleRow, .noScale, .lowTermElsewhere, .embeddingScale:
@@ -51,7 +53,7 @@ enum RefinementFault: String, CaseIterable {
         case .egressByte: ["byte"]
         case .halfScale: ["times what it should be", "0.5"]
         case .embeddingPart: ["hidden.0", "column"]
-        case .softmaxOfOneBlock: ["mixed"]
+        case .softmaxOfOneBlock, .swappedBlocks, .queryOfOtherBlock, .blockTwice: ["mixed"]
         case .rotaryFrequency: ["cos", "sin"]
         case .normOverPart: ["residual stream", "attended"]
         case .otherScale, .otherScaleRow, .noScale: ["scale["]
@@ -148,7 +150,8 @@ enum RefinementFault: String, CaseIterable {
             }
         case .gateForUp, .wrongGate, .cacheRowOffByOne, .egressByte, .lessEqual, .halfScale,
             .embeddingPart, .softmaxOfOneBlock, .rotaryFrequency, .normOverPart, .otherScale,
-            .otherScaleRow, .noScale, .lowTermElsewhere, .embeddingScale:
+            .otherScaleRow, .noScale, .lowTermElsewhere, .embeddingScale, .swappedBlocks,
+            .queryOfOtherBlock, .blockTwice:
             return plantMore(in: &template)
         }
     }
@@ -230,6 +233,24 @@ enum RefinementFault: String, CaseIterable {
             return 0
         case .otherScale, .otherScaleRow, .noScale, .lowTermElsewhere, .embeddingScale:
             return plantScaled(in: &template)
+        case .swappedBlocks, .queryOfOtherBlock, .blockTwice: return plantBlocks(in: &template)
+        }
+    }
+
+    /// In tiles that hold blocks of keys side by side.
+    private func plantBlocks(in template: inout ProgramTemplate) -> Int {
+        template.changeFormulas { name, formula in
+            guard case .table(var bits, let stride, let run) = formula else { return }
+            if self == .queryOfOtherBlock {
+                // The query stands where the first block's keys do.
+                guard name.hasSuffix(".side1") else { return }
+                bits = bits.indices.map { bits[($0 + 2) % bits.count] }
+            } else {
+                guard name == "sides" else { return }
+                // A block is written where the other one is looked for, or all over.
+                bits = bits.map { $0 > 1 ? $0 : self == .blockTwice ? 0 : 1 - $0 }
+            }
+            formula = .table(bits: bits, stride: stride, run: run)
         }
     }
 }
@@ -284,7 +305,7 @@ extension RefinementFault {
             .vocabularyMissing, .tokenIndex, .otherBias, .lastTileRow, .swappedOutputHeads,
             .otherKeyHead, .valueAsKey, .gateForUp, .wrongGate, .cacheRowOffByOne, .egressByte,
             .lessEqual, .halfScale, .embeddingPart, .softmaxOfOneBlock, .rotaryFrequency,
-            .normOverPart:
+            .normOverPart, .swappedBlocks, .queryOfOtherBlock, .blockTwice:
             return 0
         }
     }

@@ -64,6 +64,12 @@ import Testing
             name: "users", keys: { ["num_hidden_layers": 3] }, machine: "node8", degree: 2,
             stages: 2, users: 2),
         Case(
+            name: "fp8 qwen3, blocks side by side", keys: qwen, machine: "node8", degree: 2,
+            context: 2600, weights: .fp8, cache: .fp8),
+        Case(
+            name: "biases, blocks side by side", keys: { ["attention_bias": true] },
+            context: 1300, weights: .fp8, users: 2),
+        Case(
             name: "fp8 biases", keys: { ["attention_bias": true, "mlp_bias": true] }, weights: .fp8,
             cache: .fp8),
         Case(

@@ -67,7 +67,7 @@ import Testing
 
     /// The judge is asked where the sums leave it open, and only there.
     @Test func judgeDecidesWhatSumsLeaveOpen() throws {
-        let machine = try machine(rows: 550)
+        let machine = try machine(rows: 540)
         var request = PlanRequest(context: 4096, tensorParallel: 16, pipelineStages: 3)
         /// The context that the refusal names.
         func longest(_ judge: CapacityJudge?) throws -> Int {

@@ -8,12 +8,34 @@ struct AddressKey: Hashable {
 extension RefinementState {
     /// The offsets of an address vector in a step of `user`, if all superlanes carry the same.
     func addresses(ofSuperlanesOf vector: Int32, user: Int = 0) -> AddressFunction? {
+        let parts = superlanes(ofAddress: vector)
+        return parts.count == 1 ? addresses(vector, of: parts[0], user: user) : nil
+    }
+
+    /// Superlanes whose words are the same in an address vector.
+    func superlanes(ofAddress vector: Int32) -> [[Int]] {
         let lanes = numbers.vectors[vector]
-        for first in stride(from: 0, to: lanes.count, by: numbers.superlane)
-        where lanes[first] != lanes[0] || lanes[first + 1] != lanes[1] { return nil }
-        guard let low = numbers.wordNumber(lanes[0]), let high = numbers.wordNumber(lanes[1]) else {
-            return nil
+        var result: [[Int]] = []
+        for superlane in 0..<lanes.count / numbers.superlane {
+            let first = superlane * numbers.superlane
+            let same = result.firstIndex {
+                let other = $0[0] * numbers.superlane
+                return lanes[first] == lanes[other] && lanes[first + 1] == lanes[other + 1]
+            }
+            if let same { result[same].append(superlane) } else { result.append([superlane]) }
         }
+        return result
+    }
+
+    /// The offsets that an address vector carries in `superlanes`, which are alike.
+    func addresses(
+        _ vector: Int32, of superlanes: [Int], user: Int = 0
+    ) -> AddressFunction? {
+        let lanes = numbers.vectors[vector]
+        let first = superlanes[0] * numbers.superlane
+        guard let low = numbers.wordNumber(lanes[first]),
+            let high = numbers.wordNumber(lanes[first + 1])
+        else { return nil }
         let ofUser = user > 0 && [low, high].contains(where: numbers.words.dependsOnUser)
         let key = AddressKey(words: low.word | high.word << 32, user: ofUser ? user : 0)
         if let known = addressMemory[key] { return known }

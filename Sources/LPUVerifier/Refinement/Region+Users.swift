@@ -70,13 +70,15 @@ extension Region {
     /// For each user the rows that an address names, without repetition.
     private func pairs(_ address: Int32) -> [[Pair]]? {
         if let known = state.pairMemory[address] { return known }
-        guard let first = state.addresses(ofSuperlanesOf: address)?.values else { return nil }
         var result: [[Pair]] = []
         for user in 0..<state.users {
-            guard let other = state.addresses(ofSuperlanesOf: address, user: user)?.values else {
-                return nil
+            var pairs = Set<Pair>()
+            for superlanes in state.superlanes(ofAddress: address) {
+                guard let first = state.addresses(address, of: superlanes)?.values,
+                    let other = state.addresses(address, of: superlanes, user: user)?.values
+                else { return nil }
+                pairs.formUnion(zip(first, other).map { Pair(first: $0, other: $1) })
             }
-            let pairs = Set(zip(first, other).map { Pair(first: $0, other: $1) })
             result.append(pairs.sorted { ($0.first, $0.other) < ($1.first, $1.other) })
         }
         state.pairMemory[address] = result

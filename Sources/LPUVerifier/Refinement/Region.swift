@@ -27,10 +27,11 @@ final class Region {
         var data: () -> Int32
     }
 
-    /// The positions at which one write meets a row, a list.
+    /// The positions at which one write meets a row, a list, and in which superlanes.
     private struct Writer {
         var write: Int
         var positions: Int32
+        var superlanes: [Int]
     }
 
     let count: Int
@@ -72,30 +73,41 @@ final class Region {
 
     private var algebra: Algebra { state.algebra }
 
-    /// For each row its one writer; nil where there are several.
-    private func makeWriters() -> [Int: Writer?] {
-        var result: [Int: Writer?] = [:]
+    /// For each row its writers, no two of them in one superlane; none where two are.
+    private func makeWriters() -> [Int: [Writer]] {
+        var result: [Int: [Writer]] = [:]
+        var shared: Set<Int> = []
         for (number, write) in writes.enumerated() {
-            guard let offsets = state.addresses(ofSuperlanesOf: write.address()),
-                offsets.variable == .position
-            else {
-                problems.append((write.op, "the position does not name the row", nil))
-                return [:]
-            }
-            if offsets.maximum >= write.rows {
-                problems.append(
-                    (
-                        write.op, "row \(offsets.maximum) is written in a window of \(write.rows)",
-                        nil
-                    ))
-            }
-            for (offset, positions) in state.preimages(offsets) {
-                let row = write.start + offset
-                result[row] =
-                    result[row] == nil
-                    ? Writer(write: number, positions: positions) : .some(nil)
+            let address = write.address()
+            for superlanes in state.superlanes(ofAddress: address) {
+                guard let offsets = state.addresses(address, of: superlanes),
+                    offsets.variable == .position
+                else {
+                    problems.append((write.op, "the position does not name the row", nil))
+                    return [:]
+                }
+                if offsets.maximum >= write.rows {
+                    problems.append(
+                        (
+                            write.op,
+                            "row \(offsets.maximum) is written in a window of \(write.rows)", nil
+                        ))
+                }
+                for (offset, positions) in state.preimages(offsets) {
+                    let row = write.start + offset
+                    let known = result[row] ?? []
+                    if known.contains(where: { $0.superlanes.contains(where: superlanes.contains) })
+                    {
+                        shared.insert(row)
+                    }
+                    result[row] =
+                        known + [
+                            Writer(write: number, positions: positions, superlanes: superlanes)
+                        ]
+                }
             }
         }
+        for row in shared { result[row] = [] }
         return result
     }
 
@@ -103,17 +115,42 @@ final class Region {
     func row(_ index: Int, version: Int, view: Int) -> TileRow {
         views[view].reads.insert(index)
         let index = views[view].starts[0] + index
-        guard let writer = writers[index] else {
+        guard let writers = writers[index] else {
             return .vector(state.numbers.uniform(problems.isEmpty ? .zero : unknownLane))
         }
-        guard let writer else { return .vector(state.numbers.uniform(unknownLane)) }
-        if writer.write < version {
-            return .recent(vector: data(writer.write), positions: writer.positions)
+        if let only = writers.first, isWhole(only), only.write < version {
+            return .recent(vector: data(only.write), positions: only.positions)
+        }
+        // What this step wrote beside what others did is not told.
+        guard !writers.isEmpty, writers.allSatisfy({ $0.write >= version }) else {
+            return .vector(state.numbers.uniform(unknownLane))
         }
         if let known = rows[index] { return known }
-        let row = settled(writer)
+        let row = settled(writers)
         rows[index] = row
         return row
+    }
+
+    private func isWhole(_ writer: Writer) -> Bool {
+        writer.superlanes.count * state.numbers.superlane == state.numbers.lanes
+    }
+
+    /// The row of which each writer has superlanes of its own; the others are as they were at
+    /// first: zero.
+    private func settled(_ writers: [Writer]) -> TileRow {
+        if isWhole(writers[0]) { return settled(writers[0]) }
+        var all: [Segment] = []
+        for writer in writers {
+            switch settled(writer) {
+            case .segments(let segments):
+                all += segments.compactMap { $0.within(writer.superlanes, state.numbers) }
+            case .vector(let vector):
+                let isZero = vector == state.numbers.uniform(.zero)
+                guard isZero else { return .vector(vector) }
+            case .recent: return .vector(state.numbers.uniform(unknownLane))
+            }
+        }
+        return .segments(all)
     }
 
     private func data(_ write: Int) -> Int32 {
@@ -200,6 +237,22 @@ final class Region {
         }
         guard let column else { return .current(groups) }
         return groups.isEmpty ? .column(column, histories) : .other
+    }
+}
+
+extension Segment {
+    /// What of it stands in some superlanes; nil where nothing does.
+    fileprivate func within(_ superlanes: [Int], _ numbers: LaneAlgebra) -> Segment? {
+        let list = numbers.algebra.lists[pattern]
+        var kept = [list[0]]
+        for i in stride(from: 1, to: list.count, by: 2)
+        where superlanes.contains(Int(list[i]) / numbers.superlane) {
+            kept += [list[i], list[i + 1]]
+        }
+        guard kept.count > 1 else { return nil }
+        var result = self
+        result.pattern = numbers.algebra.lists.intern(kept)
+        return result
     }
 }
 
