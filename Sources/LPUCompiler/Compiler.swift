@@ -72,7 +72,8 @@ public struct Compiler: Sendable {
     /// - Requires: `program` is legal.
     public func schedule(_ program: Program) throws(Infeasibility) -> Schedule {
         var schedule = try LPUScheduler.schedule(
-            program, digest: program.digest, for: machine, strategy: strategy)
+            program, digest: program.digest, for: machine, strategy: strategy,
+            threads: verifier.threads)
         schedule.claims.digest = schedule.digest(on: machine)
         return schedule
     }
@@ -83,7 +84,7 @@ public struct Compiler: Sendable {
     ) throws(Infeasibility) -> (Schedule, Schedule) {
         var schedules = try LPUScheduler.schedule(
             step, with: prefill, digests: (step.digest, prefill.digest), for: machine,
-            strategy: strategy)
+            strategy: strategy, threads: verifier.threads)
         schedules.0.claims.digest = schedules.0.digest(on: machine)
         schedules.1.claims.digest = schedules.1.digest(on: machine)
         return schedules

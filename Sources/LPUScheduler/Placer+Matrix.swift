@@ -25,6 +25,7 @@ extension Placer {
                     remedies: ["a machine with more accumulator rows"])
             }
             rowOf[op] = takeRows(bundle.count, of: planeIndex(plane), place: bundle.chip)
+            holdBack(op)
         }
         for k in 0..<(ops.map(\.terms.count).max() ?? 0) {
             for (op, terms) in ops where k < terms.count {

@@ -361,7 +361,7 @@ final class Placer {
     }
 }
 
-/// Sends and receives of one link end so far, in their order: for its interval, and its peer's FIFO.
+/// Sends and receives of one link end so far, in order: for its interval, and its peer's FIFO.
 struct LinkHistory {
     var sends: [Int] = []
     var receives: [Int] = []

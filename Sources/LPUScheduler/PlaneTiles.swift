@@ -23,6 +23,8 @@ struct TileUse {
     /// The cycle after its last load; nil while it is not loaded.
     var loaded: Int?
     var isInstalled = false
+    /// The cycle before which loads would only wait for activations.
+    var earliest = 0
 }
 
 /// What a plane holds while the schedule grows.
@@ -225,9 +227,9 @@ extension Placer {
         }
         for p in planes {
             let state = self.planes[place][p]
-            guard state.installed < state.uses.count, mayLoad(state.uses[state.installed]) else {
-                continue
-            }
+            guard state.installed < state.uses.count, mayLoad(state.uses[state.installed]),
+                holdBack(tileUses[state.uses[state.installed]].op)
+            else { continue }
             try load(state.uses[state.installed])
         }
     }
@@ -252,7 +254,8 @@ extension Placer {
         }
         let states = held(plane, type).map { planes[place][$0] }
         let free = states.map { max($0.lastInstall - chip.loadBeforeInstall, $0.nextLoad) }
-        let start = inTurn(use, from: max(rows.ready, free.max() ?? 0))
+        let start = inTurn(
+            use, from: max(rows.ready, free.max() ?? 0, tileUses[use].earliest))
         let at = try firstCycle(from: start, on: place, op: op) { cycle throws(Infeasibility) in
             load(rows, plane, type, place: place, at: cycle, op: op)
         }

@@ -8,6 +8,7 @@ public import LPUSupport
 /// that the first never touches. So either may run on what the other one left.
 ///
 /// Images are the same that have one name in templates of one name, and one formula.
+/// - Parameter threads: at work at most; the schedules are the same for any number.
 /// - Returns: the two schedules, in the order of the programs.
 /// - Requires: both are legal. An instance of the second stands on the chips and has the layer of
 ///   one of the first.
@@ -15,12 +16,14 @@ public import LPUSupport
 ///   `shared-memory` where the second would need rows of its own in a layer.
 public func schedule(
     _ first: Program, with second: Program, digests: (String, String), for machine: Machine,
-    strategy: Strategy = .list
+    strategy: Strategy = .list, threads: Int = 1
 ) throws(Infeasibility) -> (Schedule, Schedule) {
-    var host = Assembly(program: first, machine: machine, strategy: strategy)
+    var host = Assembly(
+        program: first, machine: machine, strategy: strategy, threads: threads)
     try host.placeTemplates { (placer) throws(Infeasibility) in try placer.run() }
     let schedule = try host.schedule(digest: digests.0)
-    var guest = Assembly(program: second, machine: machine, strategy: strategy)
+    var guest = Assembly(
+        program: second, machine: machine, strategy: strategy, threads: threads)
     guest.residents = try Residents(host)
     guest.srams = try host.settledRows()
     try guest.placeTemplates { (placer) throws(Infeasibility) in try placer.run() }

@@ -15,13 +15,15 @@ public enum Strategy: Hashable, Sendable {
 
 /// Schedules a legal program for the machine: each template once, of its places that are alike one,
 /// and the instances one after another.
+/// - Parameter threads: at work at most; the schedule is the same for any number.
 /// - Throws: `Infeasibility` where SRAM or a unit is too small for it.
 public func schedule(
-    _ program: Program, digest: String, for machine: Machine, strategy: Strategy = .list
+    _ program: Program, digest: String, for machine: Machine, strategy: Strategy = .list,
+    threads: Int = 1
 ) throws(Infeasibility) -> Schedule {
     try withRoom { (room) throws(Infeasibility) in
         var assembly = Assembly(
-            program: program, machine: machine, strategy: strategy, room: room)
+            program: program, machine: machine, strategy: strategy, room: room, threads: threads)
         try assembly.placeTemplates { (placer) throws(Infeasibility) in try placer.run() }
         return try assembly.schedule(digest: digest)
     }
@@ -45,10 +47,13 @@ struct Assembly {
     var residents: Residents?
 
     let room: Room
+    private let threads: Int
 
     init(
-        program: Program, machine: Machine, strategy: Strategy, room: Room = Room(reserve: 2)
+        program: Program, machine: Machine, strategy: Strategy, room: Room = Room(reserve: 2),
+        threads: Int = 1
     ) {
+        self.threads = threads
         self.program = program
         self.machine = machine
         self.strategy = strategy
@@ -87,41 +92,19 @@ struct Assembly {
 
     /// Has `place` place every template, in the order of their first instances.
     mutating func placeTemplates(
-        _ place: (Placer) throws(Infeasibility) -> Void
+        _ place: @Sendable (Placer) throws(Infeasibility) -> Void
     ) throws(Infeasibility) {
         for (i, instance) in program.instances.enumerated() where placers[instance.template] == nil
         {
             let t = instance.template
-            let template = timed(t)
             let size = size(t)
-            let choice: Choice =
-                switch strategy {
-                case .list: .list
-                case .random(let seed): .random(seed: seed &+ UInt64(i))
-                }
-            let orbits = (0..<template.chipCount).map {
-                Array(instance.chips[$0 * size..<($0 + 1) * size])
-            }
-            let bindings = homes.bindings(of: i)
-            let mapOf = mapOf(t, bindings)
-            let owners = owners(of: bindings)
-            let before = orbits.indices.map {
-                rows(taken: t, by: $0, mapOf, owners: owners)
-            }
-            let placer = Placer(
-                machine: machine, template: template, chips: orbits.map { $0[0] }, choice: choice,
-                srams: before, mapOf: mapOf, bindings: bindings,
-                movesImages: movesImages(t, mapOf),
-                scratchRows: scratchRows,
-                exchanges: symmetries[t]?.exchanges ?? [], orbitChips: orbits)
-            placer.laneMaps = laneMaps
-            homes.settle(placer, template: t)
-            if room.isShared {
-                placer.lendsRows = true
-                placer.sharesRows = true
-            }
-            residents?.settle(placer)
-            try place(placer)
+            let mapOf = mapOf(t, homes.bindings(of: i))
+            let owners = owners(of: homes.bindings(of: i))
+            let before = mapOf.indices.map { rows(taken: t, by: $0, mapOf, owners: owners) }
+            let placer = try shortest(
+                of: (0..<starts(of: t)).map {
+                    makePlacer(of: i, before: before, mapOf, start: $0)
+                }, threads: threads, place)
             try residents?.check(placer)
             laneMaps = placer.laneMaps
             homes.note(placer, template: t)
@@ -137,6 +120,44 @@ struct Assembly {
             }
             placers[t] = placer
         }
+    }
+
+    /// Starts of the round robin over slices to try: several for what is placed most often.
+    private func starts(of t: Int) -> Int {
+        let counts = program.templates.indices.map { t in
+            program.instances.count { $0.template == t }
+        }
+        return strategy == .list && counts[t] > 1 && counts[t] == counts.max() ? 4 : 1
+    }
+
+    /// What is to place the template of instance `i`, in rows that are free before.
+    private func makePlacer(of i: Int, before: [SRAM], _ mapOf: [Int], start: Int) -> Placer {
+        let instance = program.instances[i]
+        let t = instance.template
+        let template = timed(t)
+        let size = size(t)
+        let choice: Choice =
+            switch strategy {
+            case .list: .list
+            case .random(let seed): .random(seed: seed &+ UInt64(i))
+            }
+        let orbits = (0..<template.chipCount).map {
+            Array(instance.chips[$0 * size..<($0 + 1) * size])
+        }
+        let placer = Placer(
+            machine: machine, template: template, chips: orbits.map { $0[0] }, choice: choice,
+            srams: before, mapOf: mapOf, bindings: homes.bindings(of: i),
+            movesImages: movesImages(t, mapOf), scratchRows: scratchRows,
+            exchanges: symmetries[t]?.exchanges ?? [], orbitChips: orbits)
+        placer.rotor = start
+        placer.laneMaps = laneMaps
+        homes.settle(placer, template: t)
+        if room.isShared {
+            placer.lendsRows = true
+            placer.sharesRows = true
+        }
+        residents?.settle(placer)
+        return placer
     }
 
     /// Rows that a template chose for images of others belong to their owners' map, on all chips
