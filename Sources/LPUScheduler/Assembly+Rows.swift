@@ -6,10 +6,9 @@ import LPUSupport
 
 /// Which rows of each chip's SRAM a template may take, and where those go that move with it.
 extension Assembly {
-    /// Rows of each bank near the VXM that what passes between ops may take: an eighth, or a few
-    /// times what all results and vectors of images are if they are spread evenly.
-    var scratchRows: Int {
-        let chip = machine.chip
+    /// An eighth of a bank, or a few times what all results and vectors of images are if they are
+    /// spread evenly.
+    static func scratchRows(_ program: Program, _ chip: Chip, _ room: Room) -> Int {
         let banks = 2 * chip.scratchSlices * chip.banksPerSlice
         let results = program.templates.map { $0.resultRows / max(1, $0.chipCount) }
         let images = program.templates.indices.reduce(0) { sum, t in

@@ -47,6 +47,8 @@ struct Assembly {
     var residents: Residents?
 
     let room: Room
+    /// Rows of each bank near the VXM that what passes between ops may take.
+    let scratchRows: Int
     private let threads: Int
 
     init(
@@ -63,6 +65,7 @@ struct Assembly {
         symmetries =
             strategy == .list ? Self.symmetries(of: program, machine) : placers.map { _ in nil }
         homes = Homes(program, symmetries)
+        scratchRows = Self.scratchRows(program, machine.chip, room)
     }
 
     /// Of each template, where its places are alike. Chips on which one template computes
@@ -122,12 +125,13 @@ struct Assembly {
         }
     }
 
-    /// Starts of the round robin over slices to try: several for what is placed most often.
+    /// Starts of the round robin over slices to try: two for what is placed most often, since more
+    /// gain nothing.
     private func starts(of t: Int) -> Int {
         let counts = program.templates.indices.map { t in
             program.instances.count { $0.template == t }
         }
-        return strategy == .list && counts[t] > 1 && counts[t] == counts.max() ? 4 : 1
+        return strategy == .list && counts[t] > 1 && counts[t] == counts.max() ? 2 : 1
     }
 
     /// What is to place the template of instance `i`, in rows that are free before.
