@@ -16,7 +16,7 @@ private enum StagePart {
     case crossing
     /// What follows the last attention.
     case closing
-    /// The residual on its way to the next stage, where not every chip is linked to one of it.
+    /// The residual on its way to the next stage, where stages do not cross.
     case handOver
 }
 
@@ -46,16 +46,14 @@ extension DecoderLowering {
         _ stages: [[ChipID]], _ prologue: inout Prologue, _ embedded: [[Made]],
         _ program: inout ProgramBuilder
     ) -> [[Made]] {
-        let steps = stageSteps(stages)
         var parts: [StagePart: LoweredPart] = [:]
         var x = embedded
         var outputs: [[Made]] = []
-        for (i, step) in steps.enumerated() {
-            // The bytes go on a part ahead, and the next stage's prologue is done when x comes.
-            if i + 1 < steps.count, steps[i + 1].goesOn {
-                let stage = steps[i + 1].stage
+        for step in stageSteps(stages) {
+            // The next stage's prologue is done before anything else arrives there.
+            if step.goesOn {
                 lowerForward(
-                    from: stages[stage], to: stages[stage + 1], &prologue, &program)
+                    from: stages[step.stage], to: stages[step.stage + 1], &prologue, &program)
             }
             let part = parts[step.part] ?? lower(step.part, stages, prologue, x, outputs, &program)
             parts[step.part] = part
@@ -79,24 +77,25 @@ extension DecoderLowering {
     private func stageSteps(_ stages: [[ChipID]]) -> [StageStep] {
         stages.indices.flatMap { stage -> [StageStep] in
             let layers = plan.layers(of: stage, count: model.layerCount)
-            let isLast = stage + 1 == stages.count
+            let goesOn = stage + 1 < stages.count
             var steps = layers.dropLast().map { StageStep(part: .layer, stage: stage, layer: $0) }
-            if stage == 0 || !crosses(stages) {
-                steps.insert(
-                    StageStep(part: .opening, stage: stage, layer: layers.lowerBound), at: 0)
+            if let first = layers.first, let last = layers.last {
+                if stage == 0 || !crosses(stages) {
+                    steps.insert(StageStep(part: .opening, stage: stage, layer: first), at: 0)
+                }
+                let part: StagePart = goesOn && crosses(stages) ? .crossing : .closing
+                steps.append(StageStep(part: part, stage: stage, layer: last))
             }
-            steps.append(
-                StageStep(
-                    part: isLast || !crosses(stages) ? .closing : .crossing, stage: stage,
-                    layer: layers.upperBound - 1))
-            if !isLast, !crosses(stages) { steps.append(StageStep(part: .handOver, stage: stage)) }
+            if goesOn, !crosses(stages) { steps.append(StageStep(part: .handOver, stage: stage)) }
             return steps
         }
     }
 
-    /// `true` iff every chip of a stage is linked to the chip of its place in the next one.
+    /// `true` iff every chip of a stage is linked to the chip of its place in the next one, and all
+    /// stages have layers.
     private func crosses(_ stages: [[ChipID]]) -> Bool {
         stages.count > 1 && linkedPlaces(stages[0], stages[1], topology).count == places.count
+            && stages.indices.allSatisfy { !plan.layers(of: $0, count: model.layerCount).isEmpty }
     }
 
     private mutating func lower(

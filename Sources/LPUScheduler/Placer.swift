@@ -203,6 +203,11 @@ final class Placer {
         tables.map { ($0.issues.lazy.map(\.last).max() ?? -1) + 1 }
     }
 
+    /// The first issue of each place.
+    func firstIssues() -> [Int] {
+        tables.map { $0.issues.lazy.map(\.cycle).min() ?? 0 }
+    }
+
     /// For each place, its links that send: from the first send until the link may send again.
     func sendSpans() -> [[(link: Int, cycles: Range<Int>)]] {
         tables.indices.map { place in
@@ -266,7 +271,7 @@ final class Placer {
         from start: Int, on place: Int, op: Int, _ attempt: (Int) throws(Infeasibility) -> Bool
     ) throws(Infeasibility) -> Int {
         let table = tables[place]
-        var cycle = max(start, 0)
+        var cycle = max(start, opening(of: place))
         let limit = cycle + choice.searchWindow
         while cycle < limit {
             let mark = table.mark
@@ -281,6 +286,14 @@ final class Placer {
                 + "'\(template.name)'", id: "schedule-window",
             unit: "cycles without a conflict", demand: 1, capacity: 0, terms: [],
             remedies: ["a program with fewer operands in one chain"])
+    }
+
+    /// The first cycle at which something arrives at a place that another one hands over to: until
+    /// then its chip works on what else it has.
+    private func opening(of place: Int) -> Int {
+        guard mapOf[place] != place else { return 0 }
+        let links = place * chip.linkCount..<(place + 1) * chip.linkCount
+        return linkHistory[links].compactMap(\.receives.first).min() ?? 0
     }
 
     // MARK: Scratch rows taken by an attempt

@@ -237,6 +237,7 @@ struct Assembly {
     /// made on them, or as much later as nothing waits for: what it makes then rests shortly.
     private func starts(_ lengths: [[Int]]) -> [Int] {
         let pauses = pauses(lengths)
+        let firsts = placers.map { $0?.firstIssues() ?? [] }
         let sends = placers.map { $0?.sendSpans() ?? [] }
         let units = 1 + machine.chip.linkCount
         /// What an instance takes of a chip, unit 0, and of its links, from its start on.
@@ -245,7 +246,9 @@ struct Assembly {
             let (t, size) = (instance.template, size(instance.template))
             for (q, chip) in instance.chips.enumerated() {
                 let pause = instance.layer != nil ? pauses[chip, default: 0] : 0
-                body(chip.index * units, 0..<lengths[t][q / size] + pause)
+                body(
+                    chip.index * units,
+                    min(firsts[t][q / size], lengths[t][q / size])..<lengths[t][q / size] + pause)
                 for (link, cycles) in sends[t][q / size] {
                     body(chip.index * units + 1 + link, cycles)
                 }
