@@ -7,7 +7,7 @@ import LPUSupport
 
 /// Where the layers are cut. Between two parts on a stage nothing rests but the residual and what
 /// attention has made of it: parts of a sum are worked on while they arrive.
-private enum StagePart {
+private enum StagePart: String {
     /// The attention of the first layer.
     case opening
     /// What follows attention, and the attention of the next layer on the same chips.
@@ -103,7 +103,7 @@ extension DecoderLowering {
         _ outputs: [[Made]], _ program: inout ProgramBuilder
     ) -> LoweredPart {
         if part == .handOver { return lowerHandOver(x, from: stages[0], to: stages[1], &program) }
-        open("\(part)", chips: (part == .crossing ? 2 : 1) * places.count)
+        open(part.rawValue, chips: (part == .crossing ? 2 : 1) * places.count)
         shared = parameters(prologue, program)
         var later: [SharedValues] = []
         if part == .crossing {

@@ -1,15 +1,14 @@
 import LPUDataflow
 import LPUSupport
 
-/// Chips of a template that hold other parts of the tensors than the first, laid out alike.
+/// Chips of a template that hold other parts of the tensors than an earlier one, laid out alike.
 ///
-/// The n-th value of such a chip is the *twin* of the first chip's n-th value. An op whose operands
-/// are those of its twin, renamed, makes the renamed result: it need not be run.
+/// The n-th value of such a chip is the *twin* of the earlier chip's n-th value. An op whose
+/// operands are those of its twin, renamed, makes the renamed result: it need not be run.
 struct Twins {
-    /// For each value its twin on the first chip, or itself.
+    /// For each value its twin on the first chip that is alike, or itself.
     private(set) var values: [ValueID]
-    /// For each chip but the first what makes its elements of those of the first; nil where its
-    /// values are none that the first has.
+    /// For each chip what makes its elements of those of the first that is alike; nil where none is.
     private(set) var renamings: [Renaming?]
     /// For each value, whether it is an image that is the renamed image of its twin.
     private(set) var isRenamedImage: [Bool]
@@ -20,8 +19,13 @@ struct Twins {
         isRenamedImage = Array(repeating: false, count: template.values.count)
         var ofChip: [[Int]] = Array(repeating: [], count: template.chipCount)
         for (v, value) in template.values.enumerated() { ofChip[value.chip].append(v) }
-        for chip in 1..<max(1, template.chipCount) where ofChip[chip].count == ofChip[0].count {
-            match(ofChip[chip], with: ofChip[0], chip, template, state)
+        var firsts: [Int] = []
+        for chip in 0..<template.chipCount {
+            for first in firsts where ofChip[chip].count == ofChip[first].count {
+                match(ofChip[chip], with: ofChip[first], chip, template, state)
+                if renamings[chip] != nil { break }
+            }
+            if renamings[chip] == nil { firsts.append(chip) }
         }
     }
 
@@ -85,7 +89,7 @@ extension TemplateRun {
     func isRenamed(_ number: Int) -> Bool {
         let op = template.ops[number]
         let chip = template.values[op.result.index].chip
-        guard chip > 0, twins.renamings[chip] != nil else { return false }
+        guard twins.renamings[chip] != nil else { return false }
         switch op.kind {
         case .transfer, .ingress, .egress: return false
         case .matmul, .elementwise, .distribute, .permute, .shift, .rotate, .select, .transpose,
