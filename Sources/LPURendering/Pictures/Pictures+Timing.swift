@@ -4,13 +4,17 @@ import LPUSchedule
 public import LPUSupport
 
 extension Pictures {
-    /// The instance to look at for a layer: the first of those that have most ops, where layers are
-    /// cut into several templates; nil where the program names no layer.
+    /// The instance to look at for a layer: where layers are cut into several templates, the first
+    /// of the one that is placed most often, of several the one with most ops; nil where the
+    /// program names no layer.
     public var layerInstance: Int? {
         func ops(_ i: Int) -> Int { program.templates[program.instances[i].template].ops.count }
         let layers = program.instances.indices.filter { program.instances[$0].layer != nil }
-        let most = layers.lazy.map(ops).max()
-        return layers.first { ops($0) == most }
+        func uses(_ i: Int) -> Int {
+            layers.count { program.instances[$0].template == program.instances[i].template }
+        }
+        let most = layers.lazy.map { (uses($0), ops($0)) }.max(by: <)
+        return layers.first { (uses($0), ops($0)) == most ?? (0, 0) }
     }
 
     /// The cycles of that instance on its first chip.

@@ -10,7 +10,7 @@ struct Stage {
 }
 
 /// The stages of a schedule with their traffic: chips that share a placement are of one stage. A
-/// placement that only hands vectors from chip to chip is of the stage that it begins in.
+/// placement that passes from stage to stage is of the one that it begins in.
 struct Stages {
     private(set) var stages: [Stage] = []
     /// Vectors sent over links from stage a to stage b: at a * count + b.
@@ -52,9 +52,19 @@ struct Stages {
             let bursts = template.chips.lazy.flatMap(\.bursts)
             return bursts.contains(where: \.computes) || !bursts.contains(where: \.passesLink)
         }
-        for placement in schedule.placements where joins[placement.template] {
-            guard let first = placement.chips.first else { continue }
-            for chip in placement.chips { parent[root(chip.index)] = root(first.index) }
+        // Nor does one whose chips all are of stages by smaller ones: it passes from stage to stage.
+        let joining = schedule.placements.filter { joins[$0.template] }
+            .sorted { $0.chips.count < $1.chips.count }
+        var size = parent.map { _ in Int.max }
+        for placement in joining {
+            let count = placement.chips.count
+            guard let first = placement.chips.first,
+                !placement.chips.allSatisfy({ size[$0.index] < count })
+            else { continue }
+            for chip in placement.chips {
+                size[chip.index] = min(size[chip.index], count)
+                parent[root(chip.index)] = root(first.index)
+            }
         }
         let order = schedule.placements.indices.sorted {
             (schedule.placements[$0].start, $0) < (schedule.placements[$1].start, $1)
