@@ -52,7 +52,7 @@ struct Stages {
             let bursts = template.chips.lazy.flatMap(\.bursts)
             return bursts.contains(where: \.computes) || !bursts.contains(where: \.passesLink)
         }
-        // Nor does one whose chips all are of stages by smaller ones: it passes from stage to stage.
+        // Nor does one whose chips are all of stages by smaller ones: it goes between stages.
         let joining = schedule.placements.filter { joins[$0.template] }
             .sorted { $0.chips.count < $1.chips.count }
         var size = parent.map { _ in Int.max }

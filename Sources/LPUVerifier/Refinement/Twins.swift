@@ -8,7 +8,7 @@ import LPUSupport
 struct Twins {
     /// For each value its twin on the first chip that is alike, or itself.
     private(set) var values: [ValueID]
-    /// For each chip what makes its elements of those of the first that is alike; nil where none is.
+    /// For each chip what makes its elements of those of the first alike; nil where none is.
     private(set) var renamings: [Renaming?]
     /// For each value, whether it is an image that is the renamed image of its twin.
     private(set) var isRenamedImage: [Bool]
