@@ -34,6 +34,7 @@ struct Twins {
         _ state: RefinementState
     ) {
         var shifts: [Int32: [Int32]] = [:]
+        var renamedImages: [Int] = []
         for (v, first) in zip(others, firsts) {
             let (value, twin) = (template.values[v], template.values[first])
             guard value.type == twin.type, value.count == twin.count else { return }
@@ -46,8 +47,10 @@ struct Twins {
                 guard zip(known, shift).allSatisfy(==) else { return }
                 if known.count < shift.count { shifts[name] = Array(shift) }
             }
-            isRenamedImage[v] = true
+            renamedImages.append(v)
         }
+        // What is alike is so with this first: none that was tried before has left a mark.
+        for v in renamedImages { isRenamedImage[v] = true }
         for (v, first) in zip(others, firsts) { values[v] = ValueID(first) }
         renamings[chip] = state.renaming(shifts)
     }
