@@ -101,12 +101,13 @@ struct Assembly {
         {
             let t = instance.template
             let size = size(t)
-            let mapOf = mapOf(t, homes.bindings(of: i))
-            let owners = owners(of: homes.bindings(of: i))
+            let bindings = homes.bindings(of: i)
+            let mapOf = mapOf(t, bindings)
+            let owners = owners(of: bindings)
             let before = mapOf.indices.map { rows(taken: t, by: $0, mapOf, owners: owners) }
             let placer = try shortest(
                 of: (0..<starts(of: t)).map {
-                    makePlacer(of: i, before: before, mapOf, start: $0)
+                    makePlacer(of: i, bindings, before: before, mapOf, start: $0)
                 }, threads: threads, place)
             try residents?.check(placer)
             laneMaps = placer.laneMaps
@@ -135,7 +136,9 @@ struct Assembly {
     }
 
     /// What is to place the template of instance `i`, in rows that are free before.
-    private func makePlacer(of i: Int, before: [SRAM], _ mapOf: [Int], start: Int) -> Placer {
+    private func makePlacer(
+        of i: Int, _ bindings: [Binding?], before: [SRAM], _ mapOf: [Int], start: Int
+    ) -> Placer {
         let instance = program.instances[i]
         let t = instance.template
         let template = timed(t)
@@ -150,7 +153,7 @@ struct Assembly {
         }
         let placer = Placer(
             machine: machine, template: template, chips: orbits.map { $0[0] }, choice: choice,
-            srams: before, mapOf: mapOf, bindings: homes.bindings(of: i),
+            srams: before, mapOf: mapOf, bindings: bindings,
             movesImages: movesImages(t, mapOf), scratchRows: scratchRows,
             exchanges: symmetries[t]?.exchanges ?? [], orbitChips: orbits)
         placer.rotor = start
@@ -236,8 +239,8 @@ struct Assembly {
     /// Each instance when its chips and the links that it sends over are free, what it takes was
     /// made on them, or as much later as nothing waits for: what it makes then rests shortly.
     private func starts(_ lengths: [[Int]]) -> [Int] {
-        let pauses = pauses(lengths)
         let firsts = placers.map { $0?.firstIssues() ?? [] }
+        let pauses = pauses(firsts, lengths)
         let sends = placers.map { $0?.sendSpans() ?? [] }
         let units = 1 + machine.chip.linkCount
         /// What an instance takes of a chip, unit 0, and of its links, from its start on.
@@ -246,9 +249,7 @@ struct Assembly {
             let (t, size) = (instance.template, size(instance.template))
             for (q, chip) in instance.chips.enumerated() {
                 let pause = instance.layer != nil ? pauses[chip, default: 0] : 0
-                body(
-                    chip.index * units,
-                    min(firsts[t][q / size], lengths[t][q / size])..<lengths[t][q / size] + pause)
+                body(chip.index * units, firsts[t][q / size]..<lengths[t][q / size] + pause)
                 for (link, cycles) in sends[t][q / size] {
                     body(chip.index * units + 1 + link, cycles)
                 }
@@ -275,14 +276,14 @@ struct Assembly {
     /// Cycles that chips leave free after each layer, where steps overlap: as many as the last
     /// instance takes of a chip to which it returns. Its cycle is that of another step's layers,
     /// and between two of them it finds room at many intervals.
-    private func pauses(_ lengths: [[Int]]) -> [ChipID: Int] {
+    private func pauses(_ firsts: [[Int]], _ lengths: [[Int]]) -> [ChipID: Int] {
         guard program.users > 1, let last = program.instances.last,
             let before = program.instances.dropLast().last, let placer = placers[last.template]
         else { return [:] }
         var pauses: [ChipID: Int] = [:]
         for (q, chip) in last.chips.enumerated() where !before.chips.contains(chip) {
             let place = q / size(last.template)
-            let first = placer.tables[place].issues.lazy.map(\.cycle).min() ?? 0
+            let first = firsts[last.template][place]
             pauses[chip] =
                 lengths[last.template][place] - first + machine.chip.accumulateLatency
         }
