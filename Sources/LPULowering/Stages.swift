@@ -75,27 +75,21 @@ extension DecoderLowering {
     }
 
     private func stageSteps(_ stages: [[ChipID]]) -> [StageStep] {
-        stages.indices.flatMap { stage -> [StageStep] in
+        let crosses = stagesCross(stages, plan, of: model, topology)
+        return stages.indices.flatMap { stage -> [StageStep] in
             let layers = plan.layers(of: stage, count: model.layerCount)
             let goesOn = stage + 1 < stages.count
             var steps = layers.dropLast().map { StageStep(part: .layer, stage: stage, layer: $0) }
             if let first = layers.first, let last = layers.last {
-                if stage == 0 || !crosses(stages) {
+                if stage == 0 || !crosses {
                     steps.insert(StageStep(part: .opening, stage: stage, layer: first), at: 0)
                 }
-                let part: StagePart = goesOn && crosses(stages) ? .crossing : .closing
+                let part: StagePart = goesOn && crosses ? .crossing : .closing
                 steps.append(StageStep(part: part, stage: stage, layer: last))
             }
-            if goesOn, !crosses(stages) { steps.append(StageStep(part: .handOver, stage: stage)) }
+            if goesOn, !crosses { steps.append(StageStep(part: .handOver, stage: stage)) }
             return steps
         }
-    }
-
-    /// `true` iff every chip of a stage is linked to the chip of its place in the next one, and all
-    /// stages have layers.
-    private func crosses(_ stages: [[ChipID]]) -> Bool {
-        stages.count > 1 && linkedPlaces(stages[0], stages[1], topology).count == places.count
-            && stages.indices.allSatisfy { !plan.layers(of: $0, count: model.layerCount).isEmpty }
     }
 
     private mutating func lower(

@@ -65,11 +65,7 @@ extension StepTiming {
         let widest = shares.reduce(shares[0]) { $1.queryHeads > $0.queryHeads ? $1 : $0 }
         let stages = stageChips(plan, machine)
         var paths = StepPaths(lowered: chip, model, plan, widest: widest)
-        if stages.count < 2
-            || linkedPlaces(stages[0], stages[1], machine.topology).count == plan.tensorParallel
-        {
-            paths.handedVectors = nil
-        }
+        if stagesCross(stages, plan, of: model, machine.topology) { paths.handedVectors = nil }
         let keyTiles = CacheBlocks(model, plan, on: chip).tiles
         self.init(
             machine: machine, stages: stages, layers: plan.layerCounts(of: model), paths: paths,

@@ -1,4 +1,5 @@
 public import LPUMachine
+public import LPUModel
 public import LPUSupport
 
 /// The chips of each stage: side by side where the first axis holds them all, else a stage for each
@@ -18,6 +19,15 @@ public func linkedPlaces(
     _ near: [ChipID], _ far: [ChipID], _ topology: Topology
 ) -> [Int] {
     near.indices.filter { topology.link(from: near[$0], to: far[$0]) != nil }
+}
+
+/// `true` iff parts of sums go from a stage to the next one at once: every chip is linked to the
+/// one of its place there, and all stages have layers.
+public func stagesCross(
+    _ stages: [[ChipID]], _ plan: Plan, of model: ModelConfiguration, _ topology: Topology
+) -> Bool {
+    stages.count > 1 && !plan.layerCounts(of: model).contains(0)
+        && linkedPlaces(stages[0], stages[1], topology).count == stages[0].count
 }
 
 /// Why the stages cannot exchange what they must, alike and in single hops; nil if they can. Only

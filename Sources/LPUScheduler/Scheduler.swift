@@ -278,7 +278,7 @@ struct Assembly {
     /// and between two of them it finds room at many intervals.
     private func pauses(_ firsts: [[Int]], _ lengths: [[Int]]) -> [ChipID: Int] {
         guard program.users > 1, let last = program.instances.last,
-            let before = program.instances.dropLast().last, let placer = placers[last.template]
+            let before = program.instances.dropLast().last
         else { return [:] }
         var pauses: [ChipID: Int] = [:]
         for (q, chip) in last.chips.enumerated() where !before.chips.contains(chip) {
