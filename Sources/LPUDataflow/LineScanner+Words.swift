@@ -47,15 +47,9 @@ extension LineScanner {
         try parsed("bits such as '0x3f800000'") { hexadecimal($0) }
     }
 
-    /// `i4.v12`.
-    mutating func argument() throws(DiagnosticSet) -> Instance.Argument {
-        try parsed("an argument such as 'i0.v3'") { word in
-            guard word.first == "i", let dot = word.firstIndex(of: "."),
-                let instance = Int32(word[..<dot].dropFirst()), instance >= 0,
-                let value = ValueID(String(word[dot...].dropFirst()))
-            else { return nil }
-            return Instance.Argument(instance: Int(instance), value: value)
-        }
+    /// `i4.v12` or `i4.v12...i4.v20`.
+    mutating func arguments() throws(DiagnosticSet) -> [Instance.Argument] {
+        try parsed("an argument such as 'i0.v3'") { elements(of: $0) { Instance.Argument($0) } }
     }
 
     /// `0..<320 0..<64 0/1/- 0/-/1`.
@@ -107,7 +101,11 @@ extension LineScanner {
             let stride = try number("a stride")
             let run = try number("a run of lanes")
             var words: [UInt32] = []
-            while !isAtEnd { words.append(try bits()) }
+            while !isAtEnd {
+                words += try parsed("bits such as '0x3f800000' or '0x0...0xff'") { word in
+                    elements(of: word) { hexadecimal($0) }
+                }
+            }
             return .table(bits: words, stride: stride, run: run)
         }
         return take("rotary") ? .rotary(try rotary()) : nil
@@ -207,13 +205,9 @@ extension LineScanner {
         return terms
     }
 
-    /// `0,1,-1`.
+    /// `4...15,0,-1`.
     private mutating func map() throws(DiagnosticSet) -> [Int16] {
-        try parsed("a map such as '1,0,-1'") { word in
-            let parts = word.split(separator: ",", omittingEmptySubsequences: false)
-            let map = parts.compactMap { Int16($0) }
-            return map.count == parts.count ? map : nil
-        }
+        try parsed("a map such as '4...15,0,-1'") { list(ofWord: $0) { Int16($0) } }
     }
 
     /// `v1 rows 512 at v2`.
@@ -244,15 +238,24 @@ extension Use {
     }
 }
 
+extension Instance.Argument {
+    /// Parses `i4.v12`.
+    fileprivate init?(_ text: Substring) {
+        guard text.first == "i", let dot = text.firstIndex(of: "."),
+            let instance = Int32(text[..<dot].dropFirst()), instance >= 0,
+            let value = ValueID(String(text[dot...].dropFirst()))
+        else { return nil }
+        self.init(instance: Int(instance), value: value)
+    }
+}
+
 extension Tile {
-    /// Parses `v1:320` or `v1,v2[8]:32`.
+    /// Parses `v1:320`, `v1,v2[8]:32` or `v1...v16:320`.
     fileprivate init?(_ text: Substring) {
         guard let colon = text.lastIndex(of: ":"),
-            let count = Int32(text[colon...].dropFirst()), count >= 0
+            let count = Int32(text[colon...].dropFirst()), count >= 0,
+            let sources = list(ofWord: text[..<colon], { Use($0) })
         else { return nil }
-        let parts = text[..<colon].split(separator: ",", omittingEmptySubsequences: false)
-        let sources = parts.compactMap { Use($0) }
-        guard sources.count == parts.count else { return nil }
         self.init(sources, count: Int(count))
     }
 }
@@ -272,6 +275,18 @@ extension DigitSum {
             digits.append(Digit(radix: Int(radix), stride: Int(stride)))
         }
     }
+}
+
+/// Parses elements and runs of them between commas.
+private func list<Element: RunElement>(
+    ofWord word: Substring, _ parse: (Substring) -> Element?
+) -> [Element]? {
+    var list: [Element] = []
+    for part in word.split(separator: ",", omittingEmptySubsequences: false) {
+        guard let elements = elements(of: part, parse) else { return nil }
+        list += elements
+    }
+    return list
 }
 
 /// Parses `0x` and hexadecimal digits.

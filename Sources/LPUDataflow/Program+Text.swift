@@ -19,8 +19,8 @@ extension Program {
             for chip in instance.chips { text += " \(chip)" }
             if let layer = instance.layer { text += " layer \(layer)" }
             if !instance.arguments.isEmpty { text += " with" }
-            for argument in instance.arguments {
-                text += " i\(argument.instance).\(argument.value)"
+            for word in words(instance.arguments, { "i\($0.instance).\($0.value)" }) {
+                text += " \(word)"
             }
             text += "\n"
         }
@@ -78,7 +78,7 @@ extension OpKind {
                 .joined(separator: " + ")
         case .elementwise(_, let a, let b): "\(name) \(a.text)" + (b.map { " \($0.text)" } ?? "")
         case .distribute(let map, let use), .permute(let map, let use):
-            "\(name) \(map.map { String($0) }.joined(separator: ",")) \(use.text)"
+            "\(name) \(words(map) { "\($0)" }.joined(separator: ",")) \(use.text)"
         case .shift(let by, let use), .rotate(let by, let use): "\(name) \(by) \(use.text)"
         case .select(let low, let high, let boundary):
             "\(name) \(boundary) \(low.text) \(high.text)"
@@ -108,8 +108,10 @@ extension Use {
 }
 
 extension Tile {
-    /// `v1:320` or `v1,v2[8]:32`.
-    fileprivate var text: String { sources.map(\.text).joined(separator: ",") + ":\(count)" }
+    /// `v1:320`, `v1,v2[8]:32` or `v1[8]...v16[8]:320`.
+    fileprivate var text: String {
+        words(sources, \.text).joined(separator: ",") + ":\(count)"
+    }
 }
 
 extension ElementwiseOperand {
@@ -136,7 +138,7 @@ extension Formula {
         case .diagonal(let bits, let offset, let period):
             "diagonal \(hexadecimal(bits)) \(offset) \(period)"
         case .table(let bits, let stride, let run):
-            "table \(stride) \(run) " + bits.map(hexadecimal).joined(separator: " ")
+            "table \(stride) \(run) " + words(bits, hexadecimal).joined(separator: " ")
         case .rotary(let rotary):
             "rotary \(rotary.isSine ? "sine" : "cosine") \(rotary.positionStep) \(rotary.heads) "
                 + rotary.inverseFrequencies.map(hexadecimal).joined(separator: " ")

@@ -198,7 +198,7 @@ private struct ProgramParser {
         }
         if line.take("layer") { instance.layer = try line.number("a layer") }
         if line.take("with") {
-            repeat { instance.arguments.append(try line.argument()) } while !line.isAtEnd
+            repeat { instance.arguments += try line.arguments() } while !line.isAtEnd
         }
         instances.append(instance)
     }

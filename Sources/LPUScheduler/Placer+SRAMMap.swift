@@ -67,7 +67,7 @@ extension Placer {
                             hemisphere: hemisphere(of: location.slice),
                             slice: number(of: location.slice),
                             base: location.address, rows: 1, first: vector, run: 1,
-                            innerStride: 0, outerStride: 0,
+                            innerStride: 1, outerStride: 0,
                             live: Cycle(live.lowerBound)..<Cycle(live.upperBound),
                             isImage: isImage))
                 }

@@ -69,6 +69,35 @@ func documentedExample() throws -> String {
         #expect(try Program(text: program.text, file: "p") == program)
     }
 
+    @Test func whatFollowsOneAnotherIsARun() throws {
+        let lines = [
+            "program p", "lanes 4 2", "template t chips 1",
+            "v0 a fp32 1 place0 = parameter", "v1 b fp32 1 place0 = parameter",
+            "v2 c fp32 1 place0 = parameter", "v3 d fp32 1 place0 = parameter",
+            "v4 e fp32 1 place0 = table 0 1 0x7...0xa 0x3 0x4 0x0*3 0x10...0x18/4", "v5 w fp8 4 place0 = zero",
+            "v6 w.6 fp8 4 place0 = zero", "v7 w.7 fp8 4 place0 = zero",
+            "v8 w.8 fp8 4 place0 = zero", "v9 f fp32 1 place0 = op0 permute 1...3,0 v4",
+            "v10 g fp8 1 place0 = op1 toFP8 v9",
+            "v11 h fp32 1 place0 = op2 matmul v10 * v5[2]...v8[2]:4",
+            "i0 t chip0", "i1 t chip0 with i0.v0 i0.v2...i0.v4",
+        ]
+        let text = lines.joined(separator: "\n") + "\n"
+        let program = try Program(text: text, file: "p")
+        let template = program.templates[0]
+        #expect(
+            template.values[4].origin
+                == .image(
+                    .table(
+                        bits: [7, 8, 9, 10, 3, 4, 0, 0, 0, 16, 20, 24], stride: 0, run: 1)))
+        #expect(template.ops[0].kind == .permute([1, 2, 3, 0], Use(ValueID(4))))
+        let sources = (5...8).map { Use(ValueID($0), start: 2) }
+        #expect(
+            template.ops[2].kind
+                == .matmul([MatmulTerm(Use(ValueID(10)), Tile(sources, count: 4))]))
+        #expect(program.instances[1].arguments.map(\.value.index) == [0, 2, 3, 4])
+        #expect(program.text == text)
+    }
+
     @Test(arguments: [
         ("bogus", 4, 1), ("v0 x fp32 4 place0 = bogus", 4, 22), ("v0 x fp64 4 place0 = zero", 4, 6),
         ("v0 x fp32 99999999999 place0 = zero", 4, 11), ("v0 x fp32 4 chip0 = zero", 4, 13),
@@ -80,6 +109,12 @@ func documentedExample() throws -> String {
         ("v0 x fp32 4 place0 = constant 0x0 3..<1 0..<1", 4, 35),
         ("v0 x fp32 4 place0 = weights w times inf", 4, 38),
         ("v0 x fp32 4 place0 = op0 permute 1,,2 v1", 4, 34), ("i0 t chip0 with v1", 4, 17),
+        ("v0 x fp32 4 place0 = op0 permute 3...1 v1", 4, 34),
+        ("v0 x fp32 4 place0 = table 0 1 0x0...0xffffffff", 4, 32),
+        ("v0 x fp32 4 place0 = op0 matmul v1 * v2[1]...v4[2]:32", 4, 38),
+        ("i0 t chip0 with i0.v1...i1.v3", 4, 17), ("i0 t chip0 with i0.v1...i0.v4/2", 4, 17),
+        ("v0 x fp32 4 place0 = table 0 1 0x0...0x8/0", 4, 32),
+        ("v0 x fp32 4 place0 = table 0 1 0x0*99999999", 4, 32),
     ])
     func errorsNameLineAndColumn(line: String, at: Int, column: Int) throws {
         let text = "program p\nlanes 32 16\ntemplate t chips 1\n\(line)\n"

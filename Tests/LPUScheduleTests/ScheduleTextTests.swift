@@ -85,7 +85,7 @@ import Testing
         chip 0
         @6 alu0 add s4w:fp8 0x3f800000 east s0e x20/1   # the reads' rows, 6 cycles later
         @0 mem.e3 read $1.b0:r40 s4w x20/1+1 op7
-        rows v3.0 mem.e3 $1.b0:r40 count 20 first 0 run 20 strides 1 0 live @0 @20 image
+        rows v3.0 mem.e3 $1.b0:r40 count 20 @0 @20 image
         place copy @100 chip17 slots 60! ops 5 values 2
         """
 
@@ -105,7 +105,8 @@ import Testing
         ("x20/1+1", "x20/1+1 x2/40 x3/90", "3 Repeats, repeatDepth is 2"),
         ("@0 mem", "@-1 mem", "8:1: error: the cycle is -1, outside 0..."),
         ("op7", "op7 op8", "'op8' is one word too many"),
-        ("live @0 @20", "live @20 @0", "the rows live from @20 to @0"),
+        ("@0 @20", "@20 @0", "the rows live from @20 to @0"),
+        ("count 20", "count 20 strides 1", "'@0' stands where the outer stride is expected"),
         ("place copy", "place cop", "there is no template 'cop'"),
         ("chip17", "chip256", "the chip is 256, outside 0...255"),
         ("chip17", "chip17 chip17", "chip17 is there twice"),

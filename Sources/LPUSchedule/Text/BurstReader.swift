@@ -27,7 +27,7 @@ extension ScheduleReader {
         try append { $0.bursts.append(burst) }
     }
 
-    /// `rows v12.0 mem.e12 b0:r40 count 20 first 0 run 20 strides 1 320 live @0 @900 image`
+    /// `rows v12.0 mem.e12 b0:r40 count 20 first 2 run 10 strides 1 320 @0 @900 image`
     mutating func allocation() throws(DiagnosticSet) {
         try scanner.beginWord("a value", id: scheduleSyntax)
         guard scanner.takePrefix("v") else { throw unexpected("a byte of a value such as 'v12.0'") }
@@ -41,18 +41,17 @@ extension ScheduleReader {
             throw error("rows are of a MEM slice such as 'mem.e12'")
         }
         let base = try address()
-        let count = try field("count", in: 0...maxRow)
-        let first = try field("first", in: 0...maxID)
-        let run = try field("run", in: 1...maxID)
-        let inner = try field("strides", in: -maxID...maxID)
-        let outer = try integer("the outer stride", in: -maxID...maxID)
-        try scanner.expect("live", id: scheduleSyntax)
+        let count = try optional("count", in: 0...maxRow) ?? 1
+        let first = try optional("first", in: 0...maxID) ?? 0
+        let run = try optional("run", in: 1...maxID) ?? max(count, 1)
+        let inner = try optional("strides", in: -maxID...maxID)
+        let outer = inner == nil ? 0 : try integer("the outer stride", in: -maxID...maxID)
         let (from, to) = (try cycle(), try cycle())
         guard from <= to else { throw error("the rows live from \(from) to \(to)") }
         let isImage = scanner.take("image")
         let allocation = Allocation(
             value: ValueID(value), plane: plane, hemisphere: hemisphere, slice: slice, base: base,
-            rows: count, first: first, run: run, innerStride: inner, outerStride: outer,
+            rows: count, first: first, run: run, innerStride: inner ?? 1, outerStride: outer,
             live: from..<to, isImage: isImage)
         try append { $0.allocations.append(allocation) }
     }
@@ -136,6 +135,13 @@ extension ScheduleReader {
     mutating func field(_ name: String, in range: ClosedRange<Int>) throws(DiagnosticSet) -> Int {
         try scanner.expect(name, id: scheduleSyntax)
         return try scanner.integer(name, in: range, id: scheduleValue)
+    }
+
+    /// `name` and a number, if the next word is `name`.
+    private mutating func optional(
+        _ name: String, in range: ClosedRange<Int>
+    ) throws(DiagnosticSet) -> Int? {
+        scanner.take(name) ? try scanner.integer(name, in: range, id: scheduleValue) : nil
     }
 
     /// `prefix` and a number as one word.

@@ -84,6 +84,7 @@ struct ScheduleWriter {
         lines.line(" ops \(placement.opBase) values \(placement.valueBase)")
     }
 
+    /// What is as in one run of consecutive vectors from 0 on is not written.
     private mutating func allocation(_ a: Allocation) {
         lines.put("rows v")
         lines.put(a.value.index)
@@ -92,12 +93,14 @@ struct ScheduleWriter {
         lines.put(a.hemisphere == .west ? " mem.w" : " mem.e")
         lines.put(Int(a.slice))
         address(a.base)
-        field("count", Int(a.rows))
-        field("first", Int(a.first))
-        field("run", Int(a.run))
-        field("strides", Int(a.innerStride))
-        number(Int(a.outerStride))
-        lines.put(" live @")
+        if a.rows != 1 { field("count", Int(a.rows)) }
+        if a.first != 0 { field("first", Int(a.first)) }
+        if a.run != max(a.rows, 1) { field("run", Int(a.run)) }
+        if a.innerStride != 1 || a.outerStride != 0 {
+            field("strides", Int(a.innerStride))
+            number(Int(a.outerStride))
+        }
+        lines.put(" @")
         lines.put(a.live.lowerBound.index)
         lines.put(" @")
         lines.put(a.live.upperBound.index)
