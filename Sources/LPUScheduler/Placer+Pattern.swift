@@ -353,8 +353,11 @@ extension Placer {
         if rests(result, in: b) {
             let isPinned = pins[vectorBase[result.index] + attempt.iteration] != nil
             let isCrowded = isCrowded(result, attempt.iteration, planes: byteCount)
-            // On both sides, so that one copy can be read beside any co-operand.
-            let wanted = isCrowded && !isPinned && !isPiece(result) ? 2 : 1
+            let isAlone = isPinned || isPiece(result)
+            // On both sides, so that one copy can be read beside any co-operand; what many sums
+            // take where that is possible, so that a slice that is busy holds none of them up.
+            let needed = isCrowded && !isAlone ? 2 : 1
+            let wanted = !isAlone && isTakenByMany(result) ? 2 : needed
             var written = 0
             for e in out.indices where written < wanted {
                 if write(&out[e], as: result, attempt.iteration, groups: groups, op: op) {
@@ -369,7 +372,7 @@ extension Placer {
                     written += 1
                 }
             }
-            guard written == wanted else { return nil }
+            guard written >= needed else { return nil }
         }
         attempt.emissions[k] = out
         return (

@@ -293,7 +293,9 @@ extension Placer {
             guard abs(start - last.cycle) < 2 * pitch else { return start }
             let phase = last.cycle + turn(of: other, columns: pitch - 1) + 1
             let late = (start - phase) % pitch
-            return late == 0 ? start : start + (late > 0 ? pitch : 0) - late
+            // Where it is a little late, the other plane falls into step.
+            if (0...pitch / 4).contains(late) { return start }
+            return start + (late > 0 ? pitch : 0) - late
         }
         let near = planes[place][planeIndex(other)].loads.suffix(4)
         return (start..<start + pitch).first { cycle in
