@@ -9,39 +9,27 @@ import LPUSupport
 extension DecoderLowering {
     // MARK: Maximum
 
-    /// The maximum over all lanes of each vector, in every lane: over superlanes' lanes in rounds
-    /// of four turns, a round one way there and back, and then over superlanes.
+    /// The maximum over all lanes of each vector, in every lane: first over the lanes of a superlane,
+    /// then over superlanes; each is one way to the SXMs, which take the turns together, and back.
     mutating func maximumOverLanes(_ values: ValueID, _ name: String) -> ValueID {
         let width = chip.lanesPerSuperlane
-        var result = values
-        var stride = 1
-        while stride < width {
-            let maps = (1..<min(4, width / stride)).map { turn in
-                (0..<width).map { Int16(($0 + turn * stride) % width) }
-            }
-            result = chained { l in
-                // The SXMs of both sides take them in turn.
-                let turned = maps.map { l.builder.distribute($0, Use(result)) }
-                return turned.reduce(result) {
-                    l.builder.elementwise(.max, Use($1), Use($0), name: name)
-                }
-            }
-            stride *= 4
-        }
-        return maximumOverSuperlanes(result, name)
+        let maps = (1..<width).map { turn in (0..<width).map { Int16(($0 + turn) % width) } }
+        let result = maximum(values, name, turns: maps) { $0.builder.distribute($1, Use(values)) }
+        let rotations = (1..<chip.superlanes).map { rotation($0 * width) }
+        return maximum(result, name, turns: rotations) { $0.builder.permute($1, Use(result)) }
     }
 
-    /// The maximum over the lanes of equal number in all superlanes.
-    private mutating func maximumOverSuperlanes(_ values: ValueID, _ name: String) -> ValueID {
-        let turns = (1..<chip.superlanes).map { rotation($0 * chip.lanesPerSuperlane) }
-        // Parts of about the square root of all, each one after another as they come.
+    /// The maximum of the values and of all their turns: of about the square root of them at once,
+    /// each one after another as they come.
+    private mutating func maximum(
+        _ values: ValueID, _ name: String, turns: [[Int16]],
+        _ turn: (inout DecoderLowering, [Int16]) -> ValueID
+    ) -> ValueID {
         var size = 1
         while size * size < turns.count { size += 1 }
         let parts = stride(from: 0, to: turns.count, by: size).map { first in
             chained { l -> ValueID in
-                let turned = turns[first..<min(first + size, turns.count)].map {
-                    l.builder.permute($0, Use(values))
-                }
+                let turned = turns[first..<min(first + size, turns.count)].map { turn(&l, $0) }
                 return turned.reduce(values) {
                     l.builder.elementwise(.max, Use($1), Use($0), name: name)
                 }
