@@ -16,14 +16,13 @@ extension DecoderLowering {
         _ input: LinearInput, _ weights: LinearWeights, residual: [ValueID],
         started: [PartialSum] = [], _ name: String
     ) -> [ValueID] {
-        let leftOver = hidden.count % planes
-        let first = max(started.count, hidden.count - leftOver)
+        let first = max(started.count, hidden.count - hidden.count % planes)
         return (0..<hidden.count).map { n in
             chained { l in
                 let sum =
                     n < first
                     ? l.sum(input, weights, n, after: n < started.count ? started[n] : nil).value
-                    : l.sum(input, weights, n, parts: l.planes / leftOver)
+                    : l.sum(input, weights, n, parts: l.planes)
                 let all = l.scaled(sum, weights, n)
                 if l.places.count == 1 {
                     return l.builder.elementwise(
