@@ -2,18 +2,20 @@ import LPUMachine
 import LPUSchedule
 import LPUSupport
 
-/// The bursts of one chip of a template in the order in which they start.
-struct BurstOrder: Sendable {
+/// The bursts of one chip of a template in the order in which they start, in plain memory: queues
+/// look into it without counting references.
+final class BurstOrder: @unchecked Sendable {
     /// Those that can be run, by start, queue and number.
-    let bursts: [Burst]
+    let bursts: UnsafeBufferPointer<Burst>
     /// The number of each burst's ALU operation or lane map; -1 where the program has none such.
-    let codes: [Int32]
+    let codes: UnsafeBufferPointer<Int32>
     /// The others, and why they cannot.
-    private(set) var refusals: [(burst: Burst, message: String)] = []
+    let refusals: [(burst: Burst, message: String)]
 
     init(
         _ all: [Burst], _ places: [QueuePlace], _ chip: Chip, code: (Instruction) -> Int32
     ) {
+        var refusals: [(burst: Burst, message: String)] = []
         // Keys are sorted, for bursts are large.
         var keys: [(start: Int, queue: Int32, number: Int32)] = []
         keys.reserveCapacity(all.count)
@@ -28,8 +30,17 @@ struct BurstOrder: Sendable {
             $0.start != $1.start
                 ? $0.start < $1.start : ($0.queue, $0.number) < ($1.queue, $1.number)
         }
-        bursts = keys.map { all[Int($0.number)] }
-        codes = bursts.map { code($0.instruction) }
+        self.refusals = refusals
+        let bursts = UnsafeMutableBufferPointer<Burst>.allocate(capacity: keys.count)
+        _ = bursts.initialize(from: keys.lazy.map { all[Int($0.number)] })
+        let codes = UnsafeMutableBufferPointer<Int32>.allocate(capacity: keys.count)
+        _ = codes.initialize(from: bursts.map { code($0.instruction) })
+        (self.bursts, self.codes) = (UnsafeBufferPointer(bursts), UnsafeBufferPointer(codes))
+    }
+
+    deinit {
+        bursts.deallocate()
+        codes.deallocate()
     }
 
     private static func refusal(_ burst: Burst, _ places: [QueuePlace], _ chip: Chip) -> String? {
@@ -68,10 +79,12 @@ extension Repeat {
 }
 
 /// The bursts of a chip in all its placements, in the order in which they start.
+/// - Requires: the orders that it takes from last longer.
 struct BurstQueue {
     private struct Part {
         let placement: PlacedInstance
-        let order: BurstOrder
+        let bursts: UnsafeBufferPointer<Burst>
+        let codes: UnsafeBufferPointer<Int32>
         /// Where those that are taken end.
         let end: Int
         /// Of the next burst.
@@ -80,8 +93,7 @@ struct BurstQueue {
         /// Start and queue of the next burst.
         var key: (start: Int, queue: Int) {
             guard next < end else { return (.max, .max) }
-            let burst = order.bursts[next]
-            return (placement.start + burst.start.index, burst.queue.index)
+            return (placement.start + bursts[next].start.index, bursts[next].queue.index)
         }
     }
     /// In the order of their placements.
@@ -113,7 +125,10 @@ struct BurstQueue {
             (begin..<positions.endIndex).last { !isIn($0, BurstExpansion.lastCycle...) }
             .map { $0 + 1 } ?? begin
         if begin < end {
-            parts.append(Part(placement: placement, order: order, end: end, next: begin))
+            parts.append(
+                Part(
+                    placement: placement, bursts: order.bursts, codes: order.codes, end: end,
+                    next: begin))
             find()
         }
         return (0..<begin).map { (order.bursts[$0], Self.early) }
@@ -131,7 +146,7 @@ struct BurstQueue {
     @inline(__always)
     mutating func pop<Result>(_ body: (Burst, _ code: Int32, PlacedInstance) -> Result) -> Result {
         let number = parts[first].next
-        let (burst, code) = (parts[first].order.bursts[number], parts[first].order.codes[number])
+        let (burst, code) = (parts[first].bursts[number], parts[first].codes[number])
         let placement = parts[first].placement
         parts[first].next += 1
         let key = parts[first].key
@@ -148,7 +163,7 @@ struct BurstQueue {
     func ahead(_ count: Int, _ body: (Burst, PlacedInstance) -> Void) {
         let position = parts[first].next + count
         guard position < parts[first].end else { return }
-        body(parts[first].order.bursts[position], parts[first].placement)
+        body(parts[first].bursts[position], parts[first].placement)
     }
 
     private mutating func find() {

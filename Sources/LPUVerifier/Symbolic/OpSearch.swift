@@ -259,7 +259,8 @@ extension SymbolicProgram {
         _ rows: UnsafeBufferPointer<Term>, _ record: OpRecord, before i: Int, _ plane: Int
     ) -> Bool {
         let start = record.a.vector(i)
-        if i == 0 { return isRun(rows, of: Int(record.a.value), from: start, plane) }
+        let isFirst = i == 0 || scatters[Int(-aliases[Int(record.result)]) - 1].areDisjoint
+        if isFirst { return isRun(rows, of: Int(record.a.value), from: start, plane) }
         return rows.indices.allSatisfy {
             rows[$0] == version(record, before: i, start + $0, plane)
         }
@@ -278,6 +279,9 @@ extension SymbolicProgram {
     /// What row `k` holds after iteration `i`, which touches it.
     func version(_ record: OpRecord, after i: Int, _ k: Int, _ plane: Int) -> Term {
         let versions = scatters[Int(-aliases[Int(record.result)]) - 1]
+        if versions.areDisjoint {
+            return Term(root: Int(versions.result), vector: k, view: View(byte: plane))
+        }
         guard let touching = versions.iterations(touching: k) else { return .foreign }
         return Term(
             root: versions.root(after: i, last: touching.upperBound), vector: k,

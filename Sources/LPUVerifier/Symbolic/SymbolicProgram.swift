@@ -173,6 +173,9 @@ struct ScatterVersions {
     /// Roots of the versions between region and result, one an iteration.
     var firstVersion: Int
 
+    /// `true` iff no row is in two iterations' windows.
+    var areDisjoint: Bool { count <= 1 || abs(step) >= rows }
+
     /// The iterations whose window holds row `k`, first to last; nil if none does.
     func iterations(touching k: Int) -> ClosedRange<Int>? {
         guard count > 0 else { return nil }
