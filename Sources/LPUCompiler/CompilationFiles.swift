@@ -96,11 +96,11 @@ extension Compilation {
     ) throws(DiagnosticSet) -> (compilation: Compilation, report: Report) {
         let (json, name) = try read(.report)
         let report = try Report(json: json, file: name)
-        func checked(
-            _ file: CompilationFile
-        ) throws(DiagnosticSet) -> (bytes: [UInt8], name: String) {
-            let (bytes, name) = try read(file)
-            let (found, expected) = (SHA256.hexDigest(of: bytes), report.digests[file.rawValue])
+        let digests = report.digests
+        @Sendable func check(
+            _ bytes: [UInt8], _ file: CompilationFile, _ name: String
+        ) throws(DiagnosticSet) {
+            let (found, expected) = (SHA256.hexDigest(of: bytes), digests[file.rawValue])
             guard found == expected else {
                 throw DiagnosticSet(
                     Diagnostic(
@@ -109,6 +109,12 @@ extension Compilation {
                             + "\(expected?.prefix(16) ?? "none")",
                         notes: ["try: lpuc verify SCHEDULE --dataflow FILE --machine FILE"]))
             }
+        }
+        func checked(
+            _ file: CompilationFile
+        ) throws(DiagnosticSet) -> (bytes: [UInt8], name: String) {
+            let (bytes, name) = try read(file)
+            try check(bytes, file, name)
             return (bytes, name)
         }
         func text(_ file: CompilationFile) throws(DiagnosticSet) -> (text: String, name: String) {
@@ -119,17 +125,18 @@ extension Compilation {
         let plan = try text(.plan)
         let machineText = try text(.machine)
         let machine = try Machine(parsing: machineText.text, file: machineText.name)
-        let dataflow = try text(.dataflow)
-        let schedule = try checked(.schedule)
+        let (dataflow, schedule) = (try read(.dataflow), try read(.schedule))
         let model = try ModelConfiguration(huggingFace: config.bytes, file: config.name)
         let parsedPlan = try Plan(parsing: plan.text, file: plan.name)
         let (program, parsedSchedule) = concurrently(threads: threads) {
-            Result { () throws(DiagnosticSet) in
-                try Program(text: dataflow.text, file: dataflow.name)
+            Result { () throws(DiagnosticSet) -> Program in
+                try check(dataflow.bytes, .dataflow, dataflow.name)
+                return try Program(parsing: dataflow.bytes, file: dataflow.name)
             }
         } _: {
-            Result { () throws(DiagnosticSet) in
-                try Schedule(parsing: schedule.bytes, file: schedule.name, machine: machine)
+            Result { () throws(DiagnosticSet) -> Schedule in
+                try check(schedule.bytes, .schedule, schedule.name)
+                return try Schedule(parsing: schedule.bytes, file: schedule.name, machine: machine)
             }
         }
         let compilation = Compilation(

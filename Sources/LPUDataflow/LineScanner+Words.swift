@@ -16,40 +16,40 @@ extension LineScanner {
     }
 
     /// The number after `prefix`, such as 3 of `place3`.
-    mutating func suffixed(_ prefix: String, _ what: String) throws(DiagnosticSet) -> Int {
-        try parsed(what) { word in
-            guard word.hasPrefix(prefix), let number = Int32(word.dropFirst(prefix.count)),
-                number >= 0
-            else { return nil }
-            return Int(number)
-        }
+    mutating func suffixed(
+        _ prefix: StaticString, _ what: String
+    ) throws(DiagnosticSet) -> Int {
+        try parsed(what, id: syntax) { $0.takePrefix(prefix) ? $0.digits() : nil }
     }
 
     mutating func elementType() throws(DiagnosticSet) -> ElementType {
-        try parsed("a type: fp8, int8, fp16, fp32 or int32") { ElementType(rawValue: String($0)) }
+        let text = try word("a type: fp8, int8, fp16, fp32 or int32", id: syntax)
+        if let type = ElementType(rawValue: String(text)) { return type }
+        throw error(syntax, "'\(text)' is not a type: fp8, int8, fp16, fp32 or int32")
     }
 
     mutating func use() throws(DiagnosticSet) -> Use {
-        try parsed("a use such as 'v3', 'v3[5]' or 'v3[5+2]'") { Use($0) }
+        try parsed("a use such as 'v3', 'v3[5]' or 'v3[5+2]'", id: syntax) { $0.useHere() }
     }
 
     mutating func range(_ what: String) throws(DiagnosticSet) -> Range<Int> {
-        try parsed("\(what) such as '0..<320'") { word in
-            guard let dots = word.firstRange(of: "..<"),
-                let low = Int32(word[..<dots.lowerBound]),
-                let high = Int32(word[dots.upperBound...]), 0 <= low, low <= high
+        try parsed("\(what) such as '0..<320'", id: syntax) { word in
+            guard let low = word.digits(), word.takePrefix("..<"), let high = word.digits(),
+                low <= high
             else { return nil }
-            return Int(low)..<Int(high)
+            return low..<high
         }
     }
 
     mutating func bits() throws(DiagnosticSet) -> UInt32 {
-        try parsed("bits such as '0x3f800000'") { hexadecimal($0) }
+        try parsed("bits such as '0x3f800000'", id: syntax) { $0.hexadecimal() }
     }
 
     /// `i4.v12` or `i4.v12...i4.v20`.
     mutating func arguments() throws(DiagnosticSet) -> [Instance.Argument] {
-        try parsed("an argument such as 'i0.v3'") { elements(of: $0) { Instance.Argument($0) } }
+        try parsed("an argument such as 'i0.v3'", id: syntax) { word in
+            word.elementsHere { $0.argumentHere() }
+        }
     }
 
     /// `0..<320 0..<64 0/1/- 0/-/1`.
@@ -58,13 +58,14 @@ extension LineScanner {
             vectors: try range("vectors"), lanes: try range("lanes"), base: [], vector: [],
             lane: [])
         while !isAtEnd {
-            let (base, vector, lane) = try parsed("a coordinate such as '0/16:1,64/-'") {
+            let (base, vector, lane) = try parsed("a coordinate such as '0/16:1,64/-'", id: syntax)
+            {
                 word -> (Int, DigitSum, DigitSum)? in
-                let parts = word.split(separator: "/", omittingEmptySubsequences: false)
-                guard parts.count == 3, let base = Int32(parts[0]),
-                    let vector = DigitSum(parts[1]), let lane = DigitSum(parts[2])
+                guard let base = word.signedHere(), word.takePrefix("/"),
+                    let vector = word.digitSumHere(), word.takePrefix("/"),
+                    let lane = word.digitSumHere()
                 else { return nil }
-                return (Int(base), vector, lane)
+                return (base, vector, lane)
             }
             piece.base.append(base)
             piece.vector.append(vector)
@@ -102,8 +103,8 @@ extension LineScanner {
             let run = try number("a run of lanes")
             var words: [UInt32] = []
             while !isAtEnd {
-                words += try parsed("bits such as '0x3f800000' or '0x0...0xff'") { word in
-                    elements(of: word) { hexadecimal($0) }
+                words += try parsed("bits such as '0x3f800000' or '0x0...0xff'", id: syntax) {
+                    $0.elementsHere { $0.hexadecimal() }
                 }
             }
             return .table(bits: words, stride: stride, run: run)
@@ -114,8 +115,9 @@ extension LineScanner {
     private mutating func weights() throws(DiagnosticSet) -> (Layout, Float, String?) {
         let tensor = String(try word("a tensor", id: syntax))
         try expect("times", id: syntax)
-        let factor = try parsed("a finite factor") { word in
-            Float(word).flatMap { $0.isFinite ? $0 : nil }
+        let text = try word("a finite factor", id: syntax)
+        guard let factor = Float(text), factor.isFinite else {
+            throw error(syntax, "'\(text)' is not a finite factor")
         }
         let scale = take("by") ? String(try word("a tensor", id: syntax)) : nil
         return (Layout(tensor: tensor, pieces: []), factor, scale)
@@ -129,19 +131,12 @@ extension LineScanner {
         var frequencies: [UInt64] = []
         while !isAtEnd {
             frequencies.append(
-                try parsed("a binary64 such as '0x3ff0000000000000'") { hexadecimal($0) })
+                try parsed("a binary64 such as '0x3ff0000000000000'", id: syntax) {
+                    $0.hexadecimal()
+                })
         }
         return Rotary(
             inverseFrequencies: frequencies, isSine: isSine, positionStep: step, heads: heads)
-    }
-
-    /// Reads one word by `parse`; `what` names it in the error.
-    mutating func parsed<Result>(
-        _ what: String, _ parse: (Substring) -> Result?
-    ) throws(DiagnosticSet) -> Result {
-        let text = try word(what, id: syntax)
-        guard let result = parse(text) else { throw error(syntax, "'\(text)' is not \(what)") }
-        return result
     }
 }
 
@@ -150,7 +145,7 @@ extension LineScanner {
     /// The name of an op and its operands.
     mutating func opKind() throws(DiagnosticSet) -> OpKind {
         let name = try word("an op", id: syntax)
-        if let operation = ALUOperation(rawValue: String(name)) {
+        if let operation = operations[name] {
             let a = try operand()
             return .elementwise(operation, a, operation.operandCount == 2 ? try operand() : nil)
         }
@@ -186,11 +181,7 @@ extension LineScanner {
     }
 
     private mutating func operand() throws(DiagnosticSet) -> ElementwiseOperand {
-        if let word = peek.flatMap({ hexadecimal($0) as UInt32? }) {
-            _ = try bits()
-            return .immediate(word)
-        }
-        return .use(try use())
+        nextByte == UInt8(ascii: "0") ? .immediate(try bits()) : .use(try use())
     }
 
     /// `v3 * v1:320 + v4 * v2:320`.
@@ -199,7 +190,9 @@ extension LineScanner {
         repeat {
             let activation = try use()
             try expect("*", id: syntax)
-            let tile = try parsed("a tile such as 'v1:320' or 'v1,v2[8]:32'") { Tile($0) }
+            let tile = try parsed("a tile such as 'v1:320' or 'v1,v2[8]:32'", id: syntax) {
+                $0.tileHere()
+            }
             terms.append(MatmulTerm(activation, tile))
         } while take("+")
         return terms
@@ -207,7 +200,9 @@ extension LineScanner {
 
     /// `4...15,0,-1`.
     private mutating func map() throws(DiagnosticSet) -> [Int16] {
-        try parsed("a map such as '4...15,0,-1'") { list(ofWord: $0) { Int16($0) } }
+        try parsed("a map such as '4...15,0,-1'", id: syntax) { word in
+            word.listHere { $0.signedHere().flatMap { Int16(exactly: $0) } }
+        }
     }
 
     /// `v1 rows 512 at v2`.
@@ -220,79 +215,105 @@ extension LineScanner {
     }
 }
 
-extension Use {
-    /// Parses `v3`, `v3[5]`, `v3[5+2]` or `v3[5-2]`.
-    fileprivate init?(_ text: Substring) {
-        guard let bracket = text.firstIndex(of: "[") else {
-            guard let value = ValueID(String(text)) else { return nil }
-            self.init(value)
-            return
+private let operations = Dictionary(
+    uniqueKeysWithValues: ALUOperation.allCases.map { (Substring($0.rawValue), $0) })
+
+/// Parts of words, from the next byte on; nil where there is no such part.
+extension LineScanner {
+    /// `v3`, `v3[5]`, `v3[5+2]` or `v3[5-2]`.
+    fileprivate mutating func useHere() -> Use? {
+        guard let value = name(ValueID.self) else { return nil }
+        guard takePrefix("[") else { return Use(value) }
+        guard let start = digits() else { return nil }
+        var step: Int? = 1
+        if takePrefix("+") {
+            step = digits()
+        } else if nextByte == UInt8(ascii: "-") {
+            step = signedHere()
         }
-        let body = text[bracket...].dropFirst().dropLast()
-        let sign = body.firstIndex { $0 == "+" || $0 == "-" } ?? body.endIndex
-        guard text.last == "]", let value = ValueID(String(text[..<bracket])),
-            let start = Int32(body[..<sign]),
-            let step = sign == body.endIndex ? 1 : Int32(body[sign...])
-        else { return nil }
-        self.init(value, start: Int(start), step: Int(step))
+        guard let step, takePrefix("]") else { return nil }
+        return Use(value, start: start, step: step)
     }
-}
 
-extension Instance.Argument {
-    /// Parses `i4.v12`.
-    fileprivate init?(_ text: Substring) {
-        guard text.first == "i", let dot = text.firstIndex(of: "."),
-            let instance = Int32(text[..<dot].dropFirst()), instance >= 0,
-            let value = ValueID(String(text[dot...].dropFirst()))
+    /// `i4.v12`.
+    fileprivate mutating func argumentHere() -> Instance.Argument? {
+        guard takePrefix("i"), let instance = digits(), takePrefix("."),
+            let value = name(ValueID.self)
         else { return nil }
-        self.init(instance: Int(instance), value: value)
+        return Instance.Argument(instance: instance, value: value)
     }
-}
 
-extension Tile {
-    /// Parses `v1:320`, `v1,v2[8]:32` or `v1...v16:320`.
-    fileprivate init?(_ text: Substring) {
-        guard let colon = text.lastIndex(of: ":"),
-            let count = Int32(text[colon...].dropFirst()), count >= 0,
-            let sources = list(ofWord: text[..<colon], { Use($0) })
+    /// `v1:320`, `v1,v2[8]:32` or `v1...v16:320`.
+    fileprivate mutating func tileHere() -> Tile? {
+        guard let sources = listHere({ $0.useHere() }), takePrefix(":"), let count = digits()
         else { return nil }
-        self.init(sources, count: Int(count))
+        return Tile(sources, count: count)
     }
-}
 
-extension DigitSum {
-    /// Parses `-`, `1`, `16:1,64` or `16:1,4:64`.
-    fileprivate init?(_ text: Substring) {
-        self.init([])
-        if text == "-" { return }
-        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
-            let numbers = part.split(separator: ":", omittingEmptySubsequences: false)
-            let isRest = numbers.count == 1
-            guard (1...2).contains(numbers.count), digits.last?.radix != 0,
-                let stride = Int32(numbers[numbers.count - 1]),
-                let radix = isRest ? 0 : Int32(numbers[0]), isRest || radix > 0
-            else { return nil }
-            digits.append(Digit(radix: Int(radix), stride: Int(stride)))
+    /// An element or a run of them.
+    fileprivate mutating func elementsHere<Element: RunElement>(
+        _ element: (inout LineScanner) -> Element?
+    ) -> [Element]? {
+        var list: [Element] = []
+        return readElements(into: &list, element) ? list : nil
+    }
+
+    /// Elements and runs of them between commas.
+    fileprivate mutating func listHere<Element: RunElement>(
+        _ element: (inout LineScanner) -> Element?
+    ) -> [Element]? {
+        var list: [Element] = []
+        repeat {
+            guard readElements(into: &list, element) else { return nil }
+        } while takePrefix(",")
+        return list
+    }
+
+    /// `-`, `1`, `16:1,64` or `16:1,4:64`.
+    fileprivate mutating func digitSumHere() -> DigitSum? {
+        var sum = DigitSum([])
+        let isNegative = takePrefix("-")
+        guard let first = digits() else { return isNegative ? sum : nil }
+        var number = isNegative ? -first : first
+        while sum.digits.last?.radix != 0 {
+            if takePrefix(":") {
+                guard number > 0, let stride = signedHere() else { return nil }
+                sum.digits.append(DigitSum.Digit(radix: number, stride: stride))
+            } else {
+                sum.digits.append(DigitSum.Digit(radix: 0, stride: number))
+            }
+            guard takePrefix(",") else { return sum }
+            guard let next = signedHere() else { return nil }
+            number = next
+        }
+        return nil
+    }
+
+    /// A number of 32 bits with its sign.
+    fileprivate mutating func signedHere() -> Int? {
+        let isNegative = takePrefix("-")
+        return digits().map { isNegative ? -$0 : $0 }
+    }
+
+    /// `0x` and hexadecimal digits.
+    fileprivate mutating func hexadecimal<Word: FixedWidthInteger & UnsignedInteger>() -> Word? {
+        guard takePrefix("0x") else { return nil }
+        var (word, count) = (Word(0), 0)
+        while let byte = nextByte, let digit = Self.hexadecimalDigit(byte) {
+            guard word.leadingZeroBitCount >= 4 else { return nil }
+            word = word << 4 | Word(digit)
+            count += 1
+            _ = takeByte(byte)
+        }
+        return count > 0 ? word : nil
+    }
+
+    private static func hexadecimalDigit(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        case _: nil
         }
     }
-}
-
-/// Parses elements and runs of them between commas.
-private func list<Element: RunElement>(
-    ofWord word: Substring, _ parse: (Substring) -> Element?
-) -> [Element]? {
-    var list: [Element] = []
-    for part in word.split(separator: ",", omittingEmptySubsequences: false) {
-        guard let elements = elements(of: part, parse) else { return nil }
-        list += elements
-    }
-    return list
-}
-
-/// Parses `0x` and hexadecimal digits.
-private func hexadecimal<Word: FixedWidthInteger>(_ text: Substring) -> Word? {
-    guard text.hasPrefix("0x"), !text.dropFirst(2).isEmpty,
-        text.dropFirst(2).allSatisfy(\.isHexDigit)
-    else { return nil }
-    return Word(text.dropFirst(2), radix: 16)
 }

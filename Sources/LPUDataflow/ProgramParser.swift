@@ -7,8 +7,13 @@ extension Program {
     /// The program is well-formed, not yet legal: `problems()` says more. Throws every error found
     /// (`dataflow-syntax`), one a line.
     public init(text: String, file: String) throws(DiagnosticSet) {
+        try self.init(parsing: Array(text.utf8), file: file)
+    }
+
+    /// Reads the text form's bytes, as above. O(text).
+    public init(parsing text: [UInt8], file: String) throws(DiagnosticSet) {
         var parser = ProgramParser(file: file)
-        var line = LineScanner(Array(text.utf8), file: file)
+        var line = LineScanner(text, file: file)
         while line.nextLine() { parser.readLine(&line) }
         self = try parser.finish()
     }
@@ -39,29 +44,35 @@ private struct ProgramParser {
 
     mutating func readLine(_ line: inout LineScanner) {
         do throws(DiagnosticSet) {
-            let first = line.peek ?? ""
-            switch first {
-            case "program": try readProgram(&line)
-            case "lanes": try readLanes(&line)
-            case "users":
-                try line.expect("users", id: syntax)
-                if users != nil { throw line.error(syntax, "a second line 'users'") }
-                users = try line.number("the number of users")
-            case "template": try readTemplate(&line)
-            case "piece": try readPiece(&line)
-            case "means": try readMeaning(&line)
-            case _ where first.utf8.first == UInt8(ascii: "v"): try readValue(&line)
-            case _ where first.utf8.first == UInt8(ascii: "i"): try readInstance(&line)
-            case _:
-                _ = try line.word("a line", id: syntax)
-                throw line.error(
-                    syntax,
-                    "'\(first)' opens no line: program, lanes, users, template, v<n>, piece, "
-                        + "means, i<n>")
+            switch line.nextByte {
+            case UInt8(ascii: "v"): try readValue(&line)
+            case UInt8(ascii: "i"): try readInstance(&line)
+            case _: try readOther(&line)
             }
             try line.end(id: syntax)
         } catch {
             errors.formUnion(error)
+        }
+    }
+
+    private mutating func readOther(_ line: inout LineScanner) throws(DiagnosticSet) {
+        let first = line.peek ?? ""
+        switch first {
+        case "program": try readProgram(&line)
+        case "lanes": try readLanes(&line)
+        case "users":
+            try line.expect("users", id: syntax)
+            if users != nil { throw line.error(syntax, "a second line 'users'") }
+            users = try line.number("the number of users")
+        case "template": try readTemplate(&line)
+        case "piece": try readPiece(&line)
+        case "means": try readMeaning(&line)
+        case _:
+            _ = try line.word("a line", id: syntax)
+            throw line.error(
+                syntax,
+                "'\(first)' opens no line: program, lanes, users, template, v<n>, piece, "
+                    + "means, i<n>")
         }
     }
 
@@ -105,7 +116,9 @@ private struct ProgramParser {
     /// Puts the values that were read in the order of their numbers.
     private mutating func endTemplate() {
         layouts = .none
-        values.sort { ($0.id, $0.place) < ($1.id, $1.place) }
+        if zip(values, values.dropFirst()).contains(where: { $0.id >= $1.id }) {
+            values.sort { ($0.id, $0.place) < ($1.id, $1.place) }
+        }
         for (i, found) in values.enumerated() {
             if found.id.index != i && !errors.containsError {
                 report(
@@ -131,7 +144,9 @@ private struct ProgramParser {
         let chip = try line.suffixed("place", "a place such as 'place0'")
         try line.expect("=", id: syntax)
         let origin: Origin
-        if line.take("parameter") {
+        if line.nextByte == UInt8(ascii: "o") {
+            origin = .op(try readOp(&line, result: id, count: count))
+        } else if line.take("parameter") {
             origin = .parameter
         } else if let formula = try line.formula() {
             origin = .image(formula)

@@ -68,24 +68,26 @@ func words<Element: RunElement>(
     return words
 }
 
-/// The elements of a word that `words` wrote, or nil if it is none.
-/// - Complexity: O(elements).
-func elements<Element: RunElement>(
-    of word: Substring, _ parse: (Substring) -> Element?
-) -> [Element]? {
-    if let star = word.firstIndex(of: "*") {
-        guard let element = parse(word[..<star]), let count = Int(word[star...].dropFirst()),
-            (1...longestRun).contains(count)
-        else { return nil }
-        return Array(repeating: element, count: count)
+extension LineScanner {
+    /// Adds the elements that `words` wrote as one word, from the next byte on; `false` where there
+    /// are none.
+    /// - Complexity: O(elements).
+    mutating func readElements<Element: RunElement>(
+        into list: inout [Element], _ element: (inout LineScanner) -> Element?
+    ) -> Bool {
+        guard let first = element(&self) else { return false }
+        if takePrefix("*") {
+            guard let count = digits(), (1...longestRun).contains(count) else { return false }
+            list += repeatElement(first, count: count)
+        } else if takePrefix("...") {
+            guard let last = element(&self), let step = takePrefix("/") ? digits() : 1, step > 0,
+                let steps = first.steps(to: last), steps >= 0, steps % step == 0,
+                steps / step < longestRun
+            else { return false }
+            list += stride(from: 0, through: steps, by: step).map { first.moved(by: $0) }
+        } else {
+            list.append(first)
+        }
+        return true
     }
-    guard let dots = word.firstRange(of: "...") else { return parse(word).map { [$0] } }
-    let end = word[dots.upperBound...]
-    let slash = end.firstIndex(of: "/") ?? end.endIndex
-    guard let first = parse(word[..<dots.lowerBound]), let last = parse(end[..<slash]),
-        let step = slash == end.endIndex ? 1 : Int(end[slash...].dropFirst()), step > 0,
-        let steps = first.steps(to: last), steps >= 0, steps % step == 0,
-        steps / step < longestRun
-    else { return nil }
-    return stride(from: 0, through: steps, by: step).map { first.moved(by: $0) }
 }

@@ -114,14 +114,30 @@ extension LineScanner {
     }
 
     /// The next word as an entity such as `chip17`.
-    public mutating func entity<ID: EntityID>(
+    @inlinable public mutating func entity<ID: EntityID>(
         _ type: ID.Type, id: String
     ) throws(DiagnosticSet) -> ID {
-        let text = try word("a name such as '\(ID.prefix)0'", id: id)
-        guard let value = ID(String(text)) else {
-            throw error(id, "'\(text)' is not a name such as '\(ID.prefix)0'")
+        try beginWord("a name such as '\(ID.prefix)0'", id: id)
+        if let value = name(type), nextByte == nil {
+            skipBlanks()
+            return value
         }
-        return value
+        cursor = mark
+        throw error(id, "'\(currentWord)' is not a name such as '\(ID.prefix)0'")
+    }
+
+    /// The next word by `parse`, which is nil where it does not read it to its end; `what` names it
+    /// in the error.
+    @inlinable public mutating func parsed<Result>(
+        _ what: @autoclosure () -> String, id: String, _ parse: (inout LineScanner) -> Result?
+    ) throws(DiagnosticSet) -> Result {
+        try beginWord(what(), id: id)
+        if let result = parse(&self), nextByte == nil {
+            skipBlanks()
+            return result
+        }
+        cursor = mark
+        throw error(id, "'\(currentWord)' is not \(what())")
     }
 
     /// The text between two quotation marks, which may hold blanks and `#`, but no further mark.
@@ -186,6 +202,26 @@ extension LineScanner {
         for i in 0..<count where bytes[cursor + i] != prefix.utf8Start[i] { return false }
         cursor += count
         return true
+    }
+
+    /// An entity such as `chip17` that begins at the next byte; nil where there is none.
+    @inlinable public mutating func name<ID: EntityID>(_ type: ID.Type) -> ID? {
+        for byte in ID.prefix.utf8 where !takeByte(byte) { return nil }
+        let first = cursor
+        guard let value = digits() else { return nil }
+        return bytes[first] != UInt8(ascii: "0") || cursor == first + 1 ? ID(value) : nil
+    }
+
+    /// A decimal number in 0...2^31 - 1 that begins at the next byte; nil where there is none.
+    @inlinable public mutating func digits() -> Int? {
+        let first = cursor
+        var value = 0
+        while cursor < lineEnd, case let digit = bytes[cursor] &- UInt8(ascii: "0"), digit < 10 {
+            value = value * 10 + Int(digit)
+            if value > Int32.max { return nil }
+            cursor += 1
+        }
+        return cursor > first ? value : nil
     }
 
     /// A decimal number within `range` that begins at the next byte, up to the first non-digit.

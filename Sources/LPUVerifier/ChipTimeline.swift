@@ -21,6 +21,8 @@ struct ChipTimeline: Sendable {
     /// at them.
     private(set) var strays: [Burst] = []
     private(set) var allocations: [Allocation] = []
+    /// The rows that all of it takes.
+    private(set) var demand: SRAMDemand
 
     var chip: Chip { table.chip }
 
@@ -30,11 +32,13 @@ struct ChipTimeline: Sendable {
         self.id = id
         self.table = table
         laneMaps = schedule.laneMaps
+        demand = SRAMDemand(on: table.chip)
         let parts = index.uses[id.index].map { use in
             let placement = schedule.placements[use.placement]
             return (placement, schedule.templates[placement.template].chips[use.member])
         }
         deal(parts)
+        allocations.reserveCapacity(parts.reduce(0) { $0 + $1.1.allocations.count })
         for (placement, program) in parts {
             for allocation in program.allocations {
                 allocations.append(allocation.placed(placement))
@@ -46,19 +50,20 @@ struct ChipTimeline: Sendable {
                 isSound[i] && (i == range.lowerBound || bursts[i - 1].lastIssue < bursts[i].start)
             }
         }
+        demand = SRAMDemand(self)
     }
 
     /// Deals the bursts out to their queues, then sorts each queue that is not yet in order.
     private mutating func deal(_ parts: [(Placement, ChipProgram)]) {
-        func isStray(_ burst: Burst) -> Bool {
-            !table.units.indices.contains(burst.queue.index) || timingProblem(burst) != nil
+        func isStray(_ burst: Burst, in placement: Placement) -> Bool {
+            !table.units.indices.contains(burst.queue.index)
+                || timingProblem(burst, from: burst.start(in: placement)) != nil
         }
         var next = Array(repeating: 0, count: table.units.count + 1)
         for (placement, program) in parts {
             for burst in program.bursts {
-                let burst = burst.placed(placement)
-                if isStray(burst) {
-                    strays.append(burst)
+                if isStray(burst, in: placement) {
+                    strays.append(burst.placed(placement))
                 } else {
                     next[burst.queue.index + 1] += 1
                 }
@@ -71,9 +76,9 @@ struct ChipTimeline: Sendable {
         bursts = Array(unsafeUninitializedCapacity: count) { buffer, initialized in
             for (placement, program) in parts {
                 for burst in program.bursts {
-                    let burst = burst.placed(placement)
-                    if hasStrays && isStray(burst) { continue }
-                    buffer.initializeElement(at: next[burst.queue.index], to: burst)
+                    if hasStrays && isStray(burst, in: placement) { continue }
+                    buffer.initializeElement(
+                        at: next[burst.queue.index], to: burst.placed(placement))
                     next[burst.queue.index] += 1
                 }
             }
@@ -93,15 +98,17 @@ extension Burst {
     /// In the cycles and rows of `placement`.
     func placed(_ placement: Placement) -> Burst {
         var burst = self
-        // A start that is far out stays so, and is refused by law 1.
-        burst.start = Cycle(start.index.addingReportingOverflow(placement.start.index).partialValue)
-        if !(-PlacementIndex.horizon...PlacementIndex.horizon).contains(start.index) {
-            burst.start = Cycle(PlacementIndex.horizon)
-        }
+        burst.start = start(in: placement)
         if !placement.slots.isEmpty, case .memory(let read, let write) = instruction {
             burst.instruction = .memory(read.placed(placement), write.placed(placement))
         }
         return burst
+    }
+
+    /// When it starts in `placement`. What is far out stays so, and is refused by law 1.
+    func start(in placement: Placement) -> Cycle {
+        let isNear = (-PlacementIndex.horizon...PlacementIndex.horizon).contains(start.index)
+        return Cycle(isNear ? start.index &+ placement.start.index : PlacementIndex.horizon)
     }
 
     /// Steps from the first issue's address to the lowest and to the highest one.

@@ -10,4 +10,23 @@ extension UnsafeMutableBufferPointer where Element: BitwiseCopyable {
         madvise(bytes.baseAddress, size, MADV_HUGEPAGE)
         return bytes.bindMemory(to: Element.self)
     }
+
+    /// Zeros in pages of their own, straight from the system: a page that is never touched is never
+    /// taken, which an allocator that clears recycled memory does not promise.
+    /// - Parameter isLarge: in large pages where the system has them.
+    /// - Requires: `capacity` is positive, and all zeros are a value of the type.
+    static func zeroedPages(capacity: Int, isLarge: Bool) -> Self {
+        let size = capacity * MemoryLayout<Element>.stride
+        let pages = mmap(
+            nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        guard let pages, pages != MAP_FAILED else { preconditionFailure("no memory is left") }
+        if isLarge { madvise(pages, size, MADV_HUGEPAGE) }
+        return UnsafeMutableBufferPointer(
+            start: pages.bindMemory(to: Element.self, capacity: capacity), count: capacity)
+    }
+
+    /// Gives pages back that came from `zeroedPages`.
+    func deallocatePages() {
+        munmap(baseAddress, count * MemoryLayout<Element>.stride)
+    }
 }

@@ -34,7 +34,7 @@ extension Verifier {
             var rows = SharedRows(timelines[0], programs[0])
             violations += rows.problems(timelines[1], programs[1], regions)
                 .prefix(violationsPerLaw)
-            let text = timelines.map { SRAMDemand($0).text }.reduce(0, +)
+            let text = timelines.map(\.demand.text).reduce(0, +)
             if rows.count + text > machine.chip.rowCount {
                 violations.append(
                     Violation(

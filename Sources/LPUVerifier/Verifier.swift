@@ -155,7 +155,7 @@ public struct Verifier: Sendable {
         }
         return Judgement(
             reports: reports, traffic: LinkTraffic(timeline), work: ClaimedWork(timeline),
-            demand: SRAMDemand(timeline))
+            demand: timeline.demand)
     }
 
     private func linkPath(_ machine: Machine, _ traffic: [LinkTraffic]) -> LawReport {

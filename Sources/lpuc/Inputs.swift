@@ -9,16 +9,31 @@ import LPUSupport
 func readFile(_ path: String) throws(DiagnosticSet) -> [UInt8] {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     let reason = systemReason(errno)
-    do {
-        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        if descriptor >= 0 { return [UInt8](try file.readToEnd() ?? Data()) }
-    } catch {
-        // Such as a directory, which can be opened.
-    }
+    defer { if descriptor >= 0 { close(descriptor) } }
+    if descriptor >= 0, let bytes = contents(of: descriptor) { return bytes }
     throw DiagnosticSet(
         Diagnostic(
             at: Diagnostic.Place(path), id: "file-read",
             descriptor < 0 ? reason : "it is no readable file"))
+}
+
+/// All that is to be read; nil where that fails, such as for a directory, which can be opened.
+private func contents(of descriptor: Int32) -> [UInt8]? {
+    var status = stat()
+    // A byte more than the file has shows its end; what has no size, such as a pipe, is read on.
+    var room = fstat(descriptor, &status) == 0 ? Int(status.st_size) + 1 : 1
+    var bytes: [UInt8] = []
+    while true {
+        var count = 0
+        let piece = [UInt8](unsafeUninitializedCapacity: room) { buffer, initialized in
+            count = Foundation.read(descriptor, buffer.baseAddress, room)
+            initialized = max(count, 0)
+        }
+        if count < 0 { return nil }
+        if count == 0 { return bytes }
+        if bytes.isEmpty { bytes = piece } else { bytes += piece }
+        room = max(1 << 16, room - count)
+    }
 }
 
 /// What the system says of an `errno`, such as `no such file or directory`.

@@ -1,3 +1,4 @@
+import CNumerics
 import LPUSupport
 import Testing
 
@@ -38,5 +39,15 @@ import Testing
             i = end
         }
         #expect(whole.hexDigest() == pieces.hexDigest())
+    }
+
+    /// A processor with instructions for it compresses like one without.
+    @Test func everyProcessorCompressesAlike() {
+        let bytes = (0..<64 * 5).map { UInt8(truncatingIfNeeded: $0 * $0 >> 3) }
+        var fast: [UInt32] = (1...8).map { $0 &* 0x9e37_79b9 }
+        var plain = fast
+        compressSHA256(&fast, bytes, 5)
+        compressSHA256Plainly(&plain, bytes, 5)
+        #expect(fast == plain && fast[0] != 0x9e37_79b9)
     }
 }

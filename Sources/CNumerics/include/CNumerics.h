@@ -18,4 +18,12 @@ struct LaneValue {
 void sumBlock(const float *block, const struct LaneValue *elements, size_t count,
               double sums[blockRows]);
 
+/// SHA-256's compression of that many blocks of 64 bytes.
+void compressSHA256(uint32_t state[8], const uint8_t *bytes, size_t blocks);
+/// The same on a processor that has no instructions for it.
+void compressSHA256Plainly(uint32_t state[8], const uint8_t *bytes, size_t blocks);
+
+/// Lets the processor fetch what will be read soon from main memory.
+static inline void fetchAhead(const void *place) { __builtin_prefetch(place); }
+
 #endif

@@ -43,9 +43,12 @@ enum QueueOrder: ChipLaw {
 
 extension ChipTimeline {
     /// Why the issues of `burst` are in no possible cycles; nil if they are.
-    func timingProblem(_ burst: Burst) -> String? {
-        if burst.start.index < 0 { return "the first issue is \(burst.start), before @0" }
-        if burst.start.index >= PlacementIndex.horizon {
+    func timingProblem(_ burst: Burst) -> String? { timingProblem(burst, from: burst.start) }
+
+    /// The same if it starts then.
+    func timingProblem(_ burst: Burst, from start: Cycle) -> String? {
+        if start.index < 0 { return "the first issue is \(start), before @0" }
+        if start.index >= PlacementIndex.horizon {
             return "the first issue is not before @\(PlacementIndex.horizon)"
         }
         let levels = (burst.inner.count != 1 ? 1 : 0) + (burst.outer.count != 1 ? 1 : 0)

@@ -16,7 +16,7 @@ enum SRAMCapacity: ChipLaw {
                 cycle: allocation.live.lowerBound.index, "\(allocation.value): \(problem)")
         }
         for burst in timeline.bursts { report.count(burst) }
-        let demand = SRAMDemand(timeline)
+        let demand = timeline.demand
         if demand.rows > demand.capacity {
             report.add(
                 chip: timeline.id,
@@ -37,6 +37,13 @@ struct SRAMDemand: Sendable {
     private let instructions: Int
     private var firstStarts: [Int]
     private let chip: Chip
+
+    /// Of a chip that does nothing.
+    init(on chip: Chip) {
+        (image, working, capacity) = (0, 0, chip.rowCount)
+        (instructions, firstStarts) = (0, [])
+        self.chip = chip
+    }
 
     init(_ timeline: ChipTimeline) {
         chip = timeline.chip

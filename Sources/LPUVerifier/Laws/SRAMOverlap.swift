@@ -61,8 +61,13 @@ private struct SliceSweep {
     init(_ timeline: ChipTimeline, _ queue: Int, _ allocations: [Allocation]) {
         self.timeline = timeline
         self.queue = queue
-        self.allocations = allocations.filter { !$0.live.isEmpty }
-            .sorted { $0.live.lowerBound < $1.live.lowerBound }
+        // Starts are sorted, for allocations are large; of equal ones the first comes first.
+        var starts: [(cycle: Cycle, number: Int)] = []
+        for (number, allocation) in allocations.enumerated() where !allocation.live.isEmpty {
+            starts.append((allocation.live.lowerBound, number))
+        }
+        starts.sort { $0 < $1 }
+        self.allocations = starts.map { allocations[$0.number] }
         images = allocations.filter(\.isImage)
         let (banks, rows) = (timeline.chip.banksPerSlice, timeline.chip.rowsPerBank)
         imageRows = RowSet(count: banks * rows)
@@ -79,10 +84,11 @@ private struct SliceSweep {
 
     func judgeAllocations(_ report: inout LawReport) {
         var blocks = blocks
-        for (number, new) in allocations.enumerated() {
-            blocks.forEachOverlap(with: number) { old in
+        for number in allocations.indices {
+            blocks.forEachOverlap(with: number) { other in
+                let (old, new) = (allocations[other], allocations[number])
                 let rows = old.rowRange.clamped(to: new.rowRange)
-                if rows.isEmpty || old.agrees(with: new, on: rows) { return }
+                if old.agrees(with: new, on: rows) { return }
                 report.add(
                     chip: timeline.id, unit: unit, cycle: new.live.lowerBound.index,
                     "rows \(rows) of bank \(new.base.bank) hold \(old.value) until "
@@ -156,10 +162,10 @@ private struct SliceSweep {
     ) -> Bool {
         var row = rows.lowerBound
         while row < rows.upperBound {
-            guard let held = blocks.holder(of: row, bank, from: first, to: last, below: next) else {
-                return false
-            }
-            row = held.rowRange.upperBound
+            guard
+                let end = blocks.holderEnd(of: row, bank, from: first, to: last, below: next)
+            else { return false }
+            row = end
         }
         return true
     }
@@ -170,7 +176,7 @@ private struct SliceSweep {
     ) -> Int? {
         var row = rows.lowerBound
         while row < rows.upperBound {
-            held = blocks.holder(of: row, bank, at: cycle)
+            held = blocks.holder(of: row, bank, at: cycle).map { allocations[$0] }
             guard let held else { return row }
             row = held.rowRange.upperBound
         }

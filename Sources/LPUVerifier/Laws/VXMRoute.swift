@@ -19,7 +19,7 @@ enum VXMRoute: ChipLaw {
                 else { continue }
                 let problem =
                     operationProblem(operation, b, alu, timeline.chip)
-                    ?? groupProblem(a, b, [east, west], alu, timeline.chip)
+                    ?? groupProblem(a, b, east, west, alu, timeline.chip)
                     ?? chainProblem(burst, a, timeline)
                     ?? b.flatMap {
                         chainProblem(burst, $0, timeline)
@@ -47,28 +47,30 @@ enum VXMRoute: ChipLaw {
     }
 
     private static func groupProblem(
-        _ a: ALUOperand, _ b: ALUOperand?, _ results: [Stream?], _ alu: Int, _ chip: Chip
+        _ a: ALUOperand, _ b: ALUOperand?, _ east: Stream?, _ west: Stream?, _ alu: Int,
+        _ chip: Chip
     ) -> String? {
         func stream(_ operand: ALUOperand?) -> Stream? {
             if case .stream(let stream, _) = operand { stream } else { nil }
         }
-        let operands = [stream(a), stream(b)].compactMap(\.self)
-        for stream in operands + results.compactMap(\.self) {
+        func problem(_ stream: Stream?) -> String? {
+            guard let stream else { return nil }
             let group = stream.id / chip.streamsPerGroup
-            if !chip.alu(alu, reachesGroup: group) {
-                let row = alu / chip.aluColumns
-                let groups = chip.aluRowGroups[row].map(String.init).joined(separator: ", ")
-                return "\(stream) is in stream group \(group), row \(row) of the mesh has "
-                    + "groups \(groups)"
-            }
+            if chip.alu(alu, reachesGroup: group) { return nil }
+            let row = alu / chip.aluColumns
+            let groups = chip.aluRowGroups[row].map(String.init).joined(separator: ", ")
+            return "\(stream) is in stream group \(group), row \(row) of the mesh has "
+                + "groups \(groups)"
         }
-        if operands.count == 2, operands[0].direction != operands[1].direction,
-            operands[0].id / chip.streamsPerGroup == operands[1].id / chip.streamsPerGroup
+        let (x, y) = (stream(a), stream(b))
+        let first = problem(x) ?? problem(y) ?? problem(east) ?? problem(west)
+        if first == nil, let x, let y, x.direction != y.direction,
+            x.id / chip.streamsPerGroup == y.id / chip.streamsPerGroup
         {
-            return "\(operands[0]) and \(operands[1]) enter from both directions in one stream "
-                + "group, \(operands[0].id / chip.streamsPerGroup)"
+            return "\(x) and \(y) enter from both directions in one stream "
+                + "group, \(x.id / chip.streamsPerGroup)"
         }
-        return nil
+        return first
     }
 
     /// The ALU that `operand` names must fire `aluLatency` before each issue of `burst`.

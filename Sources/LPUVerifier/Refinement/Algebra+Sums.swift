@@ -22,30 +22,38 @@ extension Algebra {
         if x.count == 1, y.count == 1, key(x[0]) == key(y[0]) {
             return combine(x[0], y[0]).map { polynomial($0) } ?? Self.zero
         }
-        var terms: [Summand] = []
-        terms.reserveCapacity(x.count + y.count)
-        var (i, j) = (0, 0)
-        var isInOrder = true
-        while i < x.count, j < y.count {
-            let (kx, ky) = (key(x[i]), key(y[j]))
-            if kx < ky {
-                terms.append(x[i])
-                i += 1
-            } else if ky < kx {
-                terms.append(y[j])
-                j += 1
-            } else {
-                if let term = combine(x[i], y[j]) {
-                    isInOrder = isInOrder && key(term) == kx
-                    terms.append(term)
-                }
-                i += 1
-                j += 1
-            }
+        return withUnsafeTemporaryAllocation(of: Summand.self, capacity: x.count + y.count) {
+            let (count, isInOrder) = added(x, y, into: $0)
+            let terms = UnsafeBufferPointer(rebasing: $0[..<count])
+            return isInOrder ? normal(terms) : polynomial(Array(terms))
         }
-        terms += x[i...]
-        terms += y[j...]
-        return isInOrder ? normal(terms) : polynomial(terms)
+    }
+
+    /// Writes the terms of a sum; returns how many, and whether they are in the keys' order.
+    private func added(
+        _ x: UnsafeBufferPointer<Summand>, _ y: UnsafeBufferPointer<Summand>,
+        into terms: UnsafeMutableBufferPointer<Summand>
+    ) -> (count: Int, isInOrder: Bool) {
+        var (i, j, count) = (0, 0, 0)
+        var isInOrder = true
+        while i < x.count || j < y.count {
+            let (kx, ky) = (i < x.count ? key(x[i]) : .max, j < y.count ? key(y[j]) : .max)
+            var term: Summand?
+            if kx < ky {
+                term = x[i]
+            } else if ky < kx {
+                term = y[j]
+            } else {
+                term = combine(x[i], y[j])
+                isInOrder = isInOrder && term.map { key($0) == kx } ?? true
+            }
+            if kx <= ky { i += 1 }
+            if ky <= kx { j += 1 }
+            guard let term else { continue }
+            terms[count] = term
+            count += 1
+        }
+        return (count, isInOrder)
     }
 
     func subtract(_ a: Int32, _ b: Int32) -> Int32 { add(a, scaled(b, by: -1)) }
@@ -94,15 +102,20 @@ extension Algebra {
             if factor != 1 { term.coefficient = reals.intern(reals[term.coefficient] * factor) }
             return self.polynomial(term)
         }
-        let terms = polynomials[polynomial].compactMap { term -> Summand? in
-            guard let product = product(term.monomial, monomial) else { return nil }
-            let coefficient =
-                factor == 1
-                ? term.coefficient
-                : reals.intern(reals[term.coefficient] * factor)
-            return Summand(monomial: product, coefficient: coefficient)
+        let terms = polynomials[polynomial]
+        return withUnsafeTemporaryAllocation(of: Summand.self, capacity: terms.count) {
+            var count = 0
+            for term in terms {
+                guard let product = product(term.monomial, monomial) else { continue }
+                let coefficient =
+                    factor == 1
+                    ? term.coefficient : reals.intern(reals[term.coefficient] * factor)
+                $0[count] = Summand(monomial: product, coefficient: coefficient)
+                count += 1
+            }
+            let scaled = UnsafeBufferPointer(rebasing: $0[..<count])
+            return monomial == Self.unit ? normal(scaled) : self.polynomial(Array(scaled))
         }
-        return monomial == Self.unit ? normal(terms) : self.polynomial(terms)
     }
 
     /// Two terms with one key; nil where they cancel.
@@ -199,14 +212,18 @@ extension Algebra {
         preconditionFailure("terms of one key and two monomials are contractions")
     }
 
-    /// - Requires: terms are in the order of their keys, no two of one key.
     private func normal(_ terms: [Summand]) -> Int32 {
+        terms.withUnsafeBufferPointer { normal($0) }
+    }
+
+    /// - Requires: terms are in the order of their keys, no two of one key.
+    private func normal(_ terms: UnsafeBufferPointer<Summand>) -> Int32 {
         if terms.contains(where: { has(.rest, in: $0.monomial) }) {
             let rest = withoutRests(terms)
             return rest.count == 1 ? polynomial(rest[0]) : polynomials.intern(rest)
         }
         if terms.count == 2, has(.trigonometric, in: terms[0].monomial),
-            has(.trigonometric, in: terms[1].monomial), let turned = addedAngles(terms)
+            has(.trigonometric, in: terms[1].monomial), let turned = addedAngles(Array(terms))
         {
             return turned
         }
@@ -214,7 +231,7 @@ extension Algebra {
     }
 
     /// x and what a rounding of x left over are x.
-    private func withoutRests(_ terms: [Summand]) -> [Summand] {
+    private func withoutRests(_ terms: UnsafeBufferPointer<Summand>) -> [Summand] {
         terms.filter { term in
             guard has(.rest, in: term.monomial) else { return true }
             var factors = Array(monomials[term.monomial])

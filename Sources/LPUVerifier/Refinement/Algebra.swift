@@ -163,6 +163,8 @@ final class Algebra {
     private let kinds = Column<UInt32>()
     /// For each polynomial, what it is named as, or -1.
     private let aliases = Column<Int32>()
+    /// For each monomial, itself as a polynomial, or -1.
+    private let alone = Column<Int32>()
     /// How many there are.
     let tokens: Int
     /// For each atom, itself as a monomial and as a polynomial, or -1.
@@ -187,7 +189,7 @@ final class Algebra {
         _ = lists.intern([])
         _ = monomial([])
         _ = polynomials.intern([])
-        _ = polynomials.intern(Summand(monomial: Self.unit, coefficient: 0))
+        _ = polynomial(Summand(monomial: Self.unit, coefficient: 0))
         _ = covectors.intern([])
     }
 
@@ -221,19 +223,23 @@ final class Algebra {
         if known.polynomial >= 0 { return known }
         let monomial = monomials.add(Factor(atom: atom, halves: 2))
         noteMonomial(monomial)
-        let polynomial = polynomials.add(Summand(monomial: monomial, coefficient: 0))
-        let single = Single(monomial: monomial, polynomial: polynomial)
+        let single = Single(
+            monomial: monomial,
+            polynomial: polynomial(Summand(monomial: monomial, coefficient: 0)))
         singles[atom] = single
         return single
     }
 
-    /// The polynomial of a term.
+    /// The polynomial of a term. A monomial by itself is found by its number, which the pool need
+    /// not look for.
     func polynomial(_ term: Summand) -> Int32 {
-        if term.coefficient == 0 {
-            let factors = monomials[term.monomial]
-            if factors.count == 1, factors[0].halves == 2 { return polynomial(of: factors[0].atom) }
-        }
-        return polynomials.intern(term)
+        guard term.coefficient == 0 else { return polynomials.intern(term) }
+        alone.append(-1, upTo: term.monomial)
+        let known = alone[term.monomial]
+        if known >= 0 { return known }
+        let polynomial = polynomials.add(term)
+        alone[term.monomial] = polynomial
+        return polynomial
     }
 
     func polynomial(
@@ -249,7 +255,7 @@ final class Algebra {
 
     func constant(_ value: Double) -> Int32 {
         guard value != 0 else { return Self.zero }
-        return polynomials.intern(Summand(monomial: Self.unit, coefficient: reals.intern(value)))
+        return polynomial(Summand(monomial: Self.unit, coefficient: reals.intern(value)))
     }
 
     /// - Requires: factors are in the order of their atoms, none with exponent 0.
@@ -295,18 +301,23 @@ final class Algebra {
             let rest = factors.filter { atoms[$0.atom].kind != .tokens }
             return 2 << 32 | Int64(lists.intern([-2] + rest.flatMap { [$0.atom, $0.halves] }))
         }
-        var (slot, others): (Int32?, [Int32]) = (nil, [])
-        for factor in factors {
-            let atom = atoms[factor.atom]
-            if atom.kind == .contraction {
-                if slot != nil || factor.halves != 2 { return Int64(id) }
-                slot = atom.a
-            } else if !atom.isPositive {
-                others += [factor.atom, factor.halves]
+        return withUnsafeTemporaryAllocation(of: Int32.self, capacity: 2 + 2 * factors.count) {
+            var (slot, count): (Int32?, Int) = (nil, 2)
+            for factor in factors {
+                let atom = atoms[factor.atom]
+                if atom.kind == .contraction {
+                    if slot != nil || factor.halves != 2 { return Int64(id) }
+                    slot = atom.a
+                } else if !atom.isPositive {
+                    ($0[count], $0[count + 1]) = (factor.atom, factor.halves)
+                    count += 2
+                }
             }
+            guard let slot else { return Int64(id) }
+            if count == 2 { return 1 << 32 | Int64(slot) }
+            ($0[0], $0[1]) = (-1, slot)
+            return 1 << 32 | Int64(lists.intern(UnsafeBufferPointer(rebasing: $0[..<count])))
         }
-        guard let slot else { return Int64(id) }
-        return 1 << 32 | Int64(others.isEmpty ? slot : lists.intern([-1, slot] + others))
     }
 
     /// The factors of two: the one of tokens, the other not, which stands by itself.

@@ -22,14 +22,15 @@ final class Column<Value: BitwiseCopyable> {
 
     var count: Int { state.pointee }
 
+    @inline(__always)
     subscript(number: Int32) -> Value {
         get {
             let (page, place) = Self.place(Int(number))
-            return pages[page][place]
+            return pages[page].baseAddress.unsafelyUnwrapped[place]
         }
         set {
             let (page, place) = Self.place(Int(number))
-            pages[page][place] = newValue
+            pages[page].baseAddress.unsafelyUnwrapped[place] = newValue
         }
     }
 

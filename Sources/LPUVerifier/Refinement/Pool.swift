@@ -15,37 +15,48 @@ final class Pool<Element: PoolElement> {
 
     private struct State {
         var index = HashIndex()
-        var block: UnsafeMutableBufferPointer<Element>
-        var used = 0
+        var arena = Arena<Element>()
+        /// The number that was given last: lane by lane, what comes next is often the next one.
+        var last: Int32 = -1
     }
-    private let sequences = Column<UnsafeBufferPointer<Element>>()
-    private var blocks: [UnsafeMutableBufferPointer<Element>] = []
+    /// Where the sequences stand in the arena.
+    private let places = Column<Int32>()
 
     init() {
         state = .allocate(capacity: 1)
-        state.initialize(to: State(block: .allocate(capacity: 4096)))
-        blocks.append(state.pointee.block)
+        state.initialize(to: State())
     }
 
     deinit {
-        for block in blocks { block.deallocate() }
+        state.pointee.arena.deallocate()
         state.pointee.index.deallocate()
         state.deallocate()
     }
 
-    var count: Int { sequences.count }
+    var count: Int { places.count }
 
     /// The sequence that has a number.
-    subscript(id: Int32) -> UnsafeBufferPointer<Element> { sequences[id] }
+    @inline(__always)
+    subscript(id: Int32) -> UnsafeBufferPointer<Element> { state.pointee.arena[places[id]] }
 
     /// The number of a sequence. O(length).
     func intern(_ sequence: UnsafeBufferPointer<Element>) -> Int32 {
+        let next = state.pointee.last + 1
+        if next < count, Self.equal(self[next], sequence) {
+            state.pointee.last = next
+            return next
+        }
         let hash = Self.hash(sequence)
-        let found = state.pointee.index.find(hash) { Self.equal(self[$0], sequence) }
-        if let id = found.number { return id }
-        let id = append(sequence)
-        state.pointee.index.insert(id, hash, at: found.place)
-        return id
+        let (place, slot) = state.pointee.index.find(hash) {
+            Self.equal(state.pointee.arena[$0], sequence)
+        }
+        if let place {
+            state.pointee.last = state.pointee.arena.number(at: place)
+        } else {
+            state.pointee.last = append(sequence)
+            state.pointee.index.insert(places[state.pointee.last], hash, at: slot)
+        }
+        return state.pointee.last
     }
 
     /// A new number for a sequence that is kept from `intern` by whoever adds it.
@@ -59,6 +70,7 @@ final class Pool<Element: PoolElement> {
         withUnsafePointer(to: element) { intern(UnsafeBufferPointer(start: $0, count: 1)) }
     }
 
+    @inline(__always)
     private static func hash(_ sequence: UnsafeBufferPointer<Element>) -> UInt64 {
         var hash = UInt64(sequence.count)
         for element in sequence {
@@ -68,6 +80,7 @@ final class Pool<Element: PoolElement> {
         return hash &* 0xbf58_476d_1ce4_e5b9
     }
 
+    @inline(__always)
     private static func equal(
         _ a: UnsafeBufferPointer<Element>, _ b: UnsafeBufferPointer<Element>
     ) -> Bool {
@@ -77,109 +90,128 @@ final class Pool<Element: PoolElement> {
     }
 
     private func append(_ sequence: UnsafeBufferPointer<Element>) -> Int32 {
-        sequences.append(kept(sequence))
-        return Int32(sequences.count - 1)
+        let id = Int32(places.count)
+        places.append(state.pointee.arena.append(sequence, number: id))
+        return id
+    }
+}
+
+/// Sequences one after another in plain memory, each with its number and its length before it; a
+/// place is told in words of four bytes.
+private struct Arena<Element: PoolElement> {
+    private typealias Word = Int32
+    /// Of equal length, one after another if a sequence needs more than one.
+    private var blocks: UnsafeMutablePointer<UnsafeMutablePointer<Word>>
+    private var blockCount = 0
+    /// Places that are taken; none is 0.
+    private var used = 1
+    private static var blockBits: Int { 22 }
+    private static var limit: Int { 1 << HashIndex.placeBits - 1 }
+    private static var wordsOfElement: Int {
+        MemoryLayout<Element>.stride / MemoryLayout<Word>.stride
     }
 
-    private func kept(_ sequence: UnsafeBufferPointer<Element>) -> UnsafeBufferPointer<Element> {
-        if state.pointee.used + sequence.count > state.pointee.block.count {
-            // Each as long as all before it.
-            let capacity = min(2 * state.pointee.block.count, 1 << 20)
-            state.pointee.block = .allocateLarge(capacity: max(capacity, sequence.count))
-            state.pointee.used = 0
-            blocks.append(state.pointee.block)
+    init() {
+        blocks = .allocate(capacity: 1 << (HashIndex.placeBits - Self.blockBits))
+        addBlocks(1)
+    }
+
+    func deallocate() {
+        for block in 0..<blockCount {
+            UnsafeMutableBufferPointer(start: blocks[block], count: 1 << Self.blockBits)
+                .deallocatePages()
         }
-        let used = state.pointee.used
-        let place = UnsafeMutableBufferPointer(
-            rebasing: state.pointee.block[used..<used + sequence.count])
-        _ = place.initialize(from: sequence)
-        state.pointee.used += sequence.count
-        return UnsafeBufferPointer(place)
+        blocks.deallocate()
+    }
+
+    private mutating func addBlocks(_ count: Int) {
+        let words = UnsafeMutableBufferPointer<Word>.zeroedPages(
+            capacity: count << Self.blockBits, isLarge: blockCount > 0)
+        for i in 0..<count {
+            blocks[blockCount] = words.baseAddress.unsafelyUnwrapped + i << Self.blockBits
+            blockCount += 1
+        }
+    }
+
+    @inline(__always)
+    private func record(at place: Int32) -> UnsafeMutablePointer<Word> {
+        let place = Int(place)
+        return blocks[place >> Self.blockBits] + place & (1 << Self.blockBits - 1)
+    }
+
+    @inline(__always)
+    func number(at place: Int32) -> Int32 { record(at: place)[0] }
+
+    @inline(__always)
+    subscript(place: Int32) -> UnsafeBufferPointer<Element> {
+        let record = record(at: place)
+        let elements = UnsafeRawPointer(record + 2).assumingMemoryBound(to: Element.self)
+        return UnsafeBufferPointer(start: elements, count: Int(record[1]))
+    }
+
+    /// The place of a sequence that is added.
+    mutating func append(_ sequence: UnsafeBufferPointer<Element>, number: Int32) -> Int32 {
+        let words = 2 + sequence.count * Self.wordsOfElement
+        let end = blockCount << Self.blockBits
+        if used + words > end {
+            used = end
+            let count = (words - 1) >> Self.blockBits + 1
+            precondition(end + count << Self.blockBits <= Self.limit, "a pool holds up to 2 GiB")
+            addBlocks(count)
+        }
+        let record = record(at: Int32(used))
+        (record[0], record[1]) = (number, Int32(sequence.count))
+        let elements = UnsafeMutableRawPointer(record + 2).assumingMemoryBound(to: Element.self)
+        _ = UnsafeMutableBufferPointer(start: elements, count: sequence.count)
+            .initialize(from: sequence)
+        defer { used += words }
+        return Int32(used)
     }
 }
 
 /// Small elements, each stored once: a pool of sequences of one, which are side by side.
 final class ElementPool<Element: PoolElement> {
     private let elements = Column<Element>()
-    private let index: UnsafeMutablePointer<HashIndex>
+    private let state: UnsafeMutablePointer<State>
+
+    private struct State {
+        var index = HashIndex()
+        /// The number that was given last, as of a `Pool`.
+        var last: Int32 = -1
+    }
 
     init() {
-        index = .allocate(capacity: 1)
-        index.initialize(to: HashIndex())
+        state = .allocate(capacity: 1)
+        state.initialize(to: State())
     }
 
     deinit {
-        index.pointee.deallocate()
-        index.deallocate()
+        state.pointee.index.deallocate()
+        state.deallocate()
     }
 
     var count: Int { elements.count }
 
+    @inline(__always)
     subscript(id: Int32) -> Element { elements[id] }
 
     func intern(_ element: Element) -> Int32 {
+        let next = state.pointee.last + 1
+        if next < count, elements[next] == element {
+            state.pointee.last = next
+            return next
+        }
         let word = element.word &* 0x9e37_79b9_7f4a_7c15
         let hash = (word ^ word >> 29) &* 0xbf58_476d_1ce4_e5b9
-        let found = index.pointee.find(hash) { elements[$0] == element }
-        if let id = found.number { return id }
-        let id = Int32(elements.count)
-        elements.append(element)
-        index.pointee.insert(id, hash, at: found.place)
-        return id
-    }
-}
-
-/// Numbers by the hashes of what they stand for: open addressing in plain memory.
-private struct HashIndex {
-    /// The upper bits of the hash, then the number plus one; 0 is free. The place is told by the
-    /// lowest of these bits, so that the table grows without a hash.
-    private var table: UnsafeMutableBufferPointer<UInt64>
-    private var count = 0
-    private static var numberBits: UInt64 { 29 }
-    private static var numberMask: UInt64 { 1 << numberBits - 1 }
-
-    init() {
-        table = .allocate(capacity: 4096)
-        table.initialize(repeating: 0)
-    }
-
-    func deallocate() { table.deallocate() }
-
-    /// The number with the hash that is the sought one, or else its place.
-    @inline(__always)
-    func find(_ hash: UInt64, _ isSought: (Int32) -> Bool) -> (number: Int32?, place: Int) {
-        let (upper, mask) = (Self.upper(hash), table.count - 1)
-        var place = Int(truncatingIfNeeded: upper >> Self.numberBits) & mask
-        while case let entry = table[place], entry != 0 {
-            if entry & ~Self.numberMask == upper {
-                let number = Int32(truncatingIfNeeded: entry & Self.numberMask) - 1
-                if isSought(number) { return (number, place) }
-            }
-            place = (place + 1) & mask
+        let (place, slot) = state.pointee.index.find(hash) { elements[$0] == element }
+        if let place {
+            state.pointee.last = place
+        } else {
+            state.pointee.last = Int32(count)
+            elements.append(element)
+            state.pointee.index.insert(state.pointee.last, hash, at: slot)
         }
-        return (nil, place)
-    }
-
-    mutating func insert(_ number: Int32, _ hash: UInt64, at place: Int) {
-        precondition(number < Self.numberMask - 1, "a pool holds fewer than 2^29 sequences")
-        table[place] = Self.upper(hash) | UInt64(number + 1)
-        count += 1
-        if 2 * count > table.count { grow() }
-    }
-
-    private static func upper(_ hash: UInt64) -> UInt64 { (hash | 1 << 63) & ~numberMask }
-
-    private mutating func grow() {
-        let old = table
-        let mask = 2 * old.count - 1
-        table = .allocateLarge(capacity: 2 * old.count)
-        table.initialize(repeating: 0)
-        for entry in old where entry != 0 {
-            var place = Int(truncatingIfNeeded: entry >> Self.numberBits) & mask
-            while table[place] != 0 { place = (place + 1) & mask }
-            table[place] = entry
-        }
-        old.deallocate()
+        return state.pointee.last
     }
 }
 

@@ -59,9 +59,7 @@ struct BurstExpansion {
     private let orders: [[BurstOrder]]
     /// By placement: the instance of the program whose numbers it has; -1 for none.
     let instances: [Int]
-    /// Numbers of the schedule's lane maps as distributor and as permutor maps.
-    private let distributes: [Int32]
-    private let permutes: [Int32]
+    private let placed: PlacedInstances
     /// Chips that issue anything, by their first issue and number.
     private(set) var chipsByStart: [(chip: ChipID, start: Int)] = []
     private(set) var violations: [Violation] = []
@@ -82,8 +80,9 @@ struct BurstExpansion {
                 program.laneActions.number(action($0), lanesPerSuperlane: lanes) ?? -1
             }
         }
-        distributes = numbers { .distribute($0) }
-        permutes = numbers { .permute($0) }
+        let codes = Codes(
+            program: program, lanes: lanes, distributes: numbers { .distribute($0) },
+            permutes: numbers { .permute($0) })
         var parts: [[Part]] = Array(repeating: [], count: machine.chipCount)
         for (index, placement) in schedule.placements.enumerated()
         where schedule.templates.indices.contains(placement.template) {
@@ -96,15 +95,19 @@ struct BurstExpansion {
         self.parts = parts
         let (queues, chip) = (places, machine.chip)
         orders = concurrentMap(count: schedule.templates.count, threads: threads) { template in
-            schedule.templates[template].chips.map { BurstOrder($0.bursts, queues, chip) }
+            schedule.templates[template].chips.map {
+                BurstOrder($0.bursts, queues, chip, code: codes.code)
+            }
         }
         var numbers: [Base: Int] = [:]
         for i in program.program.instances.indices.reversed() {
             numbers[Base(op: program.opBases[i], value: program.valueBases[i])] = i
         }
-        instances = schedule.placements.map {
+        let instances = schedule.placements.map {
             numbers[Base(op: $0.opBase, value: $0.valueBase)] ?? -1
         }
+        self.instances = instances
+        placed = PlacedInstances(schedule.placements, instances, program)
         sortChips()
     }
 
@@ -158,7 +161,7 @@ struct BurstExpansion {
             let placement = schedule.placements[part.placement]
             let order = orders[placement.template][part.chip]
             refusals += order.refusals
-            refusals += queue.add(order, part.placement, from: placement.start.index)
+            refusals += queue.add(order, placed[part.placement])
         }
         let run = ChipRun(
             id, self, places, queue, memory: memory, access: access, program: program,
@@ -181,76 +184,103 @@ struct BurstExpansion {
         }
     }
 
-    /// A burst of a placement as a chip runs it; nil where its rows are not given.
+    /// Makes `place` a burst of a placement as a chip runs it; `false` if its rows are not given.
     /// - Requires: the burst is in its template's order.
-    func running(_ burst: Burst, _ index: Int) -> RunningBurst? {
-        let placement = schedule.placements[index]
-        guard let instruction = resolve(burst.instruction, placement) else { return nil }
+    @inline(__always)
+    func start(
+        _ burst: Burst, _ code: Int32, _ part: PlacedInstance,
+        at place: UnsafeMutablePointer<RunningBurst>
+    ) -> Bool {
+        guard let instruction = resolve(burst.instruction, part.slots) else { return false }
         var (inner, outer) = (burst.inner, burst.outer)
         // Issues come in order: the level with the longer distance is the outer one.
         if outer.count > 1 && inner.span >= Int(outer.distance) { swap(&inner, &outer) }
-        let instance = Int32(instances[index])
-        var named = burst.op.map { $0.index &+ placement.opBase } ?? -1
-        if instance >= 0 && !program.op(named, isOf: instance) { named = -1 }
-        let start = placement.start.index + burst.start.index
-        return RunningBurst(
-            next: start, inner: inner, outer: outer, start: start, queue: burst.queue.index,
-            instruction: instruction,
-            match: Match(op: program.ops.indices.contains(named) ? named : -1, iteration: 0),
-            code: code(instruction), instance: instance)
+        let named = burst.op.map { $0.index &+ part.opBase } ?? -1
+        let start = part.start + burst.start.index
+        place.initialize(
+            to: RunningBurst(
+                next: start, inner: inner, outer: outer, start: start, queue: burst.queue.index,
+                instruction: instruction,
+                match: Match(op: part.ops.contains(named) ? named : -1, iteration: 0), code: code,
+                instance: part.instance))
+        return true
     }
 
-    /// The number of an ALU operation or a lane map.
-    private func code(_ instruction: Instruction) -> Int32 {
-        func number(_ numbers: [Int32], _ map: LaneMapID) -> Int32 {
-            numbers.indices.contains(Int(map.index)) ? numbers[Int(map.index)] : -1
-        }
-        func number(_ action: LaneActions.Action) -> Int32 {
-            program.laneActions.number(
-                action, lanesPerSuperlane: machine.chip.lanesPerSuperlane) ?? -1
-        }
-        return switch instruction {
-        case .alu(let operation, _, _, _, _): SymbolicProgram.operationNumbers[operation] ?? -1
-        case .distribute(_, _, _, let map): number(distributes, map)
-        case .permute(_, _, _, let map): number(permutes, map)
-        case .shift(_, _, _, let by): number(.shift(Int(by)))
-        case .rotate(_, _, _, let by): number(.rotate(Int(by)))
-        case .memory, .loadWeights, .install, .matmul, .accumulate, .transpose, .select, .send,
-            .receive, .ingress, .egress:
-            -1
+    /// The numbers of ALU operations and lane maps.
+    private struct Codes: Sendable {
+        let program: SymbolicProgram
+        let lanes: Int
+        /// Of the schedule's lane maps, as distributor and as permutor maps.
+        let distributes: [Int32]
+        let permutes: [Int32]
+
+        func code(_ instruction: Instruction) -> Int32 {
+            func number(_ numbers: [Int32], _ map: LaneMapID) -> Int32 {
+                numbers.indices.contains(Int(map.index)) ? numbers[Int(map.index)] : -1
+            }
+            func number(_ action: LaneActions.Action) -> Int32 {
+                program.laneActions.number(action, lanesPerSuperlane: lanes) ?? -1
+            }
+            return switch instruction {
+            case .alu(let operation, _, _, _, _):
+                SymbolicProgram.operationNumbers[operation] ?? -1
+            case .distribute(_, _, _, let map): number(distributes, map)
+            case .permute(_, _, _, let map): number(permutes, map)
+            case .shift(_, _, _, let by): number(.shift(Int(by)))
+            case .rotate(_, _, _, let by): number(.rotate(Int(by)))
+            case .memory, .loadWeights, .install, .matmul, .accumulate, .transpose, .select, .send,
+                .receive, .ingress, .egress:
+                -1
+            }
         }
     }
 
-    /// The instruction with its rows where the placement puts them.
-    private func resolve(_ instruction: Instruction, _ placement: Placement) -> Instruction? {
+    /// The instruction with its rows where the slots put them.
+    @inline(__always)
+    private func resolve(
+        _ instruction: Instruction, _ slots: UnsafeBufferPointer<SlotOffset>
+    ) -> Instruction? {
         guard case .memory(var read, var write) = instruction else { return instruction }
         switch read {
         case .none: break
         case .read(let address, let stream):
-            guard let address = resolve(address, placement) else { return nil }
+            guard let address = resolve(address, slots) else { return nil }
             read = .read(address, stream)
         case .gather(let window, let rows, let address, let stream):
-            guard let window = resolve(window, placement) else { return nil }
+            guard let window = resolve(window, slots) else { return nil }
             read = .gather(window: window, rows: rows, address: address, stream)
         }
         switch write {
         case .none: break
         case .write(let address, let stream):
-            guard let address = resolve(address, placement) else { return nil }
+            guard let address = resolve(address, slots) else { return nil }
             write = .write(address, stream)
         case .scatter(let window, let rows, let address, let stream):
-            guard let window = resolve(window, placement) else { return nil }
+            guard let window = resolve(window, slots) else { return nil }
             write = .scatter(window: window, rows: rows, address: address, stream)
         }
         return .memory(read, write)
     }
 
     func resolve(_ address: RowAddress, _ placement: Placement) -> RowAddress? {
-        guard Int(address.slot) <= placement.slots.count, address.bank < 2 else { return nil }
-        let (bank, row) = placement.resolve(address)
-        guard (0..<machine.chip.banksPerSlice).contains(bank), Int32(exactly: row) != nil
-        else { return nil }
-        return RowAddress(bank: bank, row: row)
+        placement.slots.withUnsafeBufferPointer { resolve(address, $0) }
+    }
+
+    /// Where the slots put a row; nil where there is no such slot or bank.
+    @inline(__always)
+    func resolve(
+        _ address: RowAddress, _ slots: UnsafeBufferPointer<SlotOffset>
+    ) -> RowAddress? {
+        guard Int(address.slot) <= slots.count, address.bank < 2 else { return nil }
+        var (bank, row) = (Int(address.bank), address.row)
+        if address.slot > 0 {
+            let offset = slots[Int(address.slot) - 1]
+            if offset.flipsBank { bank ^= 1 }
+            let (sum, overflow) = row.addingReportingOverflow(offset.rows)
+            if overflow { return nil }
+            row = sum
+        }
+        return bank < machine.chip.banksPerSlice ? RowAddress(bank: bank, row: Int(row)) : nil
     }
 
     /// Why an allocation whose rows exist is no part of a memory image; nil if it is.
@@ -353,32 +383,5 @@ struct BurstExpansion {
         let root = program.bound(value)
         return program.origins[root] == .image && Int(program.chips[root]) == chip.index
             ? root : nil
-    }
-}
-
-extension Chip {
-    /// Where each queue's unit samples and emits, in queue order.
-    var queuePlaces: [QueuePlace] {
-        units.map { unit in
-            func place(_ h: Hemisphere, _ register: Int, _ index: Int = 0) -> QueuePlace {
-                QueuePlace(
-                    unit: unit, register: h.sign * register, index: index, hemisphere: h)
-            }
-            return switch unit {
-            case .memory(let h, let slice):
-                place(
-                    h, slice / memSlicesPerGroup + 1,
-                    (Int(h.rawValue) * memSlicesPerHemisphere + slice) * banksPerSlice
-                        * rowsPerBank)
-            case .alu(let a): place(.east, 0, a)
-            case .loadWeights(let h, let p), .matmul(let h, let p), .accumulate(let h, let p):
-                place(h, edge, Int(h.rawValue) * planesPerHemisphere + p)
-            case .distributor(let h, _), .transposer(let h, _), .permutor(let h, _),
-                .shifter(let h, _):
-                place(h, edge)
-            case .link(let link): place(hemisphere(of: link), edge, link.index)
-            case .host: place(hostHemisphere, edge)
-            }
-        }
     }
 }

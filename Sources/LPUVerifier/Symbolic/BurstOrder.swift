@@ -2,14 +2,20 @@ import LPUMachine
 import LPUSchedule
 import LPUSupport
 
-/// The bursts of one chip of a template in the order in which they start.
-struct BurstOrder: Sendable {
+/// The bursts of one chip of a template in the order in which they start, in plain memory: queues
+/// look into it without counting references.
+final class BurstOrder: @unchecked Sendable {
     /// Those that can be run, by start, queue and number.
-    let bursts: [Burst]
+    let bursts: UnsafeBufferPointer<Burst>
+    /// The number of each burst's ALU operation or lane map; -1 where the program has none such.
+    let codes: UnsafeBufferPointer<Int32>
     /// The others, and why they cannot.
-    private(set) var refusals: [(burst: Burst, message: String)] = []
+    let refusals: [(burst: Burst, message: String)]
 
-    init(_ all: [Burst], _ places: [QueuePlace], _ chip: Chip) {
+    init(
+        _ all: [Burst], _ places: [QueuePlace], _ chip: Chip, code: (Instruction) -> Int32
+    ) {
+        var refusals: [(burst: Burst, message: String)] = []
         // Keys are sorted, for bursts are large.
         var keys: [(start: Int, queue: Int32, number: Int32)] = []
         keys.reserveCapacity(all.count)
@@ -24,7 +30,17 @@ struct BurstOrder: Sendable {
             $0.start != $1.start
                 ? $0.start < $1.start : ($0.queue, $0.number) < ($1.queue, $1.number)
         }
-        bursts = keys.map { all[Int($0.number)] }
+        self.refusals = refusals
+        let bursts = UnsafeMutableBufferPointer<Burst>.allocate(capacity: keys.count)
+        _ = bursts.initialize(from: keys.lazy.map { all[Int($0.number)] })
+        let codes = UnsafeMutableBufferPointer<Int32>.allocate(capacity: keys.count)
+        _ = codes.initialize(from: bursts.map { code($0.instruction) })
+        (self.bursts, self.codes) = (UnsafeBufferPointer(bursts), UnsafeBufferPointer(codes))
+    }
+
+    deinit {
+        bursts.deallocate()
+        codes.deallocate()
     }
 
     private static func refusal(_ burst: Burst, _ places: [QueuePlace], _ chip: Chip) -> String? {
@@ -63,24 +79,29 @@ extension Repeat {
 }
 
 /// The bursts of a chip in all its placements, in the order in which they start.
+/// - Requires: the orders that it takes from last longer.
 struct BurstQueue {
     private struct Part {
-        let placement: Int
-        let start: Int
-        let bursts: ArraySlice<Burst>
+        let placement: PlacedInstance
+        let bursts: UnsafeBufferPointer<Burst>
+        let codes: UnsafeBufferPointer<Int32>
+        /// Where those that are taken end.
+        let end: Int
         /// Of the next burst.
         var next: Int
 
         /// Start and queue of the next burst.
         var key: (start: Int, queue: Int) {
-            next < bursts.endIndex
-                ? (start + bursts[next].start.index, bursts[next].queue.index) : (.max, .max)
+            guard next < end else { return (.max, .max) }
+            return (placement.start + bursts[next].start.index, bursts[next].queue.index)
         }
     }
     /// In the order of their placements.
     private var parts: [Part] = []
-    /// The part that the next burst is of.
+    /// The part that the next burst is of, and the least key of those before and after it.
     private var first = 0
+    private var leastBefore = (start: Int.max, queue: Int.max)
+    private var leastAfter = (start: Int.max, queue: Int.max)
     /// Of the next burst; none is as late where there is no next one.
     private(set) var nextStart = Int.max
 
@@ -91,35 +112,58 @@ struct BurstQueue {
 
     /// Those that begin when no cycle is are not taken, and why.
     mutating func add(
-        _ order: BurstOrder, _ placement: Int, from start: Int
+        _ order: BurstOrder, _ placement: PlacedInstance
     ) -> [(burst: Burst, message: String)] {
-        func isIn(_ burst: Burst, _ cycles: PartialRangeFrom<Int>) -> Bool {
-            let (sum, overflow) = burst.start.index.addingReportingOverflow(start)
+        let start = placement.start
+        func isIn(_ position: Int, _ cycles: PartialRangeFrom<Int>) -> Bool {
+            let (sum, overflow) = order.bursts[position].start.index.addingReportingOverflow(start)
             return overflow ? start > 0 : cycles.contains(sum)
         }
-        let early = order.bursts.prefix { !isIn($0, 0...) }
-        let rest = order.bursts[early.endIndex...]
-        let late = rest.reversed().prefix { isIn($0, BurstExpansion.lastCycle...) }.count
-        if rest.count > late {
+        let positions = order.bursts.indices
+        let begin = positions.first { isIn($0, 0...) } ?? positions.endIndex
+        let end =
+            (begin..<positions.endIndex).last { !isIn($0, BurstExpansion.lastCycle...) }
+            .map { $0 + 1 } ?? begin
+        if begin < end {
             parts.append(
                 Part(
-                    placement: placement, start: start, bursts: rest.dropLast(late),
-                    next: rest.startIndex))
+                    placement: placement, bursts: order.bursts, codes: order.codes, end: end,
+                    next: begin))
             find()
         }
-        return early.map { ($0, Self.early) }
-            + rest.suffix(late).map {
-                ($0, Self.late($0.start.index &+ start, $0.inner.span + $0.outer.span))
+        return (0..<begin).map { (order.bursts[$0], Self.early) }
+            + (end..<positions.endIndex).map {
+                let burst = order.bursts[$0]
+                return (
+                    burst,
+                    Self.late(burst.start.index &+ start, burst.inner.span + burst.outer.span)
+                )
             }
     }
 
-    /// The next burst and its placement.
+    /// Takes the next burst, which `body` is called with, its number and its placement.
     /// - Requires: there is one.
-    mutating func pop() -> (burst: Burst, placement: Int) {
-        let next = (parts[first].bursts[parts[first].next], parts[first].placement)
+    @inline(__always)
+    mutating func pop<Result>(_ body: (Burst, _ code: Int32, PlacedInstance) -> Result) -> Result {
+        let number = parts[first].next
+        let (burst, code) = (parts[first].bursts[number], parts[first].codes[number])
+        let placement = parts[first].placement
         parts[first].next += 1
-        find()
-        return next
+        let key = parts[first].key
+        if key < leastBefore && key <= leastAfter {
+            nextStart = key.start
+        } else {
+            find()
+        }
+        return body(burst, code, placement)
+    }
+
+    /// One of the next bursts of the part that the next one is of.
+    @inline(__always)
+    func ahead(_ count: Int, _ body: (Burst, PlacedInstance) -> Void) {
+        let position = parts[first].next + count
+        guard position < parts[first].end else { return }
+        body(parts[first].bursts[position], parts[first].placement)
     }
 
     private mutating func find() {
@@ -129,5 +173,14 @@ struct BurstQueue {
             if key < least { (least, first) = (key, i) }
         }
         nextStart = least.start
+        (leastBefore, leastAfter) = ((.max, .max), (.max, .max))
+        for i in parts.indices {
+            if i < first { leastBefore = min(leastBefore, parts[i].key) }
+            if i > first { leastAfter = min(leastAfter, parts[i].key) }
+        }
     }
+
+    private func min(
+        _ a: (start: Int, queue: Int), _ b: (start: Int, queue: Int)
+    ) -> (start: Int, queue: Int) { a < b ? a : b }
 }

@@ -3,29 +3,36 @@ import LPUNumerics
 import LPUSupport
 import Synchronization
 
-/// The ops that an instruction may be, by what it consumes; the last op of the program first.
-final class CandidateIndex: Sendable {
+/// Some ops, by what they consume; the last op of the program first.
+///
+/// Nothing of it changes once it is made.
+final class CandidateIndex: @unchecked Sendable {
     struct Node {
         var op: Int32
         var next: Int32
     }
-    private let heads: NumberTable
+    /// Keys that share a hash share their nodes: each op is compared in full.
+    private let heads: HashIndex
     private let nodes: [Node]
 
-    /// - Parameter kinds: of the ops that are in it.
-    init(_ program: SymbolicProgram, where isIn: (OpRecord.Kind) -> Bool) {
-        var (heads, nodes) = (NumberTable(), [Node]())
+    /// - Parameter isIn: says which ops.
+    init(_ program: SymbolicProgram, where isIn: (OpRecord) -> Bool) {
+        var (heads, nodes) = (HashIndex(), [Node]())
         func insert(_ op: Int, _ first: Operand, _ second: Operand, _ slot: Int, _ code: Int) {
             let key = SymbolicProgram.searchKey(
                 program.ops[op].kind, code, program.family(program.term(first, 0, slot)),
                 program.family(program.term(second, 0, slot)), chip: Int(program.ops[op].chip))
-            let head = heads[key]
+            let (head, slot) = heads.find(key) { _ in true }
             // Planes of one family have one key.
-            if head >= 0, nodes[head].op == op { return }
-            nodes.append(Node(op: Int32(op), next: Int32(head)))
-            heads.insert(nodes.count - 1, at: key)
+            if let head, nodes[Int(head)].op == op { return }
+            nodes.append(Node(op: Int32(op), next: head ?? -1))
+            if head == nil {
+                heads.insert(Int32(nodes.count - 1), key, at: slot)
+            } else {
+                heads.replace(Int32(nodes.count - 1), at: slot)
+            }
         }
-        for (op, record) in program.ops.enumerated() where isIn(record.kind) {
+        for (op, record) in program.ops.enumerated() where isIn(record) {
             switch record.kind {
             case .elementwise:
                 insert(op, record.a, record.b, SymbolicProgram.word, Int(record.code))
@@ -44,10 +51,11 @@ final class CandidateIndex: Sendable {
         (self.heads, self.nodes) = (heads, nodes)
     }
 
+    deinit { heads.deallocate() }
+
     /// The first node at a key; nil if there is none.
     func first(_ key: UInt64) -> Node? {
-        let head = heads[key]
-        return head >= 0 ? nodes[head] : nil
+        heads.find(key) { _ in true }.place.map { nodes[Int($0)] }
     }
 
     func after(_ node: Node) -> Node? { node.next >= 0 ? nodes[Int(node.next)] : nil }

@@ -1,22 +1,22 @@
-import Foundation
 import LPUMachine
 
 /// The terms that the rows of one chip hold, as far as they are filled in.
 final class ChipMemory: @unchecked Sendable {
     let rows: UnsafeMutablePointer<Term>
     let count: Int
+    private let pages: UnsafeMutableBufferPointer<Term>
     private var written: RowSet
 
     /// - Parameter isFull: most rows will be filled in.
     init(_ chip: Chip, isFull: Bool = false) {
         count = 2 * chip.memSlicesPerHemisphere * chip.banksPerSlice * chip.rowsPerBank
         // Zeros are no terms.
-        rows = zeroedPages(of: Term.self, count)
-        if isFull { madvise(rows, count * MemoryLayout<Term>.stride, MADV_HUGEPAGE) }
+        pages = .zeroedPages(capacity: count, isLarge: isFull)
+        rows = pages.baseAddress.unsafelyUnwrapped
         written = RowSet(count: count)
     }
 
-    deinit { munmap(rows, count * MemoryLayout<Term>.stride) }
+    deinit { pages.deallocatePages() }
 
     /// To nothing in any row.
     func clear() {
@@ -39,14 +39,14 @@ final class RowAccess: @unchecked Sendable {
     /// What rows held that were read and then written.
     private(set) var overwritten: [Int: Term] = [:]
 
-    private let count: Int
+    private let pages: UnsafeMutableBufferPointer<UInt8>
 
     init(_ memory: ChipMemory) {
-        count = memory.count
-        states = zeroedPages(of: UInt8.self, count)
+        pages = .zeroedPages(capacity: memory.count, isLarge: false)
+        states = pages.baseAddress.unsafelyUnwrapped
     }
 
-    deinit { munmap(states, count) }
+    deinit { pages.deallocatePages() }
 
     @inline(__always)
     func noteRead(_ row: Int) {
@@ -57,17 +57,4 @@ final class RowAccess: @unchecked Sendable {
         if states[row] == 1 { overwritten[row] = old }
         states[row] |= 2
     }
-}
-
-/// Zeros in pages of their own, straight from the system: a page that is never touched is never
-/// taken, which an allocator that clears recycled memory does not promise.
-/// - Requires: `count` is positive, and all zeros are a value of the type.
-private func zeroedPages<T>(of type: T.Type, _ count: Int) -> UnsafeMutablePointer<T> {
-    let pages = mmap(
-        nil, count * MemoryLayout<T>.stride, PROT_READ | PROT_WRITE,
-        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
-    guard let pages, pages != MAP_FAILED else {
-        preconditionFailure("no memory for the rows of a chip")
-    }
-    return pages.bindMemory(to: T.self, capacity: count)
 }

@@ -5,26 +5,32 @@ import LPUSupport
 
 /// Weight vectors of a plane, or of a tandem pair: low bytes and, in tandem, high bytes.
 final class InstalledTile {
-    let low: UnsafeMutableBufferPointer<Term>
-    /// Empty but in tandem.
-    let high: UnsafeMutableBufferPointer<Term>
-    let tandem: Bool
+    private let both: UnsafeMutableBufferPointer<Term>
+    private(set) var tandem = false
     /// A vector of it is wrong, which is reported.
     private(set) var isReported = false
     /// The product of the program that its vectors were last found to be.
     var matched = -1
+    /// The last cycle in which a matmul could find it installed.
+    var lastUse = Int.max
 
-    init(rows: Int, tandem: Bool) {
-        low = .allocate(capacity: rows)
-        low.initialize(repeating: .none)
-        high = .allocate(capacity: tandem ? rows : 0)
-        high.initialize(repeating: .none)
-        self.tandem = tandem
+    init(rows: Int) { both = .allocate(capacity: 2 * rows) }
+
+    deinit { both.deallocate() }
+
+    var rows: Int { both.count / 2 }
+    var low: UnsafeMutableBufferPointer<Term> { .init(rebasing: both[..<rows]) }
+    /// Empty but in tandem.
+    var high: UnsafeMutableBufferPointer<Term> {
+        .init(rebasing: tandem ? both[rows...] : both[rows..<rows])
     }
 
-    deinit {
-        low.deallocate()
-        high.deallocate()
+    /// No vector is in it.
+    func clear(tandem: Bool) {
+        self.tandem = tandem
+        low.update(repeating: .none)
+        high.update(repeating: .none)
+        (isReported, matched, lastUse) = (false, -1, .max)
     }
 
     /// To be called when all vectors are in.
@@ -44,7 +50,8 @@ struct PlaneState {
         var low = Term.none
         var high = Term.none
         var type = ElementType.fp8
-        var tile: InstalledTile?
+        /// Among the plane's tiles; -1 if none is installed.
+        var tile = -1
     }
     /// The first `terms` products of an iteration of an op; op -1: nothing, -2: wrong.
     struct Sum {
@@ -55,7 +62,10 @@ struct PlaneState {
     /// Loads that no install has taken, oldest first, and their vectors.
     var loads: [Load] = []
     var loaded: [Term] = []
-    var tile: InstalledTile?
+    /// Those that are installed or that products wait for, and others, to be used again.
+    private(set) var tiles: [InstalledTile] = []
+    /// The one that is installed; -1 for none.
+    private(set) var tile = -1
     var products: [Product]
     var sums: [Sum]
 
@@ -65,20 +75,40 @@ struct PlaneState {
         sums = Array(repeating: Sum(), count: chip.accumulatorRows)
     }
 
+    /// A tile without vectors to install in cycle `t`.
+    mutating func newTile(rows: Int, tandem: Bool, at t: Int) -> Int {
+        let free = tiles.firstIndex { $0.lastUse < t - products.count }
+        if free == nil { tiles.append(InstalledTile(rows: rows)) }
+        let number = free ?? tiles.count - 1
+        tiles[number].clear(tandem: tandem)
+        return number
+    }
+
+    /// Installs a tile, or none, in the place of what is installed.
+    mutating func install(_ number: Int, at t: Int) {
+        if tile >= 0 { tiles[tile].lastUse = t }
+        tile = number
+    }
+
     /// Moves the loads that an install at `limit + installLatency` takes into `tile`.
     mutating func take(upTo limit: Int, into tile: InstalledTile, streams: Int) {
         let count = loads.firstIndex { $0.cycle > limit } ?? loads.count
+        let (low, high) = (tile.low, tile.high)
         loaded.withUnsafeBufferPointer { loaded in
             for load in loads[..<count] {
-                // Weights loaded for the other mode are bytes of nothing in this one.
-                let fits = load.tandem == tile.tandem
-                for s in 0..<min(streams, tile.low.count - load.column * streams) {
-                    let row = load.column * streams + s
-                    tile.low[row] = fits ? loaded[load.first + s] : .foreign
-                    if tile.tandem {
-                        tile.high[row] = fits ? loaded[load.first + streams + s] : .foreign
-                    }
+                let first = load.column * streams
+                let rows = first..<min(first + streams, low.count)
+                guard load.tandem == tile.tandem else {
+                    // Weights loaded for the other mode are bytes of nothing in this one.
+                    low[rows].update(repeating: .foreign)
+                    if tile.tandem { high[rows].update(repeating: .foreign) }
+                    continue
                 }
+                let source = loaded.baseAddress.unsafelyUnwrapped + load.first
+                (low.baseAddress.unsafelyUnwrapped + first).update(from: source, count: rows.count)
+                guard tile.tandem else { continue }
+                (high.baseAddress.unsafelyUnwrapped + first).update(
+                    from: source + streams, count: rows.count)
             }
         }
         drop(count)
@@ -134,7 +164,8 @@ extension ChipRun {
         let index = places[queue].index
         let streams = chip.weightStreamsPerPlane
         let limit = t - chip.installLatency
-        let tile = InstalledTile(rows: chip.planeRows, tandem: tandem)
+        let number = planes[index].newTile(rows: chip.planeRows, tandem: tandem, at: t)
+        let tile = planes[index].tiles[number]
         planes[index].take(upTo: limit, into: tile, streams: streams)
         let isEven = index % chip.planesPerHemisphere % 2 == 0
         let partner = isEven ? index + 1 : index - 1
@@ -143,14 +174,17 @@ extension ChipRun {
             if tandem {
                 // The pair is one plane: the odd one's weights are gone.
                 planes[partner].spoil(upTo: limit, tile, streams: streams)
-                planes[partner].tile = nil
+                planes[partner].install(-1, at: t)
             } else if !isEven {
                 planes[partner].spoil(upTo: limit, tile, streams: streams)
-                if planes[partner].tile?.tandem == true { planes[partner].tile = nil }
+                let other = planes[partner].tile
+                if other >= 0, planes[partner].tiles[other].tandem {
+                    planes[partner].install(-1, at: t)
+                }
             }
         }
         tile.complete()
-        planes[index].tile = tile
+        planes[index].install(number, at: t)
     }
 
     func matmul(_ queue: Int, _ activation: Stream, _ type: ElementType, _ t: Int) {
@@ -215,10 +249,11 @@ extension ChipRun {
         if before.op == -2 || product.low == .reported || product.high == .reported {
             return wrong
         }
-        guard let tile = product.tile else {
+        guard product.tile >= 0 else {
             report(.operandTiming, queue, t, "the matmul @\(issued) found no weights installed")
             return wrong
         }
+        let tile = plane.pointee.tiles[product.tile]
         if tile.isReported { return wrong }
         let hint = burst.pointee.match.op
         if let match = program.matmul(

@@ -13,7 +13,7 @@ extension ChipRun {
         var term = rows[row]
         if term == .none { term = emptyRow(burst, t) }
         let diagonal = (t + Int(burst.pointee.skew)) & ringMask
-        productions.push(
+        reads.push(
             diagonal * width + Int(burst.pointee.lane), term, at: t + chip.readLatency)
     }
 
@@ -124,13 +124,14 @@ extension ChipRun {
         }
         if let access { for k in 0..<count { access.noteRead(base + k) } }
         let terms = UnsafeBufferPointer(start: rows + base, count: count)
-        if let empty = terms.firstIndex(of: .none) {
+        let isWhole = !terms.contains { $0 == .none || $0 == .reported }
+        if !isWhole, let empty = terms.firstIndex(of: .none) {
             report(
                 .operandTiming, queue, t,
                 "row \(empty) of the window of a gather was never written")
             return .reported
         }
-        if address == .reported || terms.contains(.reported) { return .reported }
+        if address == .reported || !isWhole { return .reported }
         let hint = burst.pointee.match.op
         guard
             let (match, plane) = program.gather(
@@ -162,13 +163,14 @@ extension ChipRun {
         }
         if let access { for k in 0..<count { access.noteRead(base + k) } }
         let terms = UnsafeBufferPointer(start: rows + base, count: count)
-        if let empty = terms.firstIndex(of: .none) {
+        let isWhole = !terms.contains { $0 == .none || $0 == .reported }
+        if !isWhole, let empty = terms.firstIndex(of: .none) {
             report(
                 .operandTiming, queue, t,
                 "row \(empty) of the window of a scatter was never written")
             return fill { _ in .reported }
         }
-        if address == .reported || data == .reported || terms.contains(.reported) {
+        if address == .reported || data == .reported || !isWhole {
             return fill { _ in .reported }
         }
         let hint = burst.pointee.match.op

@@ -1,17 +1,9 @@
+import CNumerics
 import LPUDataflow
 import LPUMachine
 import LPUNumerics
 import LPUSchedule
 import LPUSupport
-
-/// Where a queue's unit samples and emits, and which one of its kind it is.
-struct QueuePlace {
-    var unit: Unit
-    var register: Int
-    /// First row of a slice, number of an ALU, a plane or a link.
-    var index: Int
-    var hemisphere: Hemisphere
-}
 
 /// A vector on its way over a link.
 struct Arrival {
@@ -36,6 +28,8 @@ final class ChipRun: @unchecked Sendable {
     /// Streams of both directions: slots of a diagonal.
     let width: Int
     let ring: UnsafeMutablePointer<Term>
+    /// Of plain reads, nearly all that is under way; they appear before all else of their cycle.
+    let reads: DelayWheel
     let productions: DelayWheel
     /// What arrived at register 0, for the operands of the VXM.
     let historyMask: Int
@@ -74,6 +68,8 @@ final class ChipRun: @unchecked Sendable {
     private(set) var droppedViolations = 0
 
     static let wheelSize = 1024
+    /// The first row of a burst is fetched when the one so many before it starts.
+    private var burstsAhead: Int { 6 }
     /// Violations that are kept in words; the rest is counted.
     static let maximumViolations = 1000
 
@@ -96,6 +92,7 @@ final class ChipRun: @unchecked Sendable {
         width = 2 * chip.streamsPerDirection
         ring = .allocate(capacity: size * width)
         ring.initialize(repeating: .none, count: size * width)
+        reads = DelayWheel(delay: chip.readLatency)
         productions = DelayWheel(delay: chip.longestLatency)
         historyMask = powerOfTwo(above: chip.vxmEntryLatency) - 1
         history = .allocate(capacity: (historyMask + 1) * width)
@@ -146,11 +143,18 @@ final class ChipRun: @unchecked Sendable {
     /// Runs all cycles before `end`; `inbox` holds what arrived by then, link by link, in order.
     func run(until end: Int, inbox: [[Arrival]]) {
         // Locals: what is read every cycle is not read through the object.
-        var (cycle, lastBusy, nextStart) = (self.cycle, self.lastBusy, waiting.nextStart)
+        var (cycle, lastBusy, nextStart) = (self.cycle, self.lastBusy, self.waiting.nextStart)
         var (runningCount, issued) = (self.runningCount, 0)
+        var (waiting, free) = (BurstQueue(), [Int32]())
+        swap(&waiting, &self.waiting)
+        swap(&free, &self.free)
+        defer {
+            swap(&waiting, &self.waiting)
+            swap(&free, &self.free)
+        }
         var base = bursts.baseAddress.unsafelyUnwrapped
         while cycle < end && (nextStart < .max || runningCount > 0) {
-            if productions.count > 0 { lastBusy = cycle }
+            if reads.count > 0 || productions.count > 0 { lastBusy = cycle }
             if runningCount == 0 && cycle > lastBusy + 2 * (ringMask + 1) {
                 // All streams have run empty: nothing can be seen before the next start.
                 cycle = max(cycle, min(end, nextStart))
@@ -158,7 +162,7 @@ final class ChipRun: @unchecked Sendable {
             }
             enter(cycle)
             if nextStart == cycle {
-                runningCount += startBursts(cycle)
+                runningCount += startBursts(cycle, &waiting, &free)
                 nextStart = waiting.nextStart
                 base = bursts.baseAddress.unsafelyUnwrapped
             }
@@ -169,7 +173,8 @@ final class ChipRun: @unchecked Sendable {
                 let burst = base + index
                 let following = Int(burst.pointee.link)
                 if burst.pointee.next == cycle {
-                    if burst.pointee.isPlainRead {
+                    let isPlainRead = burst.pointee.isPlainRead
+                    if isPlainRead {
                         read(burst, cycle)
                     } else {
                         issue(burst, inbox)
@@ -177,6 +182,9 @@ final class ChipRun: @unchecked Sendable {
                     issued += 1
                     lastBusy = cycle
                     if advance(burst) {
+                        if isPlainRead {
+                            fetchAhead(rows + (burst.pointee.row + burst.pointee.offset))
+                        }
                         insert(index, burst)
                     } else {
                         free.append(Int32(index))
@@ -194,19 +202,29 @@ final class ChipRun: @unchecked Sendable {
     }
 
     /// Bursts whose first issue is in this cycle begin to run; returns how many.
-    private func startBursts(_ cycle: Int) -> Int {
+    private func startBursts(
+        _ cycle: Int, _ waiting: inout BurstQueue, _ free: inout [Int32]
+    ) -> Int {
         var count = 0
         while waiting.nextStart == cycle {
-            let (burst, placement) = waiting.pop()
-            guard let running = expansion.running(burst, placement) else {
+            if free.isEmpty { grow(&free) }
+            let index = Int(free[free.count - 1])
+            let place = bursts.baseAddress.unsafelyUnwrapped + index
+            let hasStarted = waiting.pop { burst, code, placement in
+                if expansion.start(burst, code, placement, at: place) { return true }
                 report(
                     .provenance, burst.queue.index, burst.start.index,
                     "a row address names slot or bank that the placement has not")
-                continue
+                return false
             }
-            let index = Int(free.popLast() ?? grow())
-            let place = bursts.baseAddress.unsafelyUnwrapped + index
-            place.initialize(to: running)
+            waiting.ahead(burstsAhead) { burst, placement in
+                guard case .memory(.read(let address, _), _) = burst.instruction,
+                    let place = expansion.resolve(address, placement.slots)
+                else { return }
+                fetchAhead(rows + expansion.row(burst.queue.index, place))
+            }
+            guard hasStarted else { continue }
+            free.removeLast()
             prepare(place)
             insert(index, place)
             count += 1
@@ -214,14 +232,13 @@ final class ChipRun: @unchecked Sendable {
         return count
     }
 
-    /// Room for as many bursts again; returns the first place of it.
-    private func grow() -> Int32 {
+    /// Room for as many bursts again.
+    private func grow(_ free: inout [Int32]) {
         let old = bursts
         bursts = .allocate(capacity: max(64, 2 * old.count))
         _ = bursts.moveInitialize(fromContentsOf: old)
         old.deallocate()
-        free = (old.count + 1..<bursts.count).reversed().map { Int32($0) }
-        return Int32(old.count)
+        free += (old.count..<bursts.count).reversed().map { Int32($0) }
     }
 
     /// Streams move on, and what was under way appears.
@@ -230,6 +247,7 @@ final class ChipRun: @unchecked Sendable {
         (ring + ((t + chip.edge) & ringMask) * width).update(repeating: .none, count: width)
         (history + (t & historyMask) * width).update(
             from: ring + (t & ringMask) * width, count: width)
+        reads.settle(t, in: ring)
         productions.settle(t, in: ring)
         settleWrites(t)
     }
@@ -318,6 +336,8 @@ final class ChipRun: @unchecked Sendable {
 
     // MARK: Violations
 
+    // Out of line: not to be looked at where nothing is wrong.
+    @inline(never)
     private func reportNothing(
         _ queue: Int, _ t: Int, _ stream: Int, _ direction: Direction, _ what: String
     ) {
@@ -327,6 +347,7 @@ final class ChipRun: @unchecked Sendable {
                 + "at register \(places[queue].register), finds nothing")
     }
 
+    @inline(never)
     func report(_ law: Law, _ queue: Int, _ t: Int, _ message: @autoclosure () -> String) {
         guard violations.count < ChipRun.maximumViolations else {
             droppedViolations += 1
@@ -349,22 +370,6 @@ final class ChipRun: @unchecked Sendable {
             .coverage, burst.pointee.queue, t,
             "\(program.opName(match.op)) makes \(ValueID(Int(result)))[\(match.iteration)] once, "
                 + "this is a further time")
-    }
-}
-
-/// The vectors that the host port passes, in the program's order.
-struct HostCursor {
-    let ops: [Int]
-    var op = 0
-    var iteration = 0
-    var plane = 0
-    init(_ ops: [Int]) { self.ops = ops }
-}
-
-extension SymbolicProgram {
-    /// The `ingress` or `egress` ops of a chip, in the program's order.
-    func hostOps(_ kind: OpRecord.Kind, _ chip: ChipID) -> [Int] {
-        edgeOps.filter { ops[$0].kind == kind && Int(ops[$0].chip) == chip.index }
     }
 }
 

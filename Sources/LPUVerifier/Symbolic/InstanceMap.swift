@@ -16,7 +16,9 @@ struct InstanceMap {
     private var own: [Int32]
     /// The same for roots that are not: arguments, and values that equal ops made before.
     private var others: [Int32: Int32] = [:]
-    private var sources: [Int32: Int32] = [:]
+    /// The second instance's own values, and other roots, that stand for a root already.
+    private var isTaken: [Bool]
+    private var takenOthers: Set<Int32> = []
     /// First versions of the scatters of both, and how many there are.
     private var versions: [(from: Int, to: Int, count: Int)] = []
 
@@ -28,6 +30,7 @@ struct InstanceMap {
         (from, to) = (program.valueBases[i], program.valueBases[j])
         count = program.valueBases[i + 1] - from
         own = Array(repeating: -1, count: count)
+        isTaken = Array(repeating: false, count: count)
         for value in 0..<count {
             guard chips[program.chips[from + value]] == program.chips[to + value],
                 insert(value, chips)
@@ -63,15 +66,22 @@ struct InstanceMap {
         let index = Int(a) - from
         let known = own.indices.contains(index) ? own[index] : others[a] ?? -1
         if known >= 0 { return known == b }
-        guard sources[b] == nil else { return false }
+        guard take(b) else { return false }
         if own.indices.contains(index) {
             own[index] = b
         } else {
             guard a == b || areAlike(Int(a), Int(b), chips) else { return false }
             others[a] = b
         }
-        sources[b] = a
         return true
+    }
+
+    /// `false` if the root is taken already.
+    private mutating func take(_ root: Int32) -> Bool {
+        let index = Int(root) - to
+        guard isTaken.indices.contains(index) else { return takenOthers.insert(root).inserted }
+        defer { isTaken[index] = true }
+        return !isTaken[index]
     }
 
     /// Two values from outside that may stand for each other.

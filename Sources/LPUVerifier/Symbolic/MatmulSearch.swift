@@ -31,7 +31,7 @@ extension SymbolicProgram {
             return Match(op: before.op, iteration: i)
         }
         return search(
-            hint: hint, instance: instance,
+            candidates(.matmul), hint: hint, instance: instance,
             key: SymbolicProgram.searchKey(
                 .matmul, 0, family(n == 0 ? product.low : firstActivation(before)), 0, chip: chip),
             accept: accept)
@@ -76,7 +76,12 @@ extension SymbolicProgram {
         let count = Int(product.tileCount)
         for plane in 0..<(tile.tandem ? 2 : 1) {
             let rows = plane == 0 ? tile.low : tile.high
-            if count <= rows.count, isProgression(rows, product, plane) { continue }
+            if count <= rows.count,
+                product.sourceCount == 1
+                    ? isProgression(rows, product, plane) : areSources(rows, product, plane)
+            {
+                continue
+            }
             for n in rows.indices {
                 var wanted = Term.none
                 if n < count {
@@ -97,13 +102,29 @@ extension SymbolicProgram {
         return nil
     }
 
+    /// `true` if `rows` are exactly the vectors of the product's sources, one of each in turn.
+    private func areSources(
+        _ rows: UnsafeMutableBufferPointer<Term>, _ product: SymbolicTerm, _ plane: Int
+    ) -> Bool {
+        let (count, sourceCount) = (Int(product.tileCount), Int(product.sourceCount))
+        for s in 0..<sourceCount {
+            let source = sources[Int(product.firstSource) + s]
+            var k = 0
+            for n in stride(from: s, to: count, by: sourceCount) {
+                if rows[n] != term(source, k, plane) { return false }
+                k += 1
+            }
+        }
+        return rows[count...].allSatisfy { $0 == .none }
+    }
+
     /// `true` if the product has one source, whose vectors are a root's one after another, and
     /// `rows` are exactly these: the most frequent case by far, decided without a look-up a row.
     private func isProgression(
         _ rows: UnsafeMutableBufferPointer<Term>, _ product: SymbolicTerm, _ plane: Int
     ) -> Bool {
         let source = sources[Int(product.firstSource)]
-        guard product.sourceCount == 1, aliases[Int(source.value)] == 0 else { return false }
+        guard aliases[Int(source.value)] == 0 else { return false }
         let first = term(source, 0, plane).raw
         let step = UInt64(bitPattern: Int64(source.step)) << 8
         var wanted = first

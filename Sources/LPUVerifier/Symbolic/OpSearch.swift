@@ -36,10 +36,11 @@ extension SymbolicProgram {
     /// `instance` come first, so that what is found there does not rest on other instances.
     @inline(__always)
     func search(
-        hint: Int, instance: Int32, key: @autoclosure () -> UInt64, accept: (Int) -> Int?
+        _ candidates: @autoclosure () -> CandidateIndex, hint: Int, instance: Int32,
+        key: @autoclosure () -> UInt64, accept: (Int) -> Int?
     ) -> Match? {
         if hint >= 0, let i = accept(hint) { return Match(op: hint, iteration: i) }
-        let (key, candidates) = (key(), candidates)
+        let (key, candidates) = (key(), candidates())
         for isOwn in [true, false] {
             var node = candidates.first(key)
             while let candidate = node {
@@ -111,8 +112,9 @@ extension SymbolicProgram {
                 return hint
             }
         }
+        guard code >= 0 else { return nil }
         return search(
-            hint: hint.op, instance: instance,
+            candidates(ofOperation: code), hint: hint.op, instance: instance,
             key: SymbolicProgram.searchKey(
                 .elementwise, Int(code), family(first), family(second), chip: chip)
         ) { op in
@@ -139,7 +141,7 @@ extension SymbolicProgram {
         var plane = 0
         let listed = kind == .lanes ? Int(code) : 0
         let match = search(
-            hint: hint, instance: instance,
+            candidates(kind), hint: hint, instance: instance,
             key: SymbolicProgram.searchKey(kind, listed, family(first), 0, chip: chip)
         ) { op in
             let record = ops[op]
@@ -163,7 +165,7 @@ extension SymbolicProgram {
         guard let first = inputs.first else { return nil }
         var plane = 0
         let match = search(
-            hint: hint, instance: instance,
+            candidates(.transpose), hint: hint, instance: instance,
             key: SymbolicProgram.searchKey(.transpose, 0, family(first), 0, chip: chip)
         ) { op in
             let record = ops[op]
@@ -187,7 +189,7 @@ extension SymbolicProgram {
         guard let first = rows.first else { return nil }
         var plane = 0
         let match = search(
-            hint: hint, instance: instance,
+            candidates(.gather), hint: hint, instance: instance,
             key: SymbolicProgram.searchKey(.gather, 0, family(first), 0, chip: chip)
         ) { op in
             let record = ops[op]
@@ -198,7 +200,7 @@ extension SymbolicProgram {
             for b in 0..<types[table].byteCount {
                 guard let i = iteration(record, first, address, b, 0) else { continue }
                 let start = record.a.vector(i)
-                if rows.indices.allSatisfy({ rows[$0] == term(table, start + $0, b) }) {
+                if isRun(rows, of: table, from: start, b) {
                     plane = b
                     return i
                 }
@@ -216,7 +218,7 @@ extension SymbolicProgram {
         guard let first = rows.first else { return nil }
         var plane = 0
         let match = search(
-            hint: hint, instance: instance,
+            candidates(.scatter), hint: hint, instance: instance,
             key: SymbolicProgram.searchKey(.scatter, 0, family(first), 0, chip: chip)
         ) { op in
             let record = ops[op]
@@ -226,9 +228,7 @@ extension SymbolicProgram {
             for b in 0..<types[Int(record.a.value)].byteCount {
                 for i in 0..<Int(record.count)
                 where term(record.c, i, b) == data && term(record.b, i, 0) == address
-                    && rows.indices.allSatisfy({
-                        rows[$0] == version(record, before: i, record.a.vector(i) + $0, b)
-                    })
+                    && isWindow(rows, record, before: i, b)
                 {
                     plane = b
                     return i
@@ -237,6 +237,33 @@ extension SymbolicProgram {
             return nil
         }
         return match.map { ($0, plane) }
+    }
+
+    /// `true` iff the rows hold the value's vectors from `start` on.
+    private func isRun(
+        _ rows: UnsafeBufferPointer<Term>, of value: Int, from start: Int, _ plane: Int
+    ) -> Bool {
+        guard aliases[value] == 0 else {
+            return rows.indices.allSatisfy { rows[$0] == term(value, start + $0, plane) }
+        }
+        var wanted = term(value, start, plane).raw
+        for row in rows {
+            if row.raw != wanted { return false }
+            wanted &+= 1 << 8
+        }
+        return true
+    }
+
+    /// `true` iff the rows hold the version that a scatter takes in iteration `i`.
+    private func isWindow(
+        _ rows: UnsafeBufferPointer<Term>, _ record: OpRecord, before i: Int, _ plane: Int
+    ) -> Bool {
+        let start = record.a.vector(i)
+        let isFirst = i == 0 || scatters[Int(-aliases[Int(record.result)]) - 1].areDisjoint
+        if isFirst { return isRun(rows, of: Int(record.a.value), from: start, plane) }
+        return rows.indices.allSatisfy {
+            rows[$0] == version(record, before: i, start + $0, plane)
+        }
     }
 
     /// What row `k` of a scatter's region holds before iteration `i` of it, which touches it.
@@ -252,6 +279,9 @@ extension SymbolicProgram {
     /// What row `k` holds after iteration `i`, which touches it.
     func version(_ record: OpRecord, after i: Int, _ k: Int, _ plane: Int) -> Term {
         let versions = scatters[Int(-aliases[Int(record.result)]) - 1]
+        if versions.areDisjoint {
+            return Term(root: Int(versions.result), vector: k, view: View(byte: plane))
+        }
         guard let touching = versions.iterations(touching: k) else { return .foreign }
         return Term(
             root: versions.root(after: i, last: touching.upperBound), vector: k,

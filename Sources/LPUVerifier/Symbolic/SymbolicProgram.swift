@@ -62,8 +62,8 @@ final class SymbolicProgram: Sendable {
     let copyCode: Int32
     /// Streams that the result of each ALU operation leaves on, by its number.
     let resultBytes: [Int]
-    private let transferIndex = LazyIndex()
-    private let otherIndex = LazyIndex()
+    private let indices = OpRecord.Kind.allCases.map { _ in LazyIndex() }
+    private let operationIndices = ALUOperation.allCases.map { _ in LazyIndex() }
     /// Bytes of coverage that all ops take.
     let slotCount: Int
 
@@ -96,14 +96,16 @@ final class SymbolicProgram: Sendable {
         slotCount = builder.slotCount
     }
 
-    /// Transfers by what they bring.
-    var transfers: CandidateIndex {
-        transferIndex { CandidateIndex(self) { $0 == .transfer } }
+    /// The ops of a kind by what they consume, transfers by what they bring.
+    func candidates(_ kind: OpRecord.Kind) -> CandidateIndex {
+        let index = indices[Int(kind.rawValue)]
+        return index { CandidateIndex(self) { $0.kind == kind } }
     }
 
-    /// All other ops by what they consume.
-    var candidates: CandidateIndex {
-        otherIndex { CandidateIndex(self) { $0 != .transfer } }
+    /// The same for the elementwise ops of one ALU operation.
+    func candidates(ofOperation code: Int32) -> CandidateIndex {
+        let index = operationIndices[Int(code)]
+        return index { CandidateIndex(self) { $0.kind == .elementwise && $0.code == code } }
     }
 }
 
@@ -132,7 +134,7 @@ struct SymbolicTerm {
 
 /// An op, flat.
 struct OpRecord {
-    enum Kind: UInt8 {
+    enum Kind: UInt8, CaseIterable {
         case elementwise, lanes, select, transpose, gather, scatter, matmul, transfer, ingress
         case egress, view
     }
@@ -171,9 +173,13 @@ struct ScatterVersions {
     /// Roots of the versions between region and result, one an iteration.
     var firstVersion: Int
 
+    /// `true` iff no row is in two iterations' windows.
+    var areDisjoint: Bool { count <= 1 || abs(step) >= rows }
+
     /// The iterations whose window holds row `k`, first to last; nil if none does.
     func iterations(touching k: Int) -> ClosedRange<Int>? {
         guard count > 0 else { return nil }
+        if count == 1 { return (start..<start + rows).contains(k) ? 0...0 : nil }
         if step == 0 { return (start..<start + rows).contains(k) ? 0...count - 1 : nil }
         // start + i * step in k - rows + 1 ... k
         let (low, high) = (k - rows + 1 - start, k - start)

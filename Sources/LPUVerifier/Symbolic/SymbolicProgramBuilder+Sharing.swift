@@ -6,12 +6,8 @@ extension SymbolicProgramBuilder {
     /// Hash-consing: ops of one description make one list of vectors.
     mutating func share(_ record: inout OpRecord, _ number: Int) {
         let result = Int(record.result)
-        var key: [Int] = []
-        swap(&key, &scratch)
-        defer { swap(&key, &scratch) }
-        key.removeAll(keepingCapacity: true)
-        describe(record, in: &key)
-        let found = find(key, chip: -1, firstEqual)
+        let hash = hash(record)
+        let (first, slot) = firstEqual.find(hash) { areEqual(ops[Int($0)], record) }
         if record.isMove {
             if record.kind == .elementwise {
                 aliasCopy(result, to: record.a)
@@ -20,81 +16,106 @@ extension SymbolicProgramBuilder {
                     result, to: Int(record.a.value), start: Int(record.a.start),
                     step: Int(record.a.step))
             }
-        } else if let first = found.op {
-            alias(result, to: Int(ops[first].result))
+        } else if let first {
+            alias(result, to: Int(ops[Int(first)].result))
         } else if record.isConstant {
             aliasConstant(result)
         }
-        guard let first = found.op else { return firstEqual.insert(number, at: found.slot) }
-        let ofFirst = find(key, chip: ops[first].chip, firstEqualOnChip)
-        if ofFirst.op == nil { firstEqualOnChip.insert(first, at: ofFirst.slot) }
-        let onChip = find(key, chip: record.chip, firstEqualOnChip)
+        guard let first else { return firstEqual.insert(Int32(number), hash, at: slot) }
+        let ofFirst = find(record, hash, chip: ops[Int(first)].chip)
+        if ofFirst.op == nil { firstEqualOnChip.insert(first, ofFirst.hash, at: ofFirst.slot) }
+        let onChip = find(record, hash, chip: record.chip)
         if let other = onChip.op {
-            record.nextEqual = ops[other].nextEqual
-            ops[other].nextEqual = Int32(number)
+            record.nextEqual = ops[Int(other)].nextEqual
+            ops[Int(other)].nextEqual = Int32(number)
         } else {
-            firstEqualOnChip.insert(number, at: onChip.slot)
+            firstEqualOnChip.insert(Int32(number), onChip.hash, at: onChip.slot)
         }
     }
 
-    /// The op with a description, on `chip` unless that is negative; or where it belongs. Found by
-    /// a hash and compared in full: a description may be long, so none is kept.
+    /// The first op on a chip that is described like `record`; or where it belongs.
     private func find(
-        _ description: [Int], chip: Int32, _ table: NumberTable
-    ) -> (op: Int?, slot: UInt64) {
-        var slot = UInt64(truncatingIfNeeded: chip) &* 0x9e37_79b9_7f4a_7c15
-        for word in description {
-            slot = (slot ^ UInt64(truncatingIfNeeded: word)) &* 0x9e37_79b9_7f4a_7c15
-            slot ^= slot >> 29
+        _ record: OpRecord, _ hash: UInt64, chip: Int32
+    ) -> (op: Int32?, slot: Int, hash: UInt64) {
+        let hash = mixed(hash, Int(chip))
+        let (op, slot) = firstEqualOnChip.find(hash) {
+            ops[Int($0)].chip == chip && areEqual(ops[Int($0)], record)
         }
-        var other: [Int] = []
-        while case let op = table[slot], op >= 0 {
-            if chip < 0 || ops[op].chip == chip {
-                other.removeAll(keepingCapacity: true)
-                describe(ops[op], in: &other)
-                if other == description { return (op, slot) }
-            }
-            slot &+= 1
-        }
-        return (nil, slot)
+        return (op, slot, hash)
     }
+
+    @inline(__always)
+    private func mixed(_ hash: UInt64, _ word: Int) -> UInt64 {
+        let hash = (hash ^ UInt64(truncatingIfNeeded: word)) &* 0x9e37_79b9_7f4a_7c15
+        return hash ^ hash >> 29
+    }
+
+    // MARK: Descriptions
 
     /// Equal for ops that make equal vectors, iteration by iteration.
-    private func describe(_ record: OpRecord, in key: inout [Int]) {
+    private func hash(_ record: OpRecord) -> UInt64 {
         let isWord = record.kind == .elementwise
-        key.append(Int(record.kind.rawValue))
-        key.append(Int(record.code))
-        key.append(Int(record.count))
-        key.append(types[Int(record.result)].byteCount)
-        key.append(isWord ? 1 : 0)
-        describe(record.a, isWord, in: &key)
-        describe(record.b, isWord, in: &key)
-        describe(record.c, isWord, in: &key)
-        guard record.kind == .matmul else { return }
+        var hash = mixed(UInt64(record.kind.rawValue), Int(record.code))
+        hash = mixed(hash, Int(record.count))
+        hash = mixed(mixed(mixed(hash, record.a, isWord), record.b, isWord), record.c, isWord)
+        guard record.kind == .matmul else { return hash }
         for term in terms[Int(record.firstTerm)..<Int(record.firstTerm + record.code)] {
-            key.append(Int(term.tileCount))
-            key.append(Int(term.sourceCount))
-            describe(term.activation, isWord, in: &key)
-            key.append(Int(View.code(types[Int(term.activation.value)])))
+            hash = mixed(hash, Int(term.tileCount) << 32 | Int(term.sourceCount))
+            hash = mixed(hash, term.activation, isWord)
             let first = Int(term.firstSource)
             for source in first..<first + Int(term.sourceCount) {
-                describe(sources[source], isWord, in: &key)
+                hash = mixed(hash, sources[source], isWord)
             }
+        }
+        return hash
+    }
+
+    @inline(__always)
+    private func mixed(_ hash: UInt64, _ operand: Operand, _ isWord: Bool) -> UInt64 {
+        guard operand.isUse else {
+            return mixed(hash, Int(operand.value) << 32 ^ Int(operand.start))
+        }
+        // The other bytes mostly follow from the first.
+        let e = entry(operand, isWord ? SymbolicProgram.word : 0)
+        return mixed(
+            mixed(hash, Int(e.root) << 32 ^ Int(e.start)), Int(e.step) << 8 ^ Int(e.view.raw))
+    }
+
+    /// `true` iff they make equal vectors, iteration by iteration.
+    private func areEqual(_ x: OpRecord, _ y: OpRecord) -> Bool {
+        let isWord = x.kind == .elementwise
+        guard x.kind == y.kind, x.code == y.code, x.count == y.count,
+            types[Int(x.result)].byteCount == types[Int(y.result)].byteCount,
+            areEqual(x.a, y.a, isWord), areEqual(x.b, y.b, isWord), areEqual(x.c, y.c, isWord)
+        else { return false }
+        guard x.kind == .matmul else { return true }
+        return (0..<x.code).allSatisfy { n in
+            areEqual(terms[Int(x.firstTerm + n)], terms[Int(y.firstTerm + n)])
         }
     }
 
-    private func describe(_ operand: Operand, _ isWord: Bool, in key: inout [Int]) {
-        guard operand.isUse else {
-            key.append(Int(operand.value))
-            return key.append(Int(operand.start))
+    private func areEqual(_ x: SymbolicTerm, _ y: SymbolicTerm) -> Bool {
+        guard x.tileCount == y.tileCount, x.sourceCount == y.sourceCount,
+            View.code(types[Int(x.activation.value)]) == View.code(types[Int(y.activation.value)]),
+            areEqual(x.activation, y.activation, false)
+        else { return false }
+        return (0..<x.sourceCount).allSatisfy { n in
+            areEqual(sources[Int(x.firstSource + n)], sources[Int(y.firstSource + n)], false)
         }
-        let slots = isWord ? 4..<5 : 0..<types[Int(operand.value)].byteCount
-        for slot in slots {
-            let e = entry(operand, slot)
-            key.append(Int(e.root))
-            key.append(Int(e.start))
-            key.append(Int(e.step))
-            key.append(Int(e.view.raw))
-        }
+    }
+
+    @inline(__always)
+    private func areEqual(_ x: Operand, _ y: Operand, _ isWord: Bool) -> Bool {
+        guard x.isUse, y.isUse else { return x.value == y.value && x.start == y.start }
+        if isWord { return areEqual(x, y, in: SymbolicProgram.word) }
+        let count = types[Int(x.value)].byteCount
+        return count == types[Int(y.value)].byteCount
+            && (0..<count).allSatisfy { areEqual(x, y, in: $0) }
+    }
+
+    @inline(__always)
+    private func areEqual(_ x: Operand, _ y: Operand, in slot: Int) -> Bool {
+        let (a, b) = (entry(x, slot), entry(y, slot))
+        return a.root == b.root && a.start == b.start && a.step == b.step && a.view == b.view
     }
 }

@@ -22,10 +22,8 @@ struct SymbolicProgramBuilder: TermLookup {
     var laneActions = LaneActions()
     var slotCount = 0
     /// The first op with a description; and where there are several, the first on each chip.
-    var firstEqual = NumberTable()
-    var firstEqualOnChip = NumberTable()
-    /// Room for a description.
-    var scratch: [Int] = []
+    var firstEqual = HashIndex()
+    var firstEqualOnChip = HashIndex()
     /// The first value that is these bytes side by side.
     private var firstPack: [[Int]: Int] = [:]
     private let operationNumbers = SymbolicProgram.operationNumbers
@@ -33,7 +31,12 @@ struct SymbolicProgramBuilder: TermLookup {
     init(_ program: Program) { self.program = program }
 
     mutating func build() {
+        defer {
+            firstEqual.deallocate()
+            firstEqualOnChip.deallocate()
+        }
         insertValues()
+        reserveOps()
         for (index, instance) in program.instances.enumerated() {
             let template = program.templates[instance.template]
             insertParameters(of: index)
@@ -60,6 +63,28 @@ struct SymbolicProgramBuilder: TermLookup {
         }
         aliases = Array(repeating: 0, count: types.count)
         families = (0..<types.count).map { Int32($0) }
+    }
+
+    /// Room for all of them at once: they are millions.
+    private mutating func reserveOps() {
+        var (ops, terms, sources) = (0, 0, 0)
+        let sizes = program.templates.map { template in
+            template.ops.reduce(into: (ops: 0, terms: 0, sources: 0)) { size, op in
+                size.ops += 1
+                guard case .matmul(let products) = op.kind else { return }
+                size.terms += products.count
+                size.sources += products.reduce(0) { $0 + $1.tile.sources.count }
+            }
+        }
+        for instance in program.instances {
+            let size = sizes[instance.template]
+            (ops, terms, sources) = (
+                ops + size.ops, terms + size.terms, sources + size.sources
+            )
+        }
+        self.ops.reserveCapacity(ops)
+        self.terms.reserveCapacity(terms)
+        self.sources.reserveCapacity(sources)
     }
 
     /// What a parameter is bound to is known once the earlier instances' ops are.
