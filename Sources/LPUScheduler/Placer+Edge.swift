@@ -53,6 +53,9 @@ extension Placer {
         }) {
             return known.stream
         }
+        if let stream = passing(use.value, vector, register: register, cycle: cycle) {
+            return stream
+        }
         let stream = deliver(
             use.value, vector, type: template.values[use.value.index].type, to: register,
             at: cycle, direction: direction, groups: groups, op: bundle.ops[k])

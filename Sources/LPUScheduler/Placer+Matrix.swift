@@ -152,6 +152,20 @@ extension Placer {
             at: cycle + chip.matmulToAccumulate, op: OpID(op))
     }
 
+    /// The stream on which another plane's activation, one of many, passes the edge: whoever wants
+    /// it in the same cycle takes it from there.
+    func passing(_ value: ValueID, _ vector: Int, register: Int, cycle: Int) -> Stream? {
+        passing[vectorBase[value.index] + vector].first {
+            $0.register == register && $0.cycle == cycle
+        }?.stream
+    }
+
+    /// Notes what passes an edge.
+    func notePassing(_ delivery: Delivery) {
+        guard turn(of: delivery.use.value, delivery.use.vector) != nil else { return }
+        passing[vectorBase[delivery.use.value.index] + delivery.use.vector].append(delivery)
+    }
+
     /// A term whose sum is kept in the plane.
     private func placeKeptTerm(
         _ op: Int, term k: Int, iteration i: Int, place: Int
@@ -177,12 +191,18 @@ extension Placer {
             rowReady(row, of: plane, place: place),
             earliestArrival(use.value, use.vector(i), type: type, at: edge))
         let at = try firstCycle(from: start, on: place, op: op) { cycle throws(Infeasibility) in
-            guard canMultiply(plane, type: type, place: place, at: cycle),
-                let stream = deliver(
+            guard canMultiply(plane, type: type, place: place, at: cycle) else { return false }
+            let known = passing(use.value, use.vector(i), register: edge, cycle: cycle)
+            let stream =
+                known
+                ?? deliver(
                     use.value, use.vector(i), type: type, to: edge, at: cycle,
                     direction: plane.hemisphere.outward,
                     groups: cycle == turn ? others : own, op: op)
-            else { return false }
+            guard let stream else { return false }
+            notePassing(
+                Delivery(
+                    use: (use.value, use.vector(i)), register: edge, cycle: cycle, stream: stream))
             multiply(plane, activation: stream, type: type, place: place, at: cycle, op: op)
             accumulate(
                 plane, row: row, add: k > 0, emit: nil, place: place, matmul: cycle, op: op)
