@@ -182,6 +182,8 @@ extension Placer {
         let others = ownGroups(
             of: PlaneChoice(hemisphere: plane.hemisphere, plane: 1 - plane.plane), type)
         let turn = turn(op, term: k, iteration: i, on: plane, place: place)
+        // Many pass on the other plane's streams while this one's next tile is loaded.
+        let isOne = !isMany(template.ops[op].count) || type == .fp16
         let start = max(
             turn ?? 0,
             // Of many activations each passes behind the last one.
@@ -198,7 +200,7 @@ extension Placer {
                 ?? deliver(
                     use.value, use.vector(i), type: type, to: edge, at: cycle,
                     direction: plane.hemisphere.outward,
-                    groups: cycle == turn ? others : own, op: op)
+                    groups: cycle == turn ? others : own + (isOne ? [] : others), op: op)
             guard let stream else { return false }
             notePassing(
                 Delivery(

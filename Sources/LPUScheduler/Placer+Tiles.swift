@@ -113,8 +113,9 @@ extension Placer {
         // Tiles that follow one another on a plane do so in its slices too, so that their reads
         // fold, up to the row at which all of its banks are even.
         let p = planeIndex(plane)
-        let left = planes.reduce(0) {
-            $0 + columnsLeft[place][planeIndex(PlaneChoice(hemisphere: plane.hemisphere, plane: $1))]
+        let left = planes.reduce(0) { left, number in
+            let other = PlaneChoice(hemisphere: plane.hemisphere, plane: number)
+            return left + columnsLeft[place][planeIndex(other)]
         }
         let even = evenRow(of: candidates, adding: left, at: place, slot: slot)
         let best = try takeRows(

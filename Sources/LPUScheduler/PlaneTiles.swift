@@ -73,8 +73,8 @@ extension Placer {
         var placed = Set<PlacedTile>()
         for bundle in bundles {
             var used: [Int] = []
-            // Matmuls of a bundle that take one tile take its rows, which are on one side; fp16 takes
-            // both of its planes.
+            // Matmuls of a bundle that take one tile take its rows, which are on one side; fp16
+            // takes both of its planes.
             var sides: [Tile: Hemisphere] = [:]
             for op in bundle.ops {
                 guard case .matmul(let terms) = template.ops[op].kind else { continue }
@@ -125,9 +125,8 @@ extension Placer {
 
     /// The plane with the least work: loads, or activations where they take longer. One that holds
     /// the tile already, if its loads would take longer than `count` activations do, or a side that
-    /// holds its rows, comes first, one that holds four tiles more than another last, where tiles are
-    /// loaded for many vectors one more: every layer takes as many rows of each bank as of the
-    /// fullest.
+    /// holds its rows, comes first, one that holds four tiles more than another last, and one more
+    /// where many vectors pass each: every layer takes as many rows of each bank as of the fullest.
     private func choosePlane(
         for tile: Tile, type: ElementType, count: Int, place: Int, avoiding used: [Int],
         on side: Hemisphere?, _ work: [Int]

@@ -103,8 +103,11 @@ extension EncoderLowering {
         let weights = linear(
             name, tensor: "\(tensor).weight", rows: [rows], columns: hiddenColumns,
             factor: factor, inputFactor: activationFactor, on: 0)
-        let bias = isBiased
-            ? vector("\(name).bias", tensor: "\(tensor).bias", rows: [rows], factor: factor, type: .fp16, on: 0)
+        let bias =
+            isBiased
+            ? vector(
+                "\(name).bias", tensor: "\(tensor).bias", rows: [rows], factor: factor, type: .fp16,
+                on: 0)
             : nil
         return chained { l in
             let sum = l.products(x.terms, weights, 0)

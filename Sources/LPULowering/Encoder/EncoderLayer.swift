@@ -189,8 +189,8 @@ extension EncoderLowering {
 
     /// (x - mean) / sqrt(variance + epsilon) * weight + bias of every token.
     ///
-    /// The sums over lanes are products with ones. Each lane of the squares is two fp16 terms, times
-    /// powers of two, since they may leave fp16: the second is what the first dropped.
+    /// The sums over lanes are products with ones. Each lane of the squares is two fp16 terms,
+    /// times powers of two, since they may leave fp16: the second is what the first dropped.
     mutating func normalised(
         _ x: [ValueID], _ tensor: String, over ones: ValueID, _ name: String
     ) -> EncoderStates {
@@ -244,7 +244,8 @@ extension EncoderLowering {
     ) -> EncoderStates {
         let weight = vector(
             "\(name).weight", tensor: "\(tensor).weight", rows: hiddenColumns, type: .fp16, on: 0)
-        let bias = vector("\(name).bias", tensor: "\(tensor).bias", rows: hiddenColumns, type: .fp16, on: 0)
+        let bias = vector(
+            "\(name).bias", tensor: "\(tensor).bias", rows: hiddenColumns, type: .fp16, on: 0)
         var states = EncoderStates(values: [], terms: [])
         for (tile, part) in centred.enumerated() {
             chained { l in
