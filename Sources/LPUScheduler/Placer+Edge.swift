@@ -19,7 +19,8 @@ extension Placer {
         guard
             let stream = atEdge(
                 use, k, bundle, &attempt, register: edge, cycle: cycle,
-                direction: plane.hemisphere.outward, groups: ownGroups(of: plane, type))
+                direction: plane.hemisphere.outward,
+                groups: activationGroups(op, of: plane, type))
         else { return false }
         multiply(plane, activation: stream, type: type, place: bundle.chip, at: cycle, op: op)
         attempt.emissions[k] = [

@@ -103,6 +103,19 @@ extension Placer {
         return Array(plane.plane * own..<(plane.plane + 1) * own)
     }
 
+    /// Those of the side's other plane.
+    private func otherGroups(of plane: PlaneChoice, _ type: ElementType) -> [Int] {
+        ownGroups(of: PlaneChoice(hemisphere: plane.hemisphere, plane: 1 - plane.plane), type)
+    }
+
+    /// Streams for an activation of an op: many pass on the other plane's while this one's next
+    /// tile is loaded.
+    func activationGroups(_ op: Int, of plane: PlaneChoice, _ type: ElementType) -> [Int] {
+        let own = ownGroups(of: plane, type)
+        return type != .fp16 && isMany(template.ops[op].count)
+            ? own + otherGroups(of: plane, type) : own
+    }
+
     /// The cycle at which an iteration's activation of term `k` may pass on the other plane's
     /// streams, if it is the first of the two of its tile: between two of their tiles, half a tile
     /// before the second passes on its own. So a gap of one cycle is enough for both.
@@ -178,12 +191,8 @@ extension Placer {
         try ensureImage(use.value, use.vector(i))
         let edge = plane.hemisphere.sign * chip.edge
         let row = accumulatorRow(op, iteration: i)
-        let own = ownGroups(of: plane, type)
-        let others = ownGroups(
-            of: PlaneChoice(hemisphere: plane.hemisphere, plane: 1 - plane.plane), type)
+        let groups = activationGroups(op, of: plane, type)
         let turn = turn(op, term: k, iteration: i, on: plane, place: place)
-        // Many pass on the other plane's streams while this one's next tile is loaded.
-        let isOne = !isMany(template.ops[op].count) || type == .fp16
         let start = max(
             turn ?? 0,
             // Of many activations each passes behind the last one.
@@ -200,7 +209,7 @@ extension Placer {
                 ?? deliver(
                     use.value, use.vector(i), type: type, to: edge, at: cycle,
                     direction: plane.hemisphere.outward,
-                    groups: cycle == turn ? others : own + (isOne ? [] : others), op: op)
+                    groups: cycle == turn ? otherGroups(of: plane, type) : groups, op: op)
             guard let stream else { return false }
             notePassing(
                 Delivery(
