@@ -247,12 +247,13 @@ extension Lowering {
         return [high, builder.elementwise(.toFP8, Use(rest), name: "\(name).low")]
     }
 
-    /// The elements of a vector in fp32, those that `rows[n]` names in vector n.
+    /// The elements of a vector, those that `rows[n]` names in vector n.
     mutating func vector(
-        _ name: String, tensor: String, rows: [IndexMap], factor: Float = 1, on place: Int
+        _ name: String, tensor: String, rows: [IndexMap], factor: Float = 1,
+        type: ElementType = .fp32, on place: Int
     ) -> ValueID {
         builder.image(
-            name, chip: place, type: .fp32, count: rows.count,
+            name, chip: place, type: type, count: rows.count,
             .weights(
                 Layout(tensor: tensor, pieces: vectorPieces(rows)), factor: factor,
                 columnScale: nil))

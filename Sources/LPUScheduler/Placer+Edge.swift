@@ -19,7 +19,8 @@ extension Placer {
         guard
             let stream = atEdge(
                 use, k, bundle, &attempt, register: edge, cycle: cycle,
-                direction: plane.hemisphere.outward, groups: ownGroups(of: plane, type))
+                direction: plane.hemisphere.outward,
+                groups: activationGroups(op, of: plane, type))
         else { return false }
         multiply(plane, activation: stream, type: type, place: bundle.chip, at: cycle, op: op)
         attempt.emissions[k] = [
@@ -52,6 +53,9 @@ extension Placer {
             $0.use == (use.value, vector) && $0.register == register && $0.cycle == cycle
         }) {
             return known.stream
+        }
+        if let stream = passing(use.value, vector, register: register, cycle: cycle) {
+            return stream
         }
         let stream = deliver(
             use.value, vector, type: template.values[use.value.index].type, to: register,

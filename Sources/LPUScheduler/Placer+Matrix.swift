@@ -103,6 +103,19 @@ extension Placer {
         return Array(plane.plane * own..<(plane.plane + 1) * own)
     }
 
+    /// Those of the side's other plane.
+    private func otherGroups(of plane: PlaneChoice, _ type: ElementType) -> [Int] {
+        ownGroups(of: PlaneChoice(hemisphere: plane.hemisphere, plane: 1 - plane.plane), type)
+    }
+
+    /// Streams for an activation of an op: many pass on the other plane's while this one's next
+    /// tile is loaded.
+    func activationGroups(_ op: Int, of plane: PlaneChoice, _ type: ElementType) -> [Int] {
+        let own = ownGroups(of: plane, type)
+        return type != .fp16 && isMany(template.ops[op].count)
+            ? own + otherGroups(of: plane, type) : own
+    }
+
     /// The cycle at which an iteration's activation of term `k` may pass on the other plane's
     /// streams, if it is the first of the two of its tile: between two of their tiles, half a tile
     /// before the second passes on its own. So a gap of one cycle is enough for both.
@@ -152,6 +165,20 @@ extension Placer {
             at: cycle + chip.matmulToAccumulate, op: OpID(op))
     }
 
+    /// The stream on which another plane's activation, one of many, passes the edge: whoever wants
+    /// it in the same cycle takes it from there.
+    func passing(_ value: ValueID, _ vector: Int, register: Int, cycle: Int) -> Stream? {
+        passing[vectorBase[value.index] + vector].first {
+            $0.register == register && $0.cycle == cycle
+        }?.stream
+    }
+
+    /// Notes what passes an edge.
+    func notePassing(_ delivery: Delivery) {
+        guard turn(of: delivery.use.value, delivery.use.vector) != nil else { return }
+        passing[vectorBase[delivery.use.value.index] + delivery.use.vector].append(delivery)
+    }
+
     /// A term whose sum is kept in the plane.
     private func placeKeptTerm(
         _ op: Int, term k: Int, iteration i: Int, place: Int
@@ -164,9 +191,7 @@ extension Placer {
         try ensureImage(use.value, use.vector(i))
         let edge = plane.hemisphere.sign * chip.edge
         let row = accumulatorRow(op, iteration: i)
-        let own = ownGroups(of: plane, type)
-        let others = ownGroups(
-            of: PlaneChoice(hemisphere: plane.hemisphere, plane: 1 - plane.plane), type)
+        let groups = activationGroups(op, of: plane, type)
         let turn = turn(op, term: k, iteration: i, on: plane, place: place)
         let start = max(
             turn ?? 0,
@@ -177,12 +202,18 @@ extension Placer {
             rowReady(row, of: plane, place: place),
             earliestArrival(use.value, use.vector(i), type: type, at: edge))
         let at = try firstCycle(from: start, on: place, op: op) { cycle throws(Infeasibility) in
-            guard canMultiply(plane, type: type, place: place, at: cycle),
-                let stream = deliver(
+            guard canMultiply(plane, type: type, place: place, at: cycle) else { return false }
+            let known = passing(use.value, use.vector(i), register: edge, cycle: cycle)
+            let stream =
+                known
+                ?? deliver(
                     use.value, use.vector(i), type: type, to: edge, at: cycle,
                     direction: plane.hemisphere.outward,
-                    groups: cycle == turn ? others : own, op: op)
-            else { return false }
+                    groups: cycle == turn ? otherGroups(of: plane, type) : groups, op: op)
+            guard let stream else { return false }
+            notePassing(
+                Delivery(
+                    use: (use.value, use.vector(i)), register: edge, cycle: cycle, stream: stream))
             multiply(plane, activation: stream, type: type, place: place, at: cycle, op: op)
             accumulate(
                 plane, row: row, add: k > 0, emit: nil, place: place, matmul: cycle, op: op)

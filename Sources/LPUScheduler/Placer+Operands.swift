@@ -178,8 +178,40 @@ extension Placer {
             let (v, i, _) = resolve(value, vector, plane)
             guard isImage(v), copies[vectorBase[v.index] + i].isEmpty
             else { continue }
-            try placeImage(v, i, sides: Hemisphere.allCases)
+            if isReadByMany(v, i) {
+                try placeImageEverywhere(v, i)
+            } else {
+                try placeImage(v, i, sides: Hemisphere.allCases)
+            }
         }
+    }
+
+    /// `true` iff each of an op's many iterations reads the vector: it would keep its slices busy.
+    private func isReadByMany(_ value: ValueID, _ vector: Int) -> Bool {
+        viewConsumers(value).contains { op, operand in
+            let use = template.ops[op].operands[operand]
+            return isMany(template.ops[op].count) && use.step == 0 && Int(use.start) == vector
+        }
+    }
+
+    /// Gives an image vector rows in each group of slices near the VXM that has some.
+    private func placeImageEverywhere(_ value: ValueID, _ vector: Int) throws(Infeasibility) {
+        let place = template.values[value.index].chip
+        let planes = template.values[value.index].type.byteCount
+        let slot = slot(of: value, isVector: true)
+        let perGroup = max(1, chip.memSlicesPerGroup / planes)
+        let homes = homes(
+            of: value, vector, planes: planes, sides: Hemisphere.allCases, avoiding: []
+        ).filter { number(of: $0[0]) / planes % perGroup == value.index % perGroup }
+        for (k, home) in homes.enumerated() {
+            let bank = (k / 2 + value.index) % chip.banksPerSlice
+            guard home.allSatisfy({ srams[mapOf[place]].freeRows($0, bank: bank) > 0 }) else {
+                continue
+            }
+            let rows = home.map { srams[mapOf[place]].takeRow($0, bank: bank, slot: slot) }
+            copies[vectorBase[value.index] + vector].append(Copy(planes: rows, ready: 0))
+        }
+        if copies[vectorBase[value.index] + vector].isEmpty { throw full(place, value) }
     }
 
     /// Gives an image vector a row, or a further one, on one of the sides.
@@ -215,26 +247,39 @@ extension Placer {
     /// co-operands rest in all of them, any: the vector needs a second copy.
     func homes(of value: ValueID, _ vector: Int, planes: Int, sides: [Hemisphere]) -> [[QueueID]] {
         let taken = coOperandSlices(value, vector)
-        let free = homes(of: value, planes: planes, sides: sides, avoiding: taken)
-        return free.isEmpty ? homes(of: value, planes: planes, sides: sides, avoiding: []) : free
+        let free = homes(of: value, vector, planes: planes, sides: sides, avoiding: taken)
+        return free.isEmpty
+            ? homes(of: value, vector, planes: planes, sides: sides, avoiding: []) : free
     }
 
     /// `true` iff every home of the vector holds a co-operand of a consumer.
     func isCrowded(_ value: ValueID, _ vector: Int, planes: Int) -> Bool {
         let taken = coOperandSlices(value, vector)
         return !taken.isEmpty
-            && homes(of: value, planes: planes, sides: Hemisphere.allCases, avoiding: taken).isEmpty
+            && homes(
+                of: value, vector, planes: planes, sides: Hemisphere.allCases, avoiding: taken
+            ).isEmpty
     }
 
+    /// The place of one of many vectors in the order in which they rest in slices and on sides in
+    /// turn: whoever reads them one after another then finds each slice free; nil for few.
+    func turn(of value: ValueID, _ vector: Int) -> Int? {
+        isMany(template.values[value.index].count) ? value.index + vector : nil
+    }
+
+    /// `true` iff most ops of the template are for many vectors, and so many are.
+    func isMany(_ vectors: Int) -> Bool { isBatched && vectors > chip.weightStreamsPerPlane }
+
     private func homes(
-        of value: ValueID, planes: Int, sides: [Hemisphere], avoiding taken: [QueueID]
+        of value: ValueID, _ vector: Int, planes: Int, sides: [Hemisphere],
+        avoiding taken: [QueueID]
     ) -> [[QueueID]] {
         let sides = isPiece(value) && sides.contains(.west) ? [.west] : sides
         var result: [[QueueID]] = []
         let width = planes == 3 ? 4 : planes
         let count = scratchSlices / width
         rotor += 1
-        let start = choice.start(of: count, rotor: rotor)
+        let start = choice.start(of: count, rotor: turn(of: value, vector).map { $0 / 2 } ?? rotor)
         for k in 0..<count {
             let first = (start + k) % count * width
             for side in sides {

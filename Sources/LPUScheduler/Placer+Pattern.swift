@@ -135,7 +135,9 @@ extension Placer {
                 }
             guard placed else { return false }
         }
-        return finish(bundle, b, &attempt)
+        guard finish(bundle, b, &attempt) else { return false }
+        for delivery in attempt.deliveries where delivery.register != 0 { notePassing(delivery) }
+        return true
     }
 
     /// Writes what rests and issues the instructions whose streams are known only now.
@@ -364,7 +366,7 @@ extension Placer {
                     written += 1
                 }
             }
-            for side in preferredSides(result)
+            for side in preferredSides(result, attempt.iteration)
             where written < wanted && !out.contains(where: { $0.direction == side.outward }) {
                 var emission = fresh(side)
                 if write(&emission, as: result, attempt.iteration, groups: groups, op: op) {
@@ -381,9 +383,9 @@ extension Placer {
     }
 
     /// The side to write a result to first: they take turns.
-    private func preferredSides(_ value: ValueID) -> [Hemisphere] {
-        isPiece(value)
-            ? [.west] : choice.order(rotor % 2 == 0 ? [.west, .east] : [.east, .west])
+    private func preferredSides(_ value: ValueID, _ vector: Int) -> [Hemisphere] {
+        let isWest = (turn(of: value, vector) ?? rotor) % 2 == 0
+        return isPiece(value) ? [.west] : choice.order(isWest ? [.west, .east] : [.east, .west])
     }
 
     func takesAtEdge(

@@ -97,7 +97,11 @@ extension Placer {
         }
         if let known { return known }
         let slot = slot(of: value)
-        let sets = weightSets(type: type, plane: plane.plane)
+        // Where loads are rare, the slices of a side's other plane do as well.
+        let planes =
+            lastingTiles.contains(tile)
+            ? Array(0..<chip.planesPerHemisphere) : [plane.plane]
+        let sets = planes.flatMap { weightSets(type: type, plane: $0) }
         var candidates = choice.order(sets).map { set in
             set.map { slice(plane.hemisphere, $0) }
         }
@@ -109,7 +113,11 @@ extension Placer {
         // Tiles that follow one another on a plane do so in its slices too, so that their reads
         // fold, up to the row at which all of its banks are even.
         let p = planeIndex(plane)
-        let even = evenRow(of: candidates, adding: columnsLeft[place][p], at: place, slot: slot)
+        let left = planes.reduce(0) { left, number in
+            let other = PlaneChoice(hemisphere: plane.hemisphere, plane: number)
+            return left + columnsLeft[place][planeIndex(other)]
+        }
+        let even = evenRow(of: candidates, adding: left, at: place, slot: slot)
         let best = try takeRows(
             rows, of: value, from: candidates, preferring: tileHomes[place][p],
             upTo: even + rows / 2

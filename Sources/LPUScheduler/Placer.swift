@@ -36,6 +36,10 @@ final class Placer {
     var sharesRows = false
     /// Of each vector, how many of its copies an earlier template made.
     var given: [Int]
+    /// `true` iff most ops of the template are for more vectors than a load takes.
+    let isBatched: Bool
+    /// Of each of many vectors, where and when it passes an edge as an activation.
+    var passing: [[Delivery]]
     /// Rows that results must be written to, where the next instance expects them.
     var pins: [[Location]?]
 
@@ -65,6 +69,8 @@ final class Placer {
     /// The last bundle whose planes are prepared.
     var lastPrepared = -1
     var tileUses: [TileUse] = []
+    /// Tiles that activations take longer to pass than loads.
+    var lastingTiles: Set<Tile> = []
     /// By value: those that the template makes and tiles are loaded from.
     var madeSources: [Int: MadeSource] = [:]
     /// By place and plane, the bank and slices that its last image tile rests in.
@@ -128,6 +134,8 @@ final class Placer {
             (0..<machine.chip.streamsPerDirection).map { Stream(direction, $0) }
         }
         self.template = template
+        let batched = template.ops.count { $0.count > machine.chip.weightStreamsPerPlane }
+        isBatched = 2 * batched > template.ops.count
         self.chips = chips
         self.choice = choice
         tables = chips.map { _ in Reservations(chip: machine.chip) }
@@ -147,6 +155,7 @@ final class Placer {
         isTaken = template.values.map { _ in false }
         pins = Array(repeating: nil, count: base)
         given = Array(repeating: 0, count: base)
+        passing = Array(repeating: [], count: base)
         tilePlaces = Array(repeating: [], count: template.values.count)
         blockPlaces = Array(repeating: nil, count: template.values.count)
         planeOf = Array(repeating: nil, count: template.ops.count)

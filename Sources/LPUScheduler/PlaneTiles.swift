@@ -73,13 +73,21 @@ extension Placer {
         var placed = Set<PlacedTile>()
         for bundle in bundles {
             var used: [Int] = []
+            // Matmuls of a bundle that take one tile take its rows, which are on one side; fp16
+            // takes both of its planes.
+            var sides: [Tile: Hemisphere] = [:]
             for op in bundle.ops {
                 guard case .matmul(let terms) = template.ops[op].kind else { continue }
                 let type = template.values[terms[0].activation.value.index].type
                 let plane = try choosePlane(
                     for: terms[0].tile, type: type, count: bundle.count, place: bundle.chip,
-                    avoiding: used, work[bundle.chip])
+                    avoiding: used, on: sides[terms[0].tile], work[bundle.chip])
                 used.append(planeIndex(plane))
+                if type != .fp16 {
+                    sides[terms[0].tile] = plane.hemisphere
+                    lastingTiles.formUnion(
+                        terms.map(\.tile).filter { isLasting($0, bundle.count) })
+                }
                 planeOf[op] = plane
                 for term in terms {
                     try noteMade(term.tile, type: type, on: plane, place: bundle.chip)
@@ -110,15 +118,20 @@ extension Placer {
         type == .fp16 ? chip.tandemCadence : chip.matmulCadence
     }
 
+    /// `true` iff many activations take longer to pass the tile than its loads.
+    private func isLasting(_ tile: Tile, _ count: Int) -> Bool {
+        isMany(count) && count > columns(of: tile)
+    }
+
     /// The plane with the least work: loads, or activations where they take longer. One that holds
     /// the tile already, if its loads would take longer than `count` activations do, or a side that
-    /// holds its rows, comes first, one that holds four tiles more than another last: every layer
-    /// takes as many rows of each bank as of the fullest.
+    /// holds its rows, comes first, one that holds four tiles more than another last, and one more
+    /// where many vectors pass each: every layer takes as many rows of each bank as of the fullest.
     private func choosePlane(
         for tile: Tile, type: ElementType, count: Int, place: Int, avoiding used: [Int],
-        _ work: [Int]
+        on side: Hemisphere?, _ work: [Int]
     ) throws(Infeasibility) -> PlaneChoice {
-        let fixed = side(of: tile)
+        let fixed = self.side(of: tile) ?? side
         var candidates: [PlaneChoice] = []
         for side in Hemisphere.allCases where fixed == nil || fixed == side {
             for plane in 0..<chip.planesPerHemisphere where type != .fp16 || plane % 2 == 0 {
@@ -127,7 +140,9 @@ extension Placer {
         }
         candidates = choice.order(candidates)
         let rows = candidates.map { columnsLeft[place][planeIndex($0)] }
-        let most = isOwnTile(tile) ? (rows.min() ?? 0) + 4 * chip.loadCycles : Int.max
+        let isLasting = isLasting(tile, count)
+        let slack = isLasting ? chip.loadCycles : 4 * chip.loadCycles
+        let most = isOwnTile(tile) ? (rows.min() ?? 0) + slack : Int.max
         func rank(_ candidate: PlaneChoice) -> Int {
             let planes = held(candidate, type)
             if count * cadence(type) <= columns(of: tile),
@@ -140,8 +155,10 @@ extension Placer {
                 || columnsLeft[place][planeIndex(candidate)] >= most
             return (planes.map { work[$0] }.max() ?? 0) + (isTaken ? 1_000_000 : 0)
         }
+        // Two matmuls of many vectors that take the same tiles find both planes of a side alike.
+        let ties = isLasting ? rows : rows.map { _ in 0 }
         let best = candidates.indices.min {
-            (rank(candidates[$0]), $0) < (rank(candidates[$1]), $1)
+            (rank(candidates[$0]), ties[$0], $0) < (rank(candidates[$1]), ties[$1], $1)
         }
         guard let best else {
             throw Infeasibility(

@@ -14,10 +14,12 @@ private enum EncoderFault: String, CaseIterable {
     case maskDropped, headsSwapped, meanDropped, otherPosition, noResidual, noValueBias, noSegment
     case otherNorm, noEpsilon, geluUnbounded, sumOfOthers, otherWord, egressByte, keysAsValues
     case otherChannel, noMaximum, paddingInMean, layersSwapped, lowTermElsewhere, noScale
+    case termsAlike
 
     var type: ElementType {
         switch self {
         case .lowTermElsewhere, .noScale: .fp8
+        case .termsAlike: .int8
         case .maskDropped, .headsSwapped, .meanDropped, .otherPosition, .noResidual, .noValueBias,
             .noSegment, .otherNorm, .noEpsilon, .geluUnbounded, .sumOfOthers, .otherWord,
             .egressByte, .keysAsValues, .otherChannel, .noMaximum, .paddingInMean,
@@ -80,8 +82,8 @@ private enum EncoderFault: String, CaseIterable {
             where result.name.hasPrefix("real"):
                 kind = .elementwise(.copy, a, nil)
             case (.otherChannel, .matmul(var terms))
-            where name(.use(terms[0].activation)) == "identity" && terms[0].activation.start > 0:
-                terms[0].activation.start -= 1
+            where name(.use(terms[0].activation)) == "identity":
+                terms[0].activation.step = 0
                 kind = .matmul(terms)
             case (.lowTermElsewhere, .matmul(var terms)) where terms.count == 4:
                 terms[1].tile = terms[2].tile
@@ -89,6 +91,11 @@ private enum EncoderFault: String, CaseIterable {
             case (.noScale, .elementwise(.multiply, let a, let b))
             where name(b).hasSuffix(".scales"):
                 kind = .elementwise(.multiply, a, .immediate(Float(0.25).bitPattern))
+            case (
+                .termsAlike,
+                .elementwise(.multiply, let a, .immediate(Float(0x1p-8).bitPattern)?)
+            ):
+                kind = .elementwise(.multiply, a, .immediate(Float(1).bitPattern))
             case _: break
             }
         }
@@ -140,7 +147,7 @@ private enum EncoderFault: String, CaseIterable {
         return Verifier(threads: 2).refinement(program, graph, context: context).map(\.message)
     }
 
-    @Test(arguments: [ElementType.fp16, .fp8], ["gelu", "gelu_new", "relu"])
+    @Test(arguments: [ElementType.fp16, .fp8, .int8], ["gelu", "gelu_new", "relu"])
     func lowersTheGraph(_ type: ElementType, _ activation: String) throws {
         let encoder = try encoder(["hidden_act": activation])
         for context in [16, 128] {

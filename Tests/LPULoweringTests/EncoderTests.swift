@@ -116,10 +116,17 @@ private func relativeDistance(_ a: [Double], _ b: [Double]) -> Double {
         Family(
             keys: ["hidden_size": 128, "num_attention_heads": 4],
             plan: Plan(context: 128, weightType: .fp8), limit: 1e-2),
+        Family(
+            keys: ["hidden_size": 352, "num_attention_heads": 11, "intermediate_size": 400],
+            plan: Plan(context: 48, weightType: .int8), limit: 1e-2),
+        // Three tiles of states: both sides share the last.
+        Family(
+            keys: ["hidden_size": 672, "num_attention_heads": 7, "num_hidden_layers": 1],
+            plan: Plan(context: 128, weightType: .int8), limit: 1e-2),
     ]
 
-    /// Activations are fp16, some 2^-11 a rounding, or two terms of fp8.
-    @Test(arguments: 0..<6)
+    /// Activations are fp16, some 2^-11 a rounding, or two terms of fp8 or int8.
+    @Test(arguments: 0..<8)
     func programIsTheReference(_ number: Int) throws {
         let family = Self.families[number]
         let context = family.plan.context
@@ -140,6 +147,7 @@ private func relativeDistance(_ a: [Double], _ b: [Double]) -> Double {
 
     @Test(arguments: [
         (0, Strategy.list), (1, .random(seed: 1)), (2, .list), (3, .list), (4, .list), (5, .list),
+        (6, .list), (6, .random(seed: 2)), (7, .list),
     ])
     func simulatorEqualsInterpreter(_ number: Int, _ strategy: Strategy) throws {
         let family = Self.families[number]
@@ -172,7 +180,6 @@ private func relativeDistance(_ a: [Double], _ b: [Double]) -> Double {
         let encoder = try SmallEncoder()
         for (plan, part) in [
             (Plan(context: 40), "a multiple of 16"), (Plan(context: 256), "up to 128"),
-            (Plan(context: 16, weightType: .int8), "int8"),
             (Plan(context: 16, tensorParallel: 2), "one chip"),
             (Plan(context: 16, users: 2), "one user"),
         ] {

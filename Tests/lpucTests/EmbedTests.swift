@@ -44,7 +44,7 @@ import Testing
     /// Figures of all texts stand in Documentation/Encoders.md.
     @Test(
         .enabled(if: hasMiniLM, "no weights of all-MiniLM-L6-v2: make weights fetches them"),
-        arguments: [("fp16", 0.9999), ("fp8", 0.995)])
+        arguments: [("fp16", 0.9999), ("int8", 0.997), ("fp8", 0.995)])
     func embeddingsAreTheReferences(_ weights: String, _ least: Double) throws {
         // Short texts: minutes for one that fills the longest context.
         let texts = try golden().texts.filter { Self.isLong || $0.ids.count <= 32 }

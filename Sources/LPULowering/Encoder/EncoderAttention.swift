@@ -17,17 +17,27 @@ extension EncoderLowering {
         _ x: EncoderStates, _ constants: EncoderConstants
     ) -> [ValueID] {
         let prefix = "encoder.layer.$layer.attention."
-        let keys = heads.sets.indices.map { lowerKeys(x, prefix + "self.key", $0) }
-        let queries = heads.sets.indices.map {
-            lowerQueries(x, prefix + "self.query", $0, constants)
+        var keys: [ValueID] = []
+        var queries: [[ValueID]] = []
+        var values: [[ValueID]] = []
+        var scores: [ValueID] = []
+        // The scores of a set follow the projections of the next: by then its queries are made.
+        for step in 0...heads.sets.count {
+            if step < heads.sets.count {
+                keys.append(lowerKeys(x, prefix + "self.key", step))
+                queries.append(lowerQueries(x, prefix + "self.query", step, constants))
+            }
+            if step > 0 {
+                values.append(lowerValues(x, prefix + "self.value", step - 1, constants))
+                scores += heads.groups.indices.filter { heads.groups[$0].set == step - 1 }.map {
+                    lowerScores(keys, queries, heads.groups[$0], constants, "layer.group\($0)")
+                }
+            }
         }
-        let scores = heads.groups.enumerated().map { number, group in
-            lowerScores(keys, queries, group, constants, "layer.group\(number)")
-        }
-        let values = lowerValues(x, prefix + "self.value", constants)
-        let weights = heads.groups.indices.map { number in
-            lowerWeights(
-                scores[number], heads.groups[number], constants, "layer.group\(number)")
+        var channels: [ValueID] = []
+        let weights = heads.groups.enumerated().map { number, group in
+            channels += turnValues(values, group, constants)
+            return lowerWeights(scores[number], group, constants, "layer.group\(number)")
         }
         // The turn of some groups' weights goes before the use of the last ones'.
         var turned: [ValueID] = []
@@ -36,9 +46,9 @@ extension EncoderLowering {
             turned += join.map {
                 turn(weights[$0], heads.groups[$0], constants, "layer.group\($0)")
             }
-            if number > 0 { mixed.append(mix(turned, values, number - 1, constants)) }
+            if number > 0 { mixed.append(mix(turned, channels, number - 1, constants)) }
         }
-        mixed.append(mix(turned, values, heads.joins.count - 1, constants))
+        mixed.append(mix(turned, channels, heads.joins.count - 1, constants))
         return lowerOutput(mixed, residual: x.values, prefix + "output.dense")
     }
 
@@ -67,6 +77,13 @@ extension EncoderLowering {
         let all = project(
             x, tensor, heads.lanes(ofSet: set), name,
             factor: 1 / Float(heads.dimension).squareRoot())
+        return ofHeads(all, set, constants, name)
+    }
+
+    /// For each head of a set the vectors in its lanes, 0 in those of the others.
+    private mutating func ofHeads(
+        _ all: ValueID, _ set: Int, _ constants: EncoderConstants, _ name: String
+    ) -> [ValueID] {
         guard heads.sets[set].count > 1 else { return [all] }
         return heads.sets[set].indices.map { head in
             let number = head - heads.sets[set].lowerBound
@@ -78,83 +95,56 @@ extension EncoderLowering {
         }
     }
 
-    /// A projection with its bias, of all tokens.
+    /// A projection of all tokens in fp16, with its bias if it is to be added.
     private mutating func project(
-        _ x: EncoderStates, _ tensor: String, _ rows: IndexMap, _ name: String, factor: Float = 1
+        _ x: EncoderStates, _ tensor: String, _ rows: IndexMap, _ name: String,
+        factor: Float = 1, isBiased: Bool = true
     ) -> ValueID {
         let weights = linear(
             name, tensor: "\(tensor).weight", rows: [rows], columns: hiddenColumns,
             factor: factor, inputFactor: activationFactor, on: 0)
-        let bias = vector(
-            "\(name).bias", tensor: "\(tensor).bias", rows: [rows], factor: factor, on: 0)
+        let bias =
+            isBiased
+            ? vector(
+                "\(name).bias", tensor: "\(tensor).bias", rows: [rows], factor: factor, type: .fp16,
+                on: 0)
+            : nil
         return chained { l in
             let sum = l.products(x.terms, weights, 0)
-            let biased = l.builder.elementwise(.add, Use(sum), bias.at())
+            let biased = bias.map { l.builder.elementwise(.add, Use(sum), $0.at()) } ?? sum
             return l.builder.elementwise(.toFP16, Use(biased), name: "\(name).fp16")
         }
     }
 
-    /// For each head its values without their bias: vector c holds channel c of all tokens, in the
-    /// lanes that the head has in its group's vectors.
+    /// For each head of a set its values without their bias, 0 in the lanes of the others.
     private mutating func lowerValues(
-        _ x: EncoderStates, _ tensor: String, _ constants: EncoderConstants
+        _ x: EncoderStates, _ tensor: String, _ set: Int, _ constants: EncoderConstants
     ) -> [ValueID] {
-        var turned = Array(repeating: ValueID(0), count: model.queryHeadCount)
-        for (set, all) in heads.sets.enumerated() {
-            let groups = heads.groups.filter { $0.set == set }
-            let sizes = Set(groups.map(\.heads.count)).sorted()
-            let tiles = valueTiles(x, tensor, set, sizes)
-            for group in groups {
-                let own = zip(sizes, tiles).first { $0.0 == group.heads.count }?.1 ?? []
-                for head in group.heads {
-                    turned[head] = turnValues(
-                        own, from: (head - all.lowerBound) * heads.dimension,
-                        slot: head - group.heads.lowerBound, group, constants,
-                        "layer.head\(head).values")
-                }
-            }
-        }
-        return turned
-    }
-
-    /// For each size of groups the terms of a set's values as weight vectors, of each token so many
-    /// side by side.
-    private mutating func valueTiles(
-        _ x: EncoderStates, _ tensor: String, _ set: Int, _ sizes: [Int]
-    ) -> [[Tile]] {
         let name = "layer.set\(set).values"
-        let weights = linear(
-            name, tensor: "\(tensor).weight", rows: [heads.lanes(ofSet: set)],
-            columns: hiddenColumns, inputFactor: activationFactor, on: 0)
-        func tile(_ values: ValueID, _ size: Int, _ l: inout EncoderLowering) -> [Tile] {
-            let copies = (0..<size).map { _ in l.activations(of: values, name) }
-            return copies[0].indices.map { term in
-                Tile(copies.map { Use($0[term]) }, count: size * l.tokens)
-            }
-        }
-        if sizes.count == 1 {
-            return chained { l in [tile(l.products(x.terms, weights, 0), sizes[0], &l)] }
-        }
-        // Two tiles that one token is written to at once may want one slice.
-        let values = chained { l in l.products(x.terms, weights, 0) }
-        return sizes.map { size in chained { l in tile(values, size, &l) } }
+        let all = project(x, tensor, heads.lanes(ofSet: set), name, isBiased: false)
+        return ofHeads(all, set, constants, name)
     }
 
-    /// A head's values, whose channels are in the lanes from `lane` on: rows of an identity read
-    /// their columns.
+    /// For each head of a group its values turned: vector c holds channel c of all tokens, in the
+    /// lanes that the head has in the group's vectors.
     private mutating func turnValues(
-        _ terms: [Tile], from lane: Int, slot: Int, _ group: EncoderHeads.Group,
-        _ constants: EncoderConstants, _ name: String
-    ) -> ValueID {
-        chained { l in
-            var values = l.builder.matmul(
-                terms.map { MatmulTerm(Use(constants.identity, start: lane), $0) },
-                count: l.heads.dimension)
-            if group.heads.count > 1 {
-                let slots = l.constants(of: group, constants).slots
-                values = l.builder.elementwise(.mask, Use(values), slots.at(slot))
+        _ values: [[ValueID]], _ group: EncoderHeads.Group, _ constants: EncoderConstants
+    ) -> [ValueID] {
+        let first = heads.sets[group.set].lowerBound
+        let own = group.heads.map { Use(values[group.set][$0 - first]) }
+        // A weight vector is 0 but in its own head's lanes: one row reads a channel of every head.
+        let turned = MatmulTerm(
+            Use(constants.identity), Tile(own, count: own.count * tokens))
+        return chained { l in
+            let channels = l.builder.matmul([turned], count: l.heads.dimension)
+            return group.heads.map { head in
+                let lanes = l.constants(of: group, constants).slots
+                let slot = head - group.heads.lowerBound
+                let own =
+                    group.heads.count > 1
+                    ? l.builder.elementwise(.mask, Use(channels), lanes.at(slot)) : channels
+                return l.builder.elementwise(.toFP16, Use(own), name: "layer.head\(head).values")
             }
-            return l.builder.elementwise(.toFP16, Use(values), name: name)
         }
     }
 
@@ -240,7 +230,7 @@ extension EncoderLowering {
         let name = "layer.join\(number)"
         let bias = vector(
             "\(name).valueBias", tensor: "encoder.layer.$layer.attention.self.value.bias",
-            rows: [heads.lanes(of: all)], on: 0)
+            rows: [heads.lanes(of: all)], type: .fp16, on: 0)
         let terms = join.map { group in
             let sources = all.map { head in
                 heads.groups[group].heads.contains(head)

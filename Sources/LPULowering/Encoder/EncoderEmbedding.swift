@@ -69,12 +69,9 @@ extension EncoderLowering {
         let ones = builder.image(
             "ones", type: .fp16, count: lanes,
             .constant(bits: one, vectors: 0..<lanes, lanes: 0..<hidden.width))
-        let width = (heads.sets.map(\.count).max() ?? 0) * heads.dimension
         let identity = builder.image(
-            "identity", type: plan.weightType, count: width,
-            .diagonal(
-                bits: plan.weightType == .fp16
-                    ? one : UInt32(FP8.encode(1 / activationFactor)), offset: 0, period: lanes))
+            "identity", type: .fp16, count: heads.dimension,
+            .diagonal(bits: one, offset: 0, period: heads.dimension))
         let zero = builder.image("zero", type: .fp16, count: 1, .zero)
         let headLanes = ofHeads(
             "headLanes", heads.sets.map(\.count).max() ?? 1, run: heads.dimension)

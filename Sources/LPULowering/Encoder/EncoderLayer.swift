@@ -24,25 +24,55 @@ extension EncoderLowering {
     /// Output tile `n` for every token: each contraction tile multiplies all of them while it is
     /// installed.
     mutating func products(
-        _ input: [[ValueID]], _ weights: LinearWeights, _ n: Int
+        _ input: [[ValueID]], _ weights: LinearWeights, _ n: Int, parts: Int = 1
     ) -> ValueID {
-        let terms = input.enumerated().flatMap { k, terms in
-            terms.map { MatmulTerm(Use($0), weights.tile(n, k)) }
-        }
-        let sums = builder.matmul(terms, count: tokens)
-        guard !weights.scales.isEmpty else { return sums }
+        let sum =
+            plan.weightType == .int8
+            ? integerProducts(input, weights, n, parts: parts)
+            : builder.matmul(
+                input.enumerated().flatMap { k, terms in
+                    terms.map { MatmulTerm(Use($0), weights.tile(n, k)) }
+                }, count: tokens)
+        guard !weights.scales.isEmpty else { return sum }
         let scale = Use(weights.scales[n].value, start: Int(weights.scales[n].start), step: 0)
-        return builder.elementwise(.multiply, Use(sums), scale)
+        return builder.elementwise(.multiply, Use(sum), scale)
     }
 
-    /// What goes into a linear layer, as the terms of activations: in one byte times
+    /// The sums of first and of second terms differ in weight: two planes of a side make them side
+    /// by side, over some of the contraction tiles in each part.
+    private mutating func integerProducts(
+        _ input: [[ValueID]], _ weights: LinearWeights, _ n: Int, parts: Int
+    ) -> ValueID {
+        let tiles = input.indices
+        let sums = (0..<parts).map { part -> [ValueID] in
+            let own = part * tiles.count / parts..<(part + 1) * tiles.count / parts
+            return (0..<2).map { term in
+                builder.matmul(
+                    own.map { MatmulTerm(Use(input[$0][term]), weights.tile(n, $0)) },
+                    count: tokens)
+            }
+        }
+        let numbers = sums.map { $0.map { builder.elementwise(.toFP32, Use($0)) } }
+        let fine = sumInTurn(numbers.map { $0[1] })
+        let scaled = builder.elementwise(.multiply, Use(fine), 1 / Self.fineness)
+        return builder.elementwise(.add, Use(scaled), Use(sumInTurn(numbers.map { $0[0] })))
+    }
+
+    /// What goes into a linear layer, as the terms of activations: in fp8 times
     /// `activationFactor`.
     mutating func activations(of value: ValueID, _ name: String) -> [ValueID] {
-        guard plan.weightType.byteCount == 1 else {
-            return terms(of: Use(value), plan.weightType, name)
+        switch plan.weightType {
+        case .fp8:
+            let scaled = builder.elementwise(.multiply, Use(value), activationFactor)
+            return terms(of: Use(scaled), .fp8, name)
+        case .int8:
+            let first = builder.elementwise(.toInt8, Use(value), name: name)
+            let number = builder.elementwise(.toFP32, Use(first))
+            let rest = builder.elementwise(.subtract, Use(value), Use(number))
+            let finer = builder.elementwise(.multiply, Use(rest), Self.fineness)
+            return [first, builder.elementwise(.toInt8, Use(finer), name: "\(name).low")]
+        case .fp16, .fp32, .int32: return terms(of: Use(value), plan.weightType, name)
         }
-        let scaled = builder.elementwise(.multiply, Use(value), activationFactor)
-        return terms(of: Use(scaled), plan.weightType, name)
     }
 
     /// For each tile of the states their sum with a linear layer's output and bias.
@@ -50,10 +80,12 @@ extension EncoderLowering {
         _ input: [[ValueID]], _ weights: LinearWeights, bias: String, to residual: [ValueID],
         _ name: String
     ) -> [ValueID] {
-        let bias = vector("\(name).bias", tensor: bias, rows: hiddenColumns, on: 0)
+        let bias = vector("\(name).bias", tensor: bias, rows: hiddenColumns, type: .fp16, on: 0)
         return residual.enumerated().map { n, residual in
             chained { l in
-                let sums = l.products(input, weights, n)
+                // Tiles go to the two sides in turn; both share an odd one.
+                let isOdd = n % 2 == 0 && n == weights.scales.count - 1 && input.count > 1
+                let sums = l.products(input, weights, n, parts: isOdd ? 2 : 1)
                 let biased = l.builder.elementwise(.add, Use(sums), bias.at(n))
                 return l.builder.elementwise(
                     .add, Use(biased), Use(residual), name: "\(name)\(n)")
@@ -78,17 +110,26 @@ extension EncoderLowering {
             columns: hiddenColumns, factor: factor, inputFactor: activationFactor, on: 0)
         let bias = vector(
             "layer.up.bias", tensor: prefix + "intermediate.dense.bias", rows: rows,
-            factor: factor, on: 0)
-        let inner = rows.indices.map { n in
-            let half = chained { l -> ValueID in
-                let sums = l.products(x.terms, up, n)
-                return l.builder.elementwise(
-                    .add, Use(sums), bias.at(n), name: "layer.inner\(n)")
+            factor: factor, type: .fp16, on: 0)
+        var halves: [ValueID] = []
+        var inner: [[ValueID]] = []
+        // Products go on while those before are activated.
+        for n in 0..<rows.count + 2 {
+            if n < rows.count {
+                halves.append(
+                    chained { l in
+                        let sums = l.products(x.terms, up, n)
+                        let biased = l.builder.elementwise(.add, Use(sums), bias.at(n))
+                        return l.builder.elementwise(
+                            .toFP16, Use(biased), name: "layer.inner\(n)")
+                    })
             }
-            return chained { l in
-                let value = l.activated(half)
-                return l.activations(of: value, "layer.inner\(n).activated")
-            }
+            guard n >= 2 else { continue }
+            inner.append(
+                chained { l in
+                    let value = l.activated(halves[n - 2])
+                    return l.activations(of: value, "layer.inner\(n - 2).activated")
+                })
         }
         let down = linear(
             "layer.down", tensor: prefix + "output.dense.weight", rows: hiddenColumns,
@@ -148,29 +189,27 @@ extension EncoderLowering {
 
     /// (x - mean) / sqrt(variance + epsilon) * weight + bias of every token.
     ///
-    /// The sums over lanes are products with ones, in two fp16 terms, the second what the first
-    /// dropped: for the squares, which may leave fp16, times powers of two.
+    /// The sums over lanes are products with ones. Each lane of the squares is two fp16 terms,
+    /// times powers of two, since they may leave fp16: the second is what the first dropped.
     mutating func normalised(
         _ x: [ValueID], _ tensor: String, over ones: ValueID, _ name: String
     ) -> EncoderStates {
         let ones = Tile([Use(ones)], count: lanes)
         let size = Float(model.hiddenSize)
-        let (high, low) = chained { l -> (ValueID, ValueID) in
-            let sum = l.sumInTurn(x, "\(name).sum")
-            let high = l.builder.elementwise(.toFP16, Use(sum), name: "\(name).high")
-            let rest = l.builder.elementwise(.subtract, Use(sum), Use(high))
-            return (high, l.builder.elementwise(.toFP16, Use(rest), name: "\(name).low"))
+        let narrow = chained { l in
+            l.builder.elementwise(
+                .toFP16, Use(l.sumInTurn(x, "\(name).sum")), name: "\(name).narrow")
         }
-        let mean = chained { l -> ValueID in
-            let sum = l.builder.matmul(
-                [MatmulTerm(Use(high), ones), MatmulTerm(Use(low), ones)], count: l.tokens)
+        let mean = chained { l in
+            let sum = l.builder.matmul([MatmulTerm(Use(narrow), ones)], count: l.tokens)
             return l.builder.elementwise(.multiply, Use(sum), 1 / size, name: "\(name).mean")
         }
-        let centred = x.enumerated().map { tile, part in
-            builder.elementwise(
-                .subtract, Use(part), Use(mean), name: "\(name).centred\(tile)")
-        }
+        var centred: [ValueID] = []
         let terms = chained { l -> (high: ValueID, low: ValueID) in
+            centred = x.enumerated().map { tile, part in
+                l.builder.elementwise(
+                    .subtract, Use(part), Use(mean), name: "\(name).centred\(tile)")
+            }
             let squares = centred.enumerated().map { tile, part in
                 let own = l.inLanes(part, tile)
                 return l.builder.elementwise(.multiply, Use(own), Use(part))
@@ -178,16 +217,15 @@ extension EncoderLowering {
             return l.wideTerms(of: l.sumInTurn(squares, "\(name).squares"), times: 0x1p-14)
         }
         let unit = 0x1p14 / size
-        let most = chained { l -> ValueID in
-            let sum = l.builder.matmul([MatmulTerm(Use(terms.high), ones)], count: l.tokens)
-            let part = l.builder.elementwise(.multiply, Use(sum), unit)
-            return l.builder.elementwise(.add, Use(part), Float(l.model.normEpsilon))
-        }
         let root = chained { l -> ValueID in
-            let sum = l.builder.matmul([MatmulTerm(Use(terms.low), ones)], count: l.tokens)
-            let part = l.builder.elementwise(.multiply, Use(sum), unit * 0x1p-11)
-            let all = l.builder.elementwise(.add, Use(part), Use(most))
-            return l.builder.elementwise(.rsqrt, Use(all), name: "\(name).scale")
+            let sums = [terms.high, terms.low].map {
+                l.builder.matmul([MatmulTerm(Use($0), ones)], count: l.tokens)
+            }
+            let most = l.builder.elementwise(.multiply, Use(sums[0]), unit)
+            let rest = l.builder.elementwise(.multiply, Use(sums[1]), unit * 0x1p-11)
+            let all = l.builder.elementwise(.add, Use(most), Use(rest))
+            let positive = l.builder.elementwise(.add, Use(all), Float(l.model.normEpsilon))
+            return l.builder.elementwise(.rsqrt, Use(positive), name: "\(name).scale")
         }
         return scaled(centred, by: root, tensor, name)
     }
@@ -205,22 +243,19 @@ extension EncoderLowering {
         _ centred: [ValueID], by root: ValueID, _ tensor: String, _ name: String
     ) -> EncoderStates {
         let weight = vector(
-            "\(name).weight", tensor: "\(tensor).weight", rows: hiddenColumns, on: 0)
-        let bias = vector("\(name).bias", tensor: "\(tensor).bias", rows: hiddenColumns, on: 0)
+            "\(name).weight", tensor: "\(tensor).weight", rows: hiddenColumns, type: .fp16, on: 0)
+        let bias = vector(
+            "\(name).bias", tensor: "\(tensor).bias", rows: hiddenColumns, type: .fp16, on: 0)
         var states = EncoderStates(values: [], terms: [])
         for (tile, part) in centred.enumerated() {
-            let value = chained { l -> ValueID in
+            chained { l in
                 let normed = l.builder.elementwise(.multiply, Use(part), Use(root))
                 let weighted = l.builder.elementwise(.multiply, Use(normed), weight.at(tile))
-                return l.builder.elementwise(
+                let value = l.builder.elementwise(
                     .add, Use(weighted), bias.at(tile), name: "\(name)\(tile)")
+                states.values.append(value)
+                states.terms.append(l.activations(of: value, "\(name)\(tile).term"))
             }
-            states.values.append(value)
-            // What other templates take must not pass within a chain alone.
-            states.terms.append(
-                chained { l in
-                    l.activations(of: value, "\(name)\(tile).term")
-                })
         }
         return states
     }

@@ -27,11 +27,6 @@ private func checkSupport(
         errors.insert(
             Diagnostic(at: Diagnostic.Place(place), id: "lowering-unsupported", message))
     }
-    if plan.weightType != .fp16 && plan.weightType != .fp8 {
-        refuse(
-            "plan.weightType",
-            "\(plan.weightType.rawValue) is not lowered for encoders: try fp16 or fp8")
-    }
     if plan.tensorParallel != 1 || plan.pipelineStages != 1 || plan.users != 1 {
         refuse("plan", "an encoder is lowered for one chip and one user")
     }
@@ -77,9 +72,9 @@ struct EncoderLowering: Lowering {
     /// Tokens of the context, those that fill it up included.
     var tokens: Int { plan.context }
 
-    /// What activations are times in one byte: two terms then hold numbers below 224, exact to
-    /// 2^-12 or to a 256th.
-    var activationFactor: Float { plan.weightType.byteCount == 1 ? 4 : 1 }
+    /// What activations are times: two terms of fp8 then hold numbers below 224, exact to 2^-12 or
+    /// to a 256th, two of int8 those below 127.5, exact to a 512th.
+    var activationFactor: Float { plan.weightType == .fp8 ? 4 : 1 }
 
     var hiddenColumns: [IndexMap] { hidden.ranges.map { .range($0) } }
 }
@@ -95,7 +90,7 @@ struct EncoderStates {
 struct EncoderConstants {
     /// 320 fp16 rows of ones in the lanes of a tile of states.
     var ones: ValueID
-    /// Rows of an identity in a type of the weights, over what activations are times.
+    /// Row c has ones in lane c of every head.
     var identity: ValueID
     /// A vector of zeros, fp16.
     var zero: ValueID

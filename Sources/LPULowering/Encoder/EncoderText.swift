@@ -88,14 +88,16 @@ extension EncoderLowering {
         }
     }
 
-    /// One vector: all vectors of a value taken together by an operation, every 16th one after
-    /// another, then halves.
+    /// One vector: all vectors of a value taken together by an operation, a few one after another,
+    /// then halves.
     /// - Requires: they are a multiple of 16.
     mutating func reduced(
         _ value: ValueID, by operation: ALUOperation, _ name: String
     ) -> ValueID {
-        var width = chip.weightStreamsPerPlane
         let count = builder[value].count
+        var width = chip.weightStreamsPerPlane
+        // Long chains read many vectors in cycles that are fixed to each other.
+        while count % (2 * width) == 0, count / width > 4 { width *= 2 }
         var all = chained { l in
             stride(from: width, to: count, by: width).reduce(value) { all, first in
                 l.builder.elementwise(

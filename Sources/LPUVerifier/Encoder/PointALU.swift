@@ -23,6 +23,7 @@ struct PointALU {
         case .negate: return PointVector(numbers: a.numbers.map(PrimeField.negated))
         case .toFP16: return cast(a, .roundingToFP16, isSplit)
         case .toFP8: return cast(a, .roundingToFP8, isSplit)
+        case .toInt8: return cast(a, .roundingToInt8, isSplit)
         case .exp: return exponential(a)
         case .tanh: return drawn(.tanh, a)
         case .rsqrt:
@@ -37,7 +38,7 @@ struct PointALU {
         case .mask, .maskNot: return binary { masked(operation, a, $0) }
         case .absolute, .not, .addInt, .subtractInt, .multiplyInt, .maxInt, .minInt, .and, .or,
             .xor, .shiftLeft, .shiftRight, .less, .lessEqual, .equal, .notEqual, .lessInt,
-            .lessEqualInt, .equalInt, .notEqualInt, .toInt8, .toInt32, .intToInt8:
+            .lessEqualInt, .equalInt, .notEqualInt, .toInt32, .intToInt8:
             return unknown(operation, a, b)
         }
     }

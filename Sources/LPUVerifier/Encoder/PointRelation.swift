@@ -30,10 +30,13 @@ struct PointRelations {
             if scaled.contains(first) {
                 return lookUp(numbers, scaled) { .times(exponent, $0) }
             }
-            for draw in [PrimeField.Draw.roundingToFP8, .roundingToFP16] {
+            for draw in [PrimeField.Draw.roundingToFP8, .roundingToFP16, .roundingToInt8] {
                 let dropped = scaled.map { PrimeField.drawn(draw, UInt64($0)) }
-                if dropped.contains(first) {
-                    return lookUp(numbers, dropped) { .dropped(exponent, draw, $0) }
+                // The second term of int8 is 256 times it.
+                let finer: UInt32 = draw == .roundingToInt8 ? 256 : 1
+                let second = dropped.map { PrimeField.multiply($0, finer) }
+                if second.contains(first) {
+                    return lookUp(numbers, second) { .dropped(exponent, draw, $0) }
                 }
                 let rounded = zip(scaled, dropped).map(PrimeField.subtract)
                 if rounded.contains(first) {

@@ -56,14 +56,17 @@ struct PointRun {
     }
 
     private static func splits(_ template: ProgramTemplate) -> [Bool] {
-        var casts: [ValueID: ElementwiseOperand] = [:]
+        // Of a cast, or of what it made as fp32 again: the cast, and what it is of.
+        var casts: [ValueID: (cast: ValueID, of: ElementwiseOperand)] = [:]
         var result = template.values.map { _ in false }
         for op in template.ops {
             switch op.kind {
-            case .elementwise(.toFP16, let a, _), .elementwise(.toFP8, let a, _):
-                casts[op.result] = a
-            case .elementwise(.subtract, let a, .use(let b)?) where casts[b.value] == a:
-                result[b.value.index] = true
+            case .elementwise(.toFP16, let a, _), .elementwise(.toFP8, let a, _),
+                .elementwise(.toInt8, let a, _):
+                casts[op.result] = (op.result, a)
+            case .elementwise(.toFP32, .use(let a), _): casts[op.result] = casts[a.value]
+            case .elementwise(.subtract, let a, .use(let b)?):
+                if let known = casts[b.value], known.of == a { result[known.cast.index] = true }
             case .elementwise, .matmul, .distribute, .permute, .shift, .rotate, .select,
                 .transpose, .gather, .scatter, .transfer, .ingress, .egress, .pack, .byte:
                 break

@@ -88,7 +88,7 @@ enum PrimeField {
     /// Of what a number is drawn.
     enum Draw: UInt64 {
         case weight, scale, root, exponential, tanh, least, positivePart, member, greatest
-        case roundingToFP16, roundingToFP8, byte, unknown
+        case roundingToFP16, roundingToFP8, roundingToInt8, byte, unknown
     }
 
     /// The finaliser of SplitMix64 (Steele et al., OOPSLA 2014).
