@@ -9,8 +9,9 @@ import LPUSupport
 extension DecoderLowering {
     // MARK: Maximum
 
-    /// The maximum over all lanes of each vector, in every lane: first over the lanes of a superlane,
-    /// then over superlanes; each is one way to the SXMs, which take the turns together, and back.
+    /// The maximum over all lanes of each vector, in every lane: first over the lanes of a
+    /// superlane, then over superlanes; each is one way to the SXMs, which take the turns together,
+    /// and back.
     mutating func maximumOverLanes(_ values: ValueID, _ name: String) -> ValueID {
         let width = chip.lanesPerSuperlane
         let maps = (1..<width).map { turn in (0..<width).map { Int16(($0 + turn) % width) } }
