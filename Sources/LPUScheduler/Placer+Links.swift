@@ -5,6 +5,19 @@ import LPUSupport
 
 /// Ops that move vectors between chips and to and from the host.
 extension Placer {
+    /// For each place, its links that send: from the first send until the link may send again.
+    func sendSpans() -> [[(link: Int, cycles: Range<Int>)]] {
+        tables.indices.map { place in
+            (0..<chip.linkCount).compactMap { link in
+                let sends = linkHistory[place * chip.linkCount + link].sends
+                guard let first = sends.first, let last = sends.last,
+                    let axis = machine.topology.axis(of: LinkID(link))
+                else { return nil }
+                return (link, first..<last + axis.interval.widestGap)
+            }
+        }
+    }
+
     /// One hop: each byte plane is read, sent, received and written.
     func placeTransfer(_ bundle: Bundle, iteration i: Int) throws(Infeasibility) {
         let op = bundle.ops[0]

@@ -217,19 +217,6 @@ final class Placer {
         tables.map { $0.issues.lazy.map(\.cycle).min() ?? 0 }
     }
 
-    /// For each place, its links that send: from the first send until the link may send again.
-    func sendSpans() -> [[(link: Int, cycles: Range<Int>)]] {
-        tables.indices.map { place in
-            (0..<chip.linkCount).compactMap { link in
-                let sends = linkHistory[place * chip.linkCount + link].sends
-                guard let first = sends.first, let last = sends.last,
-                    let axis = machine.topology.axis(of: LinkID(link))
-                else { return nil }
-                return (link, first..<last + axis.interval.widestGap)
-            }
-        }
-    }
-
     private func place(bundle b: Int) throws(Infeasibility) {
         let bundle = bundles[b]
         let op = template.ops[bundle.ops[0]]

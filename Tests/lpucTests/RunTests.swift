@@ -101,7 +101,7 @@ import Testing
         let chunks = try figures(arguments + ["--prefill", "8"])
         #expect(chunks.tokens == steps.tokens && chunks.caches == steps.caches)
         #expect(chunks.chunks == 2)
-        #expect(try #require(chunks.prefillCycles) < 2 * steps.cyclesPerToken)
+        #expect(try #require(chunks.prefillCycles) * 2 < 5 * steps.cyclesPerToken)
     }
 
     @Test func textGoesToStandardOutput() throws {
