@@ -64,11 +64,4 @@ extension Placer {
         tables[place].commit()
         scratchLog.removeAll(keepingCapacity: true)
     }
-
-    /// `true` iff more sums take it than there are planes.
-    func isTakenByMany(_ value: ValueID) -> Bool {
-        consumers[value.index].count {
-            if case .matmul = template.ops[$0.op].kind { true } else { false }
-        } > 2 * chip.planesPerHemisphere
-    }
 }

@@ -31,6 +31,18 @@ extension Placer {
         return true
     }
 
+    /// `true` iff a later op of the bundle takes the value at that side's edge.
+    func takesAtEdge(
+        _ value: ValueID, _ side: Hemisphere, _ bundle: Bundle, after k: Int
+    ) -> Bool {
+        bundle.ops[(k + 1)...].contains { op in
+            guard !template.ops[op].kind.isElementwise,
+                template.ops[op].operands.contains(where: { $0.value == value })
+            else { return false }
+            return sideOf(op, in: bundle) == side
+        }
+    }
+
     /// An operand as it passes the edge register: from the bundle, or read for it.
     func atEdge(
         _ use: Use, _ k: Int, _ bundle: Bundle, _ attempt: inout Attempt, register: Int,

@@ -359,7 +359,7 @@ extension Placer {
             // On both sides, so that one copy can be read beside any co-operand; what many sums
             // take where that is possible, so that a slice that is busy holds none of them up.
             let needed = isCrowded && !isAlone ? 2 : 1
-            let wanted = !isAlone && isTakenByMany(result) ? 2 : needed
+            let wanted = !isAlone && isTakenByMany[result.index] ? 2 : needed
             var written = 0
             for e in out.indices where written < wanted {
                 if write(&out[e], as: result, attempt.iteration, groups: groups, op: op) {
@@ -386,16 +386,5 @@ extension Placer {
     private func preferredSides(_ value: ValueID, _ vector: Int) -> [Hemisphere] {
         let isWest = (turn(of: value, vector) ?? rotor) % 2 == 0
         return isPiece(value) ? [.west] : choice.order(isWest ? [.west, .east] : [.east, .west])
-    }
-
-    func takesAtEdge(
-        _ value: ValueID, _ side: Hemisphere, _ bundle: Bundle, after k: Int
-    ) -> Bool {
-        bundle.ops[(k + 1)...].contains { op in
-            guard !template.ops[op].kind.isElementwise,
-                template.ops[op].operands.contains(where: { $0.value == value })
-            else { return false }
-            return sideOf(op, in: bundle) == side
-        }
     }
 }

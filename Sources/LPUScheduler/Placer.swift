@@ -50,6 +50,12 @@ final class Placer {
     var blockPlaces: [BlockPlace?]
     /// For each value, the ops that use it: (op, operand).
     let consumers: [[(op: Int, operand: Int)]]
+    /// By value: more sums take it than there are planes.
+    private(set) lazy var isTakenByMany = consumers.map { consumers in
+        consumers.count {
+            if case .matmul = template.ops[$0.op].kind { true } else { false }
+        } > 2 * chip.planesPerHemisphere
+    }
     /// The bundle of each op and its place in it.
     var bundleOf: [(bundle: Int, place: Int)]
     var bundles: [Bundle]
