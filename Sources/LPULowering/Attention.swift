@@ -321,16 +321,14 @@ extension DecoderLowering {
             let sum = l.sumInTurn(parts, "\(name).pSum")
             return l.wideTerms(of: sum, times: shift)
         }
-        let ones = Tile([Use(shared[place].ones)], count: lanes)
-        let most = chained { l -> ValueID in
-            let sum = l.builder.matmul([MatmulTerm(Use(high), ones)])
-            let scaled = l.builder.elementwise(.multiply, Use(sum), 1 / shift)
-            return l.builder.elementwise(.add, Use(scaled), Use(weights.current))
-        }
+        let ones = shared[place].ones
         return chained { l in
-            let sum = l.builder.matmul([MatmulTerm(Use(low), ones)])
-            let scaled = l.builder.elementwise(.multiply, Use(sum), 0x1p-11 / shift)
-            let total = l.builder.elementwise(.add, Use(scaled), Use(most))
+            let sum = l.sumOverLanes(high, ones)
+            let scaled = l.builder.elementwise(.multiply, Use(sum), 1 / shift)
+            let most = l.builder.elementwise(.add, Use(scaled), Use(weights.current))
+            let low = l.sumOverLanes(low, ones)
+            let rest = l.builder.elementwise(.multiply, Use(low), 0x1p-11 / shift)
+            let total = l.builder.elementwise(.add, Use(rest), Use(most))
             return l.reciprocal(total, name: "\(name).share")
         }
     }

@@ -5,32 +5,77 @@ import LPUNumerics
 import LPUPlanning
 import LPUSupport
 
+/// The sums of a row-parallel layer, as far as the planes have got.
+struct StartedSums {
+    /// By output.
+    var sums: [PartialSum?]
+    var packed: PackedProducts
+
+    init(_ weights: LinearWeights) {
+        sums = weights.heights.map { _ in nil }
+        packed = PackedProducts(weights)
+    }
+}
+
 /// Sums over the chips that share a layer.
 extension DecoderLowering {
-    /// This chip's part of a row-parallel layer: added to the residual at once where the chip is
-    /// alone, else rounded to the wire's fp16.
+    /// How the contraction tiles of a row-parallel layer are packed.
+    func packings(_ columns: [IndexMap]) -> [LanePacking] {
+        plan.packings(columns.map(\.count), outputs: hidden.count, on: chip)
+    }
+
+    /// This chip's parts of some outputs of a row-parallel layer: added to the residual at once
+    /// where the chip is alone, else rounded to the wire's fp16.
     ///
-    /// The sums of a few outputs are `started`. The outputs that are left when all planes have had
-    /// as many are summed up by several planes each.
+    /// A plane sums up an output; all planes sum up each of the last ones, so that they leave evenly
+    /// and no plane is left over.
     mutating func partialSums(
         _ input: LinearInput, _ weights: LinearWeights, residual: [ValueID],
-        started: [PartialSum] = [], _ name: String
+        _ started: inout StartedSums, _ outputs: Range<Int>, _ name: String
     ) -> [ValueID] {
-        let first = max(started.count, hidden.count - hidden.count % planes)
-        return (0..<hidden.count).map { n in
-            chained { l in
-                let sum =
-                    n < first
-                    ? l.sum(input, weights, n, after: n < started.count ? started[n] : nil).value
-                    : l.sum(input, weights, n, parts: l.planes)
-                let all = l.scaled(sum, weights, n)
-                if l.places.count == 1 {
-                    return l.builder.elementwise(
-                        .add, all.at(), residual[n].at(), name: "\(name).\(n)")
+        var parts: [Int: ValueID] = [:]
+        func finish(_ l: inout Self, _ n: Int, _ sum: ValueID) {
+            let all = l.scaled(sum, weights, n)
+            parts[n] =
+                l.places.count == 1
+                ? l.builder.elementwise(
+                    .add, all.at(), residual[n].at(), name: "\(name).\(n)")
+                : l.builder.elementwise(.toFP16, all.at(), name: "\(name).part\(n)")
+        }
+        let whole = 2 * planes
+        func add(_ n: Int) {
+            let start = started.sums[n]
+            guard n >= whole else {
+                chained { l in finish(&l, n, l.sum(input, weights, n, after: start).value) }
+                return
+            }
+            let products = self.parts(input, weights, n, after: start, parts: planes)
+            chained { l in finish(&l, n, l.sumInTurn(products)) }
+        }
+        let packed = weights.packings.count
+        func take(upTo tiles: Int) {
+            multiply(input, weights, &started.packed, upTo: tiles) { l, n, products in
+                guard packed == weights.contractions else {
+                    started.sums[n] = l.packedSum(products, weights)
+                    return
                 }
-                return l.builder.elementwise(.toFP16, all.at(), name: "\(name).part\(n)")
+                l.chained { l in finish(&l, n, l.sumInTurn(products)) }
             }
         }
+        for n in outputs where !weights.packedOutputs.contains(n) { add(n) }
+        if packed == weights.contractions {
+            take(upTo: .max)
+        } else {
+            // A packed tile for each plane, an output for each: so outputs leave evenly. Products
+            // are there some outputs ahead: nobody waits for them to rest.
+            for n in outputs.clamped(to: weights.packedOutputs) {
+                let wanted = weights.packings.map { $0.tiles(before: n + planes) }.max() ?? 0
+                let round = n > 0 && n % planes == 0 ? max(1, planes / packed) : 0
+                take(upTo: max(wanted, started.packed.tiles + round))
+                add(n)
+            }
+        }
+        return outputs.compactMap { parts[$0] }
     }
 
     /// All-reduce in one hop: every chip sends its parts to all others, and all add them in the

@@ -180,25 +180,6 @@ struct GroupConstants {
     var headLanes: ValueID?
 }
 
-/// A range of a dimension dealt out to as few vectors as possible, in equal parts.
-struct Tiling {
-    let whole: Range<Int>
-    let count: Int
-    let width: Int
-
-    init(_ whole: Range<Int>, lanes: Int) {
-        self.whole = whole
-        count = (whole.count + lanes - 1) / lanes
-        width = count == 0 ? 0 : (whole.count + count - 1) / count
-    }
-
-    func range(_ tile: Int) -> Range<Int> {
-        let start = whole.lowerBound + tile * width
-        return start..<min(start + width, whole.upperBound)
-    }
-    var ranges: [Range<Int>] { (0..<count).map(range) }
-}
-
 /// A chip's query heads and the KV heads that they need, in sets that share a vector: KV head g of
 /// a set takes lanes g * dimension on, and query vector j holds query j of each KV head's group in
 /// the same lanes.

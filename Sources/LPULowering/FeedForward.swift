@@ -26,33 +26,58 @@ extension DecoderLowering {
         let tensor = layerPrefix + "mlp.down_proj.weight"
         let inner = places.map { lowerInner(x, on: $0) }
         let rows = places.map { place in
+            let columns = innerTiles(of: place).ranges.map { IndexMap.range($0) }
             let down = linear(
-                "layer.down", tensor: tensor, rows: hiddenColumns,
-                columns: innerTiles(of: place).ranges.map { .range($0) },
-                inputFactor: hiddenScale, on: place)
+                "layer.down", tensor: tensor, rows: hiddenColumns, columns: columns,
+                packings: packings(columns), inputFactor: hiddenScale,
+                on: place)
             return rowInput(inner[place].terms, down, "layer.inner", on: place)
         }
-        // Until the last tiles are made, the planes sum up a few outputs over the others; in int8
-        // all are made at once.
-        let started = places.map { place in
-            (0..<min(2 * planes, hidden.count)).compactMap {
-                sum(
-                    rows[place].input, rows[place].weights, $0,
-                    upTo: plan.weightType == .int8
-                        ? 0 : max(inner[place].terms.count - lateTiles, 0))
+        var started = places.map { startedSums(rows[$0].input, rows[$0].weights) }
+        func parts(_ outputs: Range<Int>) -> [[ValueID]] {
+            places.map { place in
+                guard !inner[place].terms.isEmpty else { return [] }
+                return partialSums(
+                    rows[place].input, rows[place].weights, residual: residual[place],
+                    &started[place], outputs, "layer.output")
             }
         }
+        // All terms are there when packed tiles have passed: first outputs need not wait for ones.
+        let isPacked = rows.allSatisfy { takesPackedTilesFirst($0.weights) }
+        let first = isPacked ? min(planes, hidden.count) : 0
+        let firstParts = parts(0..<first)
         let ahead = lengthsAhead(inner.map(\.terms), "layer.output")
-        let partial = places.map { place -> [ValueID] in
-            guard !inner[place].terms.isEmpty else { return [] }
-            return partialSums(
-                rows[place].input, rows[place].weights, residual: residual[place],
-                started: started[place], "layer.output")
-        }
+        let partial = zip(firstParts, parts(first..<hidden.count)).map { $0 + $1 }
         let inverses = inverses(
             ahead, Wide(tensor: tensor, inputFactor: hiddenScale), lengths: inner.map(\.length),
             "layer.output")
         return (partial, inverses)
+    }
+
+    /// Tiles of the down projection that the planes take until the last terms are made.
+    private var tilesAhead: Int { 6 * planes }
+
+    private func takesPackedTilesFirst(_ weights: LinearWeights) -> Bool {
+        weights.packings.reduce(0) { $0 + $1.tiles } >= tilesAhead
+    }
+
+    /// Until the last tiles are made, the planes take packed ones, and where those are few sum up
+    /// some outputs over the others; in int8 all are made at once.
+    private mutating func startedSums(
+        _ input: LinearInput, _ weights: LinearWeights
+    ) -> StartedSums {
+        var started = StartedSums(weights)
+        guard plan.weightType != .int8 else { return started }
+        let end = tilesAhead / max(1, weights.packings.count)
+        multiply(input, weights, &started.packed, upTo: end) { l, n, products in
+            started.sums[n] = l.packedSum(products, weights)
+        }
+        guard !takesPackedTilesFirst(weights) else { return started }
+        let made = max(input.terms.count - lateTiles, 0)
+        for n in 0..<min(2 * planes, hidden.count) {
+            started.sums[n] = sum(input, weights, n, after: started.sums[n], upTo: made)
+        }
+        return started
     }
 
     /// x with the bias of the down projection, where there is one.
@@ -64,7 +89,8 @@ extension DecoderLowering {
 
     /// A chip's share of the intermediate vector.
     private func innerTiles(of place: Int) -> Tiling {
-        Tiling(place.share(of: model.intermediateSize, plan), lanes: lanes)
+        plan.innerTiling(
+            place.share(of: model.intermediateSize, plan), outputs: hidden.count, on: chip)
     }
 
     /// This chip's part of silu(gate) * up as terms, and the length of x.
@@ -87,14 +113,25 @@ extension DecoderLowering {
             columns: hiddenColumns, factor: hiddenScale, inputFactor: input.factor, norm: norm,
             on: place)
         // While x still arrives, the planes sum up all outputs over its first tile, then over those
-        // that come first; and some over the others while the norm is still to come.
+        // that come first, the narrow ones last, for which it would not come fast enough; and some
+        // over the others while the norm is still to come. What is left when all planes have had as
+        // many outputs several of them sum up.
+        let left = 2 * own.count % planes / 2
         let first = firstTiles(of: input, outputs: 2 * own.count)
         var sums = own.ranges.map { _ in InnerSums() }
         for tiles in [min(1, first), first] {
-            for n in own.ranges.indices {
+            for n in (left..<own.count).reversed() {
                 sums[n].gate = sum(input, gate, n, after: sums[n].gate, upTo: tiles)
                 sums[n].up = sum(input, up, n, after: sums[n].up, upTo: tiles)
             }
+        }
+        for n in 0..<left {
+            let parts = planes / (2 * left)
+            func all(_ l: inout Self, _ weights: LinearWeights) -> PartialSum {
+                PartialSum(
+                    value: l.sum(input, weights, n, parts: parts), tiles: input.terms.count)
+            }
+            sums[n] = InnerSums(gate: all(&self, gate), up: all(&self, up))
         }
         let early = input.deferred == nil ? 0 : max(own.count - lateTiles, 0)
         func finish(_ tiles: Range<Int>) {
@@ -139,7 +176,8 @@ extension DecoderLowering {
     /// for as long as all of x takes to arrive.
     private func firstTiles(of input: LinearInput, outputs: Int) -> Int {
         let rounds = outputs / planes
-        guard places.count > 1, input.deferred != nil, rounds > 1 else { return 0 }
-        return input.terms.count / rounds
+        let isUneven = outputs % planes > 0
+        guard places.count > 1, input.deferred != nil, isUneven || rounds > 1 else { return 0 }
+        return input.terms.count / max(rounds, 2)
     }
 }

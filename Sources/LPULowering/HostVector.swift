@@ -1,4 +1,5 @@
 public import LPUMachine
+import LPUPlanning
 
 /// What a step exchanges with the host. A decode step: a vector in, a vector out; an encoder: a
 /// vector a token in, the bytes of the embedding out.

@@ -27,12 +27,44 @@ struct LinearWeights {
     /// For each output tile what its lanes are yet to be multiplied by, one for all that are the
     /// same; empty for nothing.
     var scales: [Use]
-    /// Weight vectors of a tile, and of each output tile the same number of contraction tiles.
-    var rows: Int
+    /// Weight vectors of each output tile's tiles.
+    var heights: [Int]
+    /// The first contraction tiles, of which those of many output tiles lie side by side.
+    var packings: [LanePacking] = []
+    /// Contraction tiles, with those.
     var contractions: Int
 
+    /// Output tiles whose contraction tiles are packed.
+    var packedOutputs: Range<Int> {
+        packings.first?.outputs ?? heights.count..<heights.count
+    }
+
+    /// Contraction tiles of an output tile that are not packed.
+    func ownTiles(_ n: Int) -> Range<Int> {
+        (packedOutputs.contains(n) ? packings.count : 0)..<contractions
+    }
+
+    /// - Requires: `k` is among the output tile's own.
     func tile(_ n: Int, _ k: Int) -> Tile {
-        Tile([Use(value, start: (n * contractions + k) * rows)], count: rows)
+        let before = (0..<n).reduce(0) { $0 + heights[$1] * ownTiles($1).count }
+        let start = before + (k - ownTiles(n).lowerBound) * heights[n]
+        return Tile([Use(value, start: start)], count: heights[n])
+    }
+
+    /// Tile `t` of packed contraction tile `k`; they stand behind all others.
+    func packedTile(_ k: Int, _ t: Int) -> Tile {
+        let others = packings[..<k].reduce(0) { $0 + $1.tiles } + t
+        let height = heights.max() ?? 0
+        return Tile([Use(value, start: ownCount + others * height)], count: height)
+    }
+
+    private var ownCount: Int {
+        heights.indices.reduce(0) { $0 + heights[$1] * ownTiles($1).count }
+    }
+
+    /// Weight vectors in all.
+    var count: Int {
+        ownCount + packings.reduce(0) { $0 + $1.tiles } * (heights.max() ?? 0)
     }
 }
 
@@ -61,6 +93,21 @@ struct IndexMap {
         ])
     }
 
+    /// What stands at positions of `range` when all has moved on by so many.
+    /// - Requires: indices of a segment follow one another.
+    func moved(by offset: Int, within range: Range<Int>) -> IndexMap {
+        IndexMap(
+            segments: segments.compactMap { segment in
+                precondition(segment.digits == .linear(1), "a part of a segment is not one")
+                let first = segment.position + offset
+                let kept = (first..<first + segment.count).clamped(to: range)
+                guard !kept.isEmpty else { return nil }
+                return Segment(
+                    position: kept.lowerBound, base: segment.base + kept.lowerBound - first,
+                    count: kept.count, digits: segment.digits)
+            })
+    }
+
     /// The same again and again, `stride` positions apart.
     func repeated(_ count: Int, stride: Int) -> IndexMap {
         IndexMap(
@@ -79,37 +126,52 @@ extension Lowering {
     /// for inputs that are times `inputFactor`. Scales are those of `scaleRows`, else of `rows`.
     mutating func linear(
         _ name: String, tensor: String, rows: [IndexMap], columns: [IndexMap],
-        scaleRows: [IndexMap]? = nil,
+        scaleRows: [IndexMap]? = nil, packings: [LanePacking] = [],
         factor: Float = 1, inputFactor: Float = 1, norm: String? = nil, on place: Int
     ) -> LinearWeights {
-        let height = ((rows.map(\.count).max() ?? 0) + 15) / 16 * 16
+        let width = chip.weightStreamsPerPlane
+        var weights = LinearWeights(
+            value: ValueID(0), scales: [],
+            heights: rows.map { ($0.count + width - 1) / width * width }, packings: packings,
+            contractions: columns.count)
         var pieces: [Piece] = []
         for (n, row) in rows.enumerated() {
-            for (k, column) in columns.enumerated() {
-                let start = (n * columns.count + k) * height
-                for r in row.segments {
-                    let first = start + r.position
-                    pieces += column.segments.map { c in
-                        Piece(
-                            vectors: first..<first + r.count,
-                            lanes: c.position..<c.position + c.count, base: [r.base, c.base],
-                            vector: [r.digits, .zero], lane: [.zero, c.digits])
-                    }
+            for k in weights.ownTiles(n) {
+                pieces += self.pieces(row, columns[k], from: weights.tile(n, k))
+            }
+        }
+        for (k, packing) in packings.enumerated() {
+            for t in 0..<packing.tiles {
+                for piece in packing.pieces(of: t) {
+                    pieces += self.pieces(
+                        rows[piece.output], columns[k].moved(by: piece.shift, within: piece.lanes),
+                        from: weights.packedTile(k, t))
                 }
             }
         }
-        let value = builder.image(
-            name, chip: place, type: plan.weightType, count: rows.count * columns.count * height,
+        weights.value = builder.image(
+            name, chip: place, type: plan.weightType, count: weights.count,
             .weights(
                 Layout(tensor: tensor, pieces: pieces), factor: factor, columnScale: norm))
-        let scales =
-            plan.weightType.byteCount == 1
-            ? self.scales(
-                "\(name).scales", tensor: tensor, rows: scaleRows ?? rows,
-                factor: 1 / inputFactor, norm: norm, on: place) : nil
-        return LinearWeights(
-            value: value, scales: scales.map { scales in rows.indices.map { scales.at($0) } } ?? [],
-            rows: height, contractions: columns.count)
+        guard plan.weightType.byteCount == 1 else { return weights }
+        let scales = self.scales(
+            "\(name).scales", tensor: tensor, rows: scaleRows ?? rows,
+            factor: 1 / inputFactor, norm: norm, on: place)
+        weights.scales = rows.indices.map { scales.at($0) }
+        return weights
+    }
+
+    /// The elements of a tile that have these rows and columns.
+    private func pieces(_ rows: IndexMap, _ columns: IndexMap, from tile: Tile) -> [Piece] {
+        rows.segments.flatMap { r in
+            let first = Int(tile.sources[0].start) + r.position
+            return columns.segments.map { c in
+                Piece(
+                    vectors: first..<first + r.count,
+                    lanes: c.position..<c.position + c.count, base: [r.base, c.base],
+                    vector: [r.digits, .zero], lane: [.zero, c.digits])
+            }
+        }
     }
 
     /// The weights, whose outputs are yet to be times `scale`.
@@ -135,20 +197,30 @@ extension Lowering {
                 columnScale: norm))
     }
 
-    /// Planes that tiles of the weights' type take: two together in fp16.
-    var planes: Int { 2 * chip.planesPerHemisphere / plan.weightType.byteCount }
+    var planes: Int { plan.planes(of: chip) }
 
     /// The sum over all contraction tiles in their order, in each the terms in theirs; not scaled.
     /// In `parts` that different planes sum up where so many contraction tiles are there.
     mutating func sum(
-        _ input: LinearInput, _ weights: LinearWeights, _ n: Int, parts: Int = 1
+        _ input: LinearInput, _ weights: LinearWeights, _ n: Int, parts: Int
     ) -> ValueID {
-        let count = input.terms.count
-        let parts = max(1, min(parts, count))
+        sumInTurn(self.parts(input, weights, n, parts: parts))
+    }
+
+    /// What the sum over all contraction tiles is the sum of: `parts` that different planes sum up
+    /// where so many contraction tiles are left after `start`, and that.
+    mutating func parts(
+        _ input: LinearInput, _ weights: LinearWeights, _ n: Int, after start: PartialSum? = nil,
+        parts: Int
+    ) -> [ValueID] {
+        let first = start?.tiles ?? 0
+        let count = input.terms.count - first
+        let parts = min(max(1, parts), count)
         let sums = (0..<parts).map { part in
-            sum(input, weights, n, part * count / parts..<(part + 1) * count / parts)
+            let (from, to) = (part * count / parts, (part + 1) * count / parts)
+            return sum(input, weights, n, first + from..<first + to)
         }
-        return sumInTurn(sums)
+        return (start.map { [$0.value] } ?? []) + sums
     }
 
     /// The sum over some contraction tiles.
@@ -170,9 +242,7 @@ extension Lowering {
     ) -> PartialSum? {
         let first = start?.tiles ?? 0
         guard first < tiles else { return start }
-        let rest =
-            first == 0 && tiles == input.terms.count
-            ? sum(input, weights, n) : sum(input, weights, n, first..<tiles)
+        let rest = sum(input, weights, n, first..<tiles)
         return PartialSum(
             value: start.map { builder.elementwise(.add, rest.at(), $0.value.at()) } ?? rest,
             tiles: tiles)

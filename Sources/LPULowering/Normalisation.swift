@@ -132,32 +132,42 @@ extension DecoderLowering {
         of x: [ValueID], over ones: ValueID, size: Int, dividedBy divisor: Float = 1,
         _ name: String, _ finish: (inout Self, ValueID) -> Result
     ) -> Result {
-        // Parts side by side, last the one with the last tile: each addition waits for another.
-        let count = min(4, x.count)
+        // Parts side by side: each addition waits for another. The last tiles, which come while
+        // those are made, join at the end.
+        let width = 4
+        let early = x.count > 2 * width ? x.dropLast(2) : x[...]
+        let count = min(width, early.count)
+        func square(_ l: inout Self, _ tile: ValueID) -> ValueID {
+            l.builder.elementwise(.multiply, tile.at(), tile.at())
+        }
         let parts = (0..<count).map { part in
             chained { l -> ValueID in
-                let squares = stride(from: (x.count + part) % count, to: x.count, by: count).map {
-                    l.builder.elementwise(.multiply, x[$0].at(), x[$0].at())
+                let first = (early.count + part) % count
+                let squares = stride(from: first, to: early.count, by: count).map {
+                    square(&l, early[$0])
                 }
                 return l.sumInTurn(squares, name)
             }
         }
         let (high, low) = chained { l -> (ValueID, ValueID) in
-            let sum = l.sumInTurn(parts, name)
-            return l.wideTerms(of: sum, times: 0x1p-14)
+            let late = x[early.endIndex...].map { square(&l, $0) }
+            return l.wideTerms(of: l.sumInTurn(parts + late, name), times: 0x1p-14)
         }
         let unit = 0x1p14 / (Float(size) * divisor)
         let epsilon = Float(model.normEpsilon) / divisor
-        let ones = Tile([Use(ones)], count: lanes)
-        let most = chained { l -> ValueID in
-            let sum = l.builder.matmul([MatmulTerm(high.at(), ones)], count: 1)
-            let mean = l.builder.elementwise(.multiply, sum.at(), unit)
-            return l.builder.elementwise(.add, mean.at(), epsilon)
-        }
+        // Both terms pass the ones while they are installed.
         return chained { l in
-            let sum = l.builder.matmul([MatmulTerm(low.at(), ones)], count: 1)
-            let mean = l.builder.elementwise(.multiply, sum.at(), unit * 0x1p-11)
-            return finish(&l, l.builder.elementwise(.add, mean.at(), most.at()))
+            let sum = l.sumOverLanes(high, ones)
+            let scaled = l.builder.elementwise(.multiply, sum.at(), unit)
+            let most = l.builder.elementwise(.add, scaled.at(), epsilon)
+            let low = l.sumOverLanes(low, ones)
+            let rest = l.builder.elementwise(.multiply, low.at(), unit * 0x1p-11)
+            return finish(&l, l.builder.elementwise(.add, rest.at(), most.at()))
         }
+    }
+
+    /// In every lane the sum over all lanes of a term, vector by vector.
+    mutating func sumOverLanes(_ term: ValueID, _ ones: ValueID) -> ValueID {
+        builder.matmul([MatmulTerm(Use(term), Tile([Use(ones)], count: lanes))])
     }
 }

@@ -21,13 +21,16 @@ extension DecoderLowering {
         let ahead = lengthsAhead(terms, "layer.attended")
         let partial = places.map { place -> [ValueID] in
             guard !terms[place].isEmpty else { return [] }
+            let columns = mixedVectors(on: place).map { outputColumns($0, on: place) }
             let weights = linear(
-                "layer.o", tensor: tensor, rows: hiddenColumns,
-                columns: mixedVectors(on: place).map { outputColumns($0, on: place) },
-                inputFactor: Scale.attention, on: place)
+                "layer.o", tensor: tensor, rows: hiddenColumns, columns: columns,
+                packings: packings(columns), inputFactor: Scale.attention,
+                on: place)
             let row = rowInput(terms[place], weights, "layer.attended", on: place)
+            var started = StartedSums(row.weights)
             return partialSums(
-                row.input, row.weights, residual: residual[place], "layer.attended")
+                row.input, row.weights, residual: residual[place], &started,
+                0..<hidden.count, "layer.attended")
         }
         // The planes are idle while the sums are on their way.
         let lengths = places.map { place in

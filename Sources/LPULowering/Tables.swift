@@ -97,7 +97,7 @@ extension DecoderLowering {
     private mutating func embeddingTable(
         _ part: Range<Int>, _ tile: Int, on place: Int
     ) -> ValueID {
-        let range = hidden.range(tile)
+        let range = hidden.ranges[tile]
         return builder.image(
             "embedding\(tile).\(part.lowerBound)", chip: place, type: plan.weightType,
             count: part.count + 2,

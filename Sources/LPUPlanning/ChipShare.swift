@@ -1,3 +1,4 @@
+import LPUMachine
 public import LPUModel
 import LPUNumerics
 
@@ -55,11 +56,6 @@ struct ChipShare {
 
     /// Vectors that `count` elements are dealt out to.
     func tiles(_ count: Int) -> Int { (count + lanes - 1) / lanes }
-    /// Weight vectors of each of these tiles: equal parts, rounded up to whole load columns.
-    func rows(_ count: Int) -> Int {
-        let tiles = max(1, tiles(count))
-        return rounded((count + tiles - 1) / tiles)
-    }
     private func rounded(_ rows: Int) -> Int { (rows + 15) / 16 * 16 }
 
     /// Weight vectors that hold a set's heads.
@@ -67,10 +63,16 @@ struct ChipShare {
     /// Query vectors of a set: vector j holds query j of each KV head that has so many.
     func queryVectors(_ set: Int) -> Int { sets[set].max() ?? 0 }
     var allQueryVectors: Int { sets.indices.reduce(0) { $0 + queryVectors($1) } }
-    /// Vectors into which the output projection takes a set's heads: query vectors side by side.
-    func outputVectors(_ set: Int) -> Int {
-        let perVector = lanes / (sets[set].count * headDimension)
-        return (queryVectors(set) + perVector - 1) / perVector
+    /// Lanes of each vector as which the output projection takes a set's heads: query vectors side
+    /// by side, up to the last KV head that has a query in the last of them.
+    func outputWidths(_ set: Int) -> [Int] {
+        let width = sets[set].count * headDimension
+        let (count, perVector) = (queryVectors(set), lanes / width)
+        return stride(from: 0, to: count, by: perVector).map { first in
+            let last = min(first + perVector, count) - 1
+            let heads = (sets[set].lastIndex { last < $0 } ?? -1) + 1
+            return (last - first) * width + heads * headDimension
+        }
     }
 
     /// Query heads that attend side by side, as many of a set as a superlane has lanes at most.
@@ -116,10 +118,11 @@ struct Matrix {
 
 /// The matrices of a layer and the LM head.
 extension ChipShare {
-    private func matrix(from inputs: Int, to outputs: Int) -> Matrix {
-        Matrix(
-            elements: inputs * outputs,
-            vectors: tiles(inputs) * tiles(outputs) * (outputs > 0 ? rows(outputs) : 0))
+    private var hidden: Tiling { Tiling(0..<hiddenSize, lanes: lanes) }
+
+    /// Weight vectors of a contraction tile for each output tile: whole load columns.
+    private func vectors(_ outputs: Tiling) -> Int {
+        outputs.ranges.reduce(0) { $0 + rounded($1.count) }
     }
 
     /// Projections of heads: weight vectors up to the last head that each query vector holds.
@@ -130,6 +133,20 @@ extension ChipShare {
                 * lastHeads.reduce(0) { $0 + rounded($1 * headDimension) })
     }
 
+    /// A row-parallel matrix: contraction tiles of these widths, of which the first are packed.
+    private func rowParallel(
+        _ widths: [Int], elements: Int, _ plan: Plan, on chip: Chip
+    ) -> Matrix {
+        let packings = plan.packings(widths, outputs: hidden.count, on: chip)
+        let first = packings.first?.outputs.lowerBound ?? hidden.count
+        let rows = hidden.ranges.map { rounded($0.count) }
+        let own =
+            rows[..<first].reduce(0, +) * widths.count
+            + rows[first...].reduce(0, +) * (widths.count - packings.count)
+        let tiles = packings.reduce(0) { $0 + $1.tiles }
+        return Matrix(elements: elements, vectors: own + tiles * rounded(hidden.width))
+    }
+
     var query: Matrix {
         let last = sets.flatMap { set in
             (0..<(set.max() ?? 0)).map { j in (set.lastIndex { j < $0 } ?? -1) + 1 }
@@ -138,14 +155,33 @@ extension ChipShare {
     }
     /// The key projection; that of values is as large.
     var key: Matrix { projection(keyValueHeads, lastHeads: sets.map(\.count)) }
-    var output: Matrix {
-        Matrix(
-            elements: queryHeads * headDimension * hiddenSize,
-            vectors: tiles(hiddenSize) * rows(hiddenSize)
-                * sets.indices.reduce(0) { $0 + outputVectors($1) })
+
+    func output(_ plan: Plan, on chip: Chip) -> Matrix {
+        rowParallel(
+            sets.indices.flatMap(outputWidths), elements: queryHeads * headDimension * hiddenSize,
+            plan, on: chip)
     }
+
+    private func inner(_ plan: Plan, on chip: Chip) -> Tiling {
+        plan.innerTiling(0..<intermediate, outputs: hidden.count, on: chip)
+    }
+
     /// Of the gate; the up projection is as large.
-    var gate: Matrix { matrix(from: hiddenSize, to: intermediate) }
-    var down: Matrix { matrix(from: intermediate, to: hiddenSize) }
-    var head: Matrix { matrix(from: hiddenSize, to: vocabulary) }
+    func gate(_ plan: Plan, on chip: Chip) -> Matrix {
+        Matrix(
+            elements: hiddenSize * intermediate,
+            vectors: hidden.count * vectors(inner(plan, on: chip)))
+    }
+
+    func down(_ plan: Plan, on chip: Chip) -> Matrix {
+        rowParallel(
+            inner(plan, on: chip).ranges.map(\.count), elements: intermediate * hiddenSize, plan,
+            on: chip)
+    }
+
+    var head: Matrix {
+        Matrix(
+            elements: hiddenSize * vocabulary,
+            vectors: hidden.count * vectors(Tiling(0..<vocabulary, lanes: lanes)))
+    }
 }

@@ -189,8 +189,10 @@ private struct DemandRows {
 
     mutating func layer() -> Demand {
         let type = plan.weightType
+        let gate = share.gate(plan, on: chip)
         for matrix in [
-            share.query, share.key, share.key, share.output, share.gate, share.gate, share.down,
+            share.query, share.key, share.key, share.output(plan, on: chip), gate, gate,
+            share.down(plan, on: chip),
         ] { add(matrix, type) }
         // The greatest scales of the two row-parallel layers, by which residuals are bounded.
         if type.byteCount == 1 && !model.hasAttentionBias && !model.hasFeedForwardBias {

@@ -118,9 +118,9 @@ extension StreamedBytes {
         let positions = min((plan.context + 15) / 16 * 16, keyTiles * chip.lanes)
         keys = groups.count * positions * plan.kvType.byteCount * chip.lanes
         values = groups.reduce(0) { $0 + share.cacheRows($1.set) } * cache
-        output = share.output.vectors * type
-        gateAndUp = 2 * share.gate.vectors * type
-        down = share.down.vectors * type
+        output = share.output(plan, on: chip).vectors * type
+        gateAndUp = 2 * share.gate(plan, on: chip).vectors * type
+        down = share.down(plan, on: chip).vectors * type
         head = share.head.vectors * type
     }
 }

@@ -116,19 +116,20 @@ extension Placer {
             ? own + otherGroups(of: plane, type) : own
     }
 
-    /// The cycle at which an iteration's activation of term `k` may pass on the other plane's
-    /// streams, if it is the first of the two of its tile: between two of their tiles, half a tile
+    /// The cycles at which an iteration's activation of term `k` may pass on the other plane's
+    /// streams, if it is the first of two of its tile: between two of their tiles, half a tile
     /// before the second passes on its own. So a gap of one cycle is enough for both.
     private func turn(
         _ op: Int, term k: Int, iteration i: Int, on plane: PlaneChoice, place: Int
-    ) -> Int? {
+    ) -> Range<Int>? {
         let uses = tileUseOf[op]
         let isFirst =
             template.ops[op].count > 1 ? i == 0 : k + 1 < uses.count && uses[k + 1] == uses[k]
         guard takesTurns(uses[k]), isFirst,
             let load = planes[place][planeIndex(plane)].loads.last
         else { return nil }
-        return load.cycle + turn(of: plane, columns: columns(uses[k]))
+        let end = load.cycle + turn(of: plane, columns: columns(uses[k])) + 1
+        return end - gap(uses[k])..<end
     }
 
     /// Issues the matmul; its accumulate follows when the emission's stream is known.
@@ -194,7 +195,7 @@ extension Placer {
         let groups = activationGroups(op, of: plane, type)
         let turn = turn(op, term: k, iteration: i, on: plane, place: place)
         let start = max(
-            turn ?? 0,
+            turn?.lowerBound ?? 0,
             // Of many activations each passes behind the last one.
             i > chip.weightStreamsPerPlane
                 ? planes[place][planeIndex(plane)].matmuls.last ?? 0 : 0,
@@ -209,7 +210,8 @@ extension Placer {
                 ?? deliver(
                     use.value, use.vector(i), type: type, to: edge, at: cycle,
                     direction: plane.hemisphere.outward,
-                    groups: cycle == turn ? otherGroups(of: plane, type) : groups, op: op)
+                    groups: turn?.contains(cycle) == true
+                        ? otherGroups(of: plane, type) : groups, op: op)
             guard let stream else { return false }
             notePassing(
                 Delivery(

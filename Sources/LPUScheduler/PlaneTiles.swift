@@ -32,7 +32,7 @@ struct PlaneState {
     var lastInstall = -1
     /// The cycle of each tile's first load.
     var loads: [(cycle: Int, use: Int)] = []
-    /// The cycle after the last load and one in which an activation may pass.
+    /// The cycle after the last load and those in which activations may pass.
     var nextLoad = 0
     /// The last cycle that a matmul takes.
     var lastMatmul = -1
@@ -71,8 +71,20 @@ extension Placer {
     func choosePlanes() throws(Infeasibility) {
         var work = chips.map { _ in Array(repeating: 0, count: 2 * chip.planesPerHemisphere) }
         var placed = Set<PlacedTile>()
+        let crossings = crossings()
+        let isMixed = template.ops.contains { op in
+            guard case .matmul(let terms) = op.kind else { return false }
+            return template.values[terms[0].activation.value.index].type != .fp16
+        }
+        var crossed = chips.map { _ in 0 }
         for bundle in bundles {
             var used: [Int] = []
+            // Planes that wait for a link together begin together.
+            let latest = bundle.ops.map { crossings[$0] }.max() ?? 0
+            if latest > crossed[bundle.chip], bundle.ops.contains(where: { isMatmul($0) }) {
+                crossed[bundle.chip] = latest
+                for p in work[bundle.chip].indices { work[bundle.chip][p] = 0 }
+            }
             // Matmuls of a bundle that take one tile take its rows, which are on one side; fp16
             // takes both of its planes.
             var sides: [Tile: Hemisphere] = [:]
@@ -101,7 +113,9 @@ extension Placer {
                     tileUses[use].matmuls += bundle.count
                     let loads = columns(of: term.tile)
                     let busy = use == known ? max(loads, passes) : passes > loads ? passes : 0
-                    for p in held(plane, type) { work[bundle.chip][p] += busy }
+                    // Of two planes that load together each waits for the other.
+                    let wait = use == known && type == .fp16 && isMixed ? chip.loadCycles : 0
+                    for p in held(plane, type) { work[bundle.chip][p] += busy + wait }
                     return use
                 }
                 for tile in terms.map(\.tile) where isOwnTile(tile) {
@@ -111,6 +125,24 @@ extension Placer {
                     columnsLeft[bundle.chip][planeIndex(plane)] += columns(of: tile)
                 }
             }
+        }
+    }
+
+    private func isMatmul(_ op: Int) -> Bool {
+        if case .matmul = template.ops[op].kind { true } else { false }
+    }
+
+    /// Of each op the links that what it takes has crossed at most.
+    private func crossings() -> [Int] {
+        var ofValue = template.values.map { _ in 0 }
+        return template.ops.map { op in
+            var most = 0
+            op.kind.forEachUse(count: op.count) { use, _ in
+                most = max(most, ofValue[use.value.index])
+            }
+            if case .transfer = op.kind { most += 1 }
+            ofValue[op.result.index] = most
+            return most
         }
     }
 
@@ -279,7 +311,7 @@ extension Placer {
         tileUses[use].loaded = at + rows.columns
         for p in held(plane, type) {
             planes[place][p].loads.append((at, use))
-            planes[place][p].nextLoad = at + rows.columns + 1
+            planes[place][p].nextLoad = at + rows.columns + gap(behindLoadOn: p, place: place)
         }
         for source in tile.sources {
             let region = root(source.value).index
@@ -287,10 +319,22 @@ extension Placer {
         }
     }
 
-    /// `true` iff one of the tile's two activations passes between tiles of its own plane, and one
+    /// `true` iff half of the tile's few activations pass between tiles of its own plane, the others
     /// between tiles of the side's other plane.
     func takesTurns(_ use: Int) -> Bool {
-        tileUses[use].matmuls == 2 && tileUses[use].type != .fp16 && chip.planesPerHemisphere == 2
+        let tile = tileUses[use]
+        guard tile.type != .fp16, chip.planesPerHemisphere == 2 else { return false }
+        return tile.matmuls == 2
+            || tile.matmuls % 2 == 0 && 2 * tile.matmuls <= columns(use) && isOwnTile(tile.tile)
+    }
+
+    /// Cycles between two tiles of a plane in which activations of a tile pass.
+    func gap(_ use: Int) -> Int { takesTurns(use) ? tileUses[use].matmuls / 2 : 1 }
+
+    /// What passes behind a tile's loads is for the installed tile.
+    private func gap(behindLoadOn plane: Int, place: Int) -> Int {
+        let state = planes[place][plane]
+        return state.installed > 0 ? gap(state.uses[state.installed - 1]) : 1
     }
 
     func columns(_ use: Int) -> Int { columns(of: tileUses[use].tile) }
@@ -305,10 +349,12 @@ extension Placer {
         guard chip.planesPerHemisphere == 2,
             let last = planes[place][planeIndex(other)].loads.last
         else { return start }
-        let pitch = columns(use) + 1
-        if takesTurns(use), takesTurns(last.use), columns(last.use) == columns(use) {
+        let pitch = columns(use) + gap(use)
+        if takesTurns(use), takesTurns(last.use), columns(last.use) == columns(use),
+            gap(last.use) == gap(use)
+        {
             guard abs(start - last.cycle) < 2 * pitch else { return start }
-            let phase = last.cycle + turn(of: other, columns: pitch - 1) + 1
+            let phase = last.cycle + turn(of: other, columns: columns(use)) + 1
             let late = (start - phase) % pitch
             // Where it is a little late, the other plane falls into step.
             if (0...pitch / 4).contains(late) { return start }

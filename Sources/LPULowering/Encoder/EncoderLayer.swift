@@ -232,7 +232,7 @@ extension EncoderLowering {
 
     /// The lanes of a tile that holds fewer elements than others: the others hold the mean.
     private mutating func inLanes(_ part: ValueID, _ tile: Int) -> ValueID {
-        let range = hidden.range(tile)
+        let range = hidden.ranges[tile]
         guard range.count < hidden.width else { return part }
         let mask = constant(
             "lanes\(tile)", 1, type: .int8, lanes: 0..<range.count, on: 0)
