@@ -8,11 +8,12 @@ enum SRAMOverlap: ChipLaw {
     static let law = Law.sramOverlap
 
     static func judge(_ timeline: ChipTimeline, _ report: inout LawReport) {
-        var bySlice: [[Allocation]] = Array(
+        var bySlice: [[Int32]] = Array(
             repeating: [], count: 2 * timeline.chip.memSlicesPerHemisphere)
-        for allocation in timeline.allocations where timeline.problem(allocation) == nil {
-            let unit = Unit.memory(allocation.hemisphere, slice: Int(allocation.slice))
-            bySlice[timeline.chip.queue(of: unit).index].append(allocation)
+        for i in timeline.allocations.indices where timeline.isInRows[i] {
+            let (side, slice) = (timeline.allocations[i].hemisphere, timeline.allocations[i].slice)
+            let unit = Unit.memory(side, slice: Int(slice))
+            bySlice[timeline.chip.queue(of: unit).index].append(Int32(i))
         }
         for queue in bySlice.indices {
             var sweep = SliceSweep(timeline, queue, bySlice[queue])
@@ -58,17 +59,20 @@ private struct SliceSweep {
     /// Allocations that begin by now.
     private var next = 0
 
-    init(_ timeline: ChipTimeline, _ queue: Int, _ allocations: [Allocation]) {
+    /// - Parameter numbers: of the slice's allocations.
+    init(_ timeline: ChipTimeline, _ queue: Int, _ numbers: [Int32]) {
         self.timeline = timeline
         self.queue = queue
+        let all = timeline.allocations
         // Starts are sorted, for allocations are large; of equal ones the first comes first.
-        var starts: [(cycle: Cycle, number: Int)] = []
-        for (number, allocation) in allocations.enumerated() where !allocation.live.isEmpty {
-            starts.append((allocation.live.lowerBound, number))
+        var starts: [(cycle: Cycle, number: Int32)] = []
+        starts.reserveCapacity(numbers.count)
+        for number in numbers where !all[Int(number)].live.isEmpty {
+            starts.append((all[Int(number)].live.lowerBound, number))
         }
         starts.sort { $0 < $1 }
-        self.allocations = starts.map { allocations[$0.number] }
-        images = allocations.filter(\.isImage)
+        allocations = starts.map { all[Int($0.number)] }
+        images = numbers.lazy.filter { all[Int($0)].isImage }.map { all[Int($0)] }
         let (banks, rows) = (timeline.chip.banksPerSlice, timeline.chip.rowsPerBank)
         imageRows = RowSet(count: banks * rows)
         for image in images {
@@ -100,8 +104,8 @@ private struct SliceSweep {
     // MARK: Accesses
 
     mutating func judgeAccesses(_ report: inout LawReport) {
+        report.count(timeline, queues: [queue])
         for i in timeline.queues[queue] {
-            report.count(timeline.bursts[i])
             guard timeline.isSound[i],
                 case .memory(let read, let write) = timeline.bursts[i].instruction
             else { continue }

@@ -59,6 +59,8 @@ struct BurstExpansion {
     private let orders: [[BurstOrder]]
     /// By placement: the instance of the program whose numbers it has; -1 for none.
     let instances: [Int]
+    /// All laws hold that need no program.
+    let isLawful: Bool
     private let placed: PlacedInstances
     /// Chips that issue anything, by their first issue and number.
     private(set) var chipsByStart: [(chip: ChipID, start: Int)] = []
@@ -68,9 +70,11 @@ struct BurstExpansion {
     static let lastCycle = 1 << 40
 
     init(
-        _ machine: Machine, _ schedule: Schedule, _ program: SymbolicProgram, threads: Int
+        _ machine: Machine, _ schedule: Schedule, _ program: SymbolicProgram, isLawful: Bool,
+        threads: Int
     ) {
         self.machine = machine
+        self.isLawful = isLawful
         self.schedule = schedule
         self.program = program
         places = machine.chip.queuePlaces

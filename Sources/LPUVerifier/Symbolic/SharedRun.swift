@@ -34,7 +34,8 @@ struct SharedRun {
         self.schedule = schedule
         self.program = program
         self.threads = threads
-        expansion = BurstExpansion(machine, schedule, program, threads: threads)
+        expansion = BurstExpansion(
+            machine, schedule, program, isLawful: true, threads: threads)
         coverage = Coverage(program)
         chips = (0..<machine.chipCount).map { SharedChip(ChipID($0), machine.chip, program) }
         records = schedule.templates.map { _ in [] }
