@@ -18,7 +18,7 @@ enum SRAMOverlap: ChipLaw {
         for queue in bySlice.indices {
             var sweep = SliceSweep(timeline, queue, bySlice[queue])
             sweep.judgeAllocations(&report)
-            sweep.judgeAccesses(&report)
+            sweep.judgeAccesses(timeline, &report)
         }
     }
 }
@@ -48,8 +48,10 @@ private struct SliceSweep {
         var moves: Bool { verb == .read || verb == .write }
     }
 
-    let timeline: ChipTimeline
+    let chip: ChipID
+    let unit: Unit
     let queue: Int
+    let rowsPerBank: Int
     /// By first live cycle.
     let allocations: [Allocation]
     private let images: [Allocation]
@@ -61,7 +63,9 @@ private struct SliceSweep {
 
     /// - Parameter numbers: of the slice's allocations.
     init(_ timeline: ChipTimeline, _ queue: Int, _ numbers: [Int32]) {
-        self.timeline = timeline
+        chip = timeline.id
+        unit = timeline.table.units[queue]
+        rowsPerBank = timeline.chip.rowsPerBank
         self.queue = queue
         let all = timeline.allocations
         // Starts are sorted, for allocations are large; of equal ones the first comes first.
@@ -82,8 +86,6 @@ private struct SliceSweep {
         blocks = RowBlocks(self.allocations, banks: banks, rowsPerBank: rows)
     }
 
-    private var unit: Unit { timeline.table.units[queue] }
-
     // MARK: Allocations
 
     func judgeAllocations(_ report: inout LawReport) {
@@ -94,7 +96,7 @@ private struct SliceSweep {
                 let rows = old.rowRange.clamped(to: new.rowRange)
                 if old.agrees(with: new, on: rows) { return }
                 report.add(
-                    chip: timeline.id, unit: unit, cycle: new.live.lowerBound.index,
+                    chip: chip, unit: unit, cycle: new.live.lowerBound.index,
                     "rows \(rows) of bank \(new.base.bank) hold \(old.value) until "
                         + "\(old.live.upperBound) and \(new.value) at once")
             }
@@ -103,7 +105,7 @@ private struct SliceSweep {
 
     // MARK: Accesses
 
-    mutating func judgeAccesses(_ report: inout LawReport) {
+    mutating func judgeAccesses(_ timeline: ChipTimeline, _ report: inout LawReport) {
         report.count(timeline, queues: [queue])
         for i in timeline.queues[queue] {
             guard timeline.isSound[i],
@@ -132,7 +134,7 @@ private struct SliceSweep {
         // A plain write loses what the row held; only scatters change what stays.
         if access.verb == .write, let held = imageRow(access, burst) {
             report.add(
-                chip: timeline.id, unit: unit, cycle: held.cycle,
+                chip: chip, unit: unit, cycle: held.cycle,
                 "writes row \(held.row) of bank \(access.bank), which holds \(held.value) of the "
                     + "memory image: the next step would not find it")
             return
@@ -152,7 +154,7 @@ private struct SliceSweep {
             }
             if let row = firstUnallocated(touched, access.bank, issue.cycle, &held) {
                 report.add(
-                    chip: timeline.id, unit: unit, cycle: issue.cycle,
+                    chip: chip, unit: unit, cycle: issue.cycle,
                     "\(access.verb.rawValue) row \(row) of bank \(access.bank), where nothing is "
                         + "allocated in cycle \(issue.cycle)")
                 return
@@ -192,7 +194,7 @@ private struct SliceSweep {
         _ access: Access, _ burst: Burst
     ) -> (row: Int, cycle: Int, value: ValueID)? {
         let steps = burst.addressSteps
-        let base = access.bank * timeline.chip.rowsPerBank
+        let base = access.bank * rowsPerBank
         let first = access.rows.lowerBound
         let rows = first + steps.lowerBound..<first + steps.upperBound + 1
         guard imageRows.contains(anyOf: base + rows.lowerBound..<base + rows.upperBound) else {

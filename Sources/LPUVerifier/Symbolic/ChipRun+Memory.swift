@@ -28,11 +28,22 @@ extension ChipRun {
             return 1
         }
         let (distance, step) = (burst.pointee.inner.distance, Int(burst.pointee.inner.step))
-        let most = min(left, 1 + Int32(ChipRun.cyclesAhead) / distance)
         let rows = rows + row
         // What finds nothing is reported when it is read.
-        let count = reads.push(
-            Int(most), from: t + latency, distance: Int(distance), { rows[$0 * step] }, to: place)
+        var count = 1
+        if distance == 1 && readsLate {
+            let most = Int(min(left, RowReaders.longest))
+            while count < most, rows[count * step] != .none { count += 1 }
+            readers.append(
+                RowReaders.Reader(
+                    row: rows, step: step, start: t + latency, left: Int32(count),
+                    skew: Int32(skew), lane: Int32(lane)))
+        } else {
+            let most = min(left, 1 + Int32(ChipRun.cyclesAhead) / distance)
+            count = reads.push(
+                Int(most), from: t + latency, distance: Int(distance), { rows[$0 * step] },
+                to: place)
+        }
         if let access { for i in 0..<count { access.noteRead(row + i * step) } }
         return Int32(count)
     }
@@ -42,9 +53,9 @@ extension ChipRun {
     func fetchRows(_ burst: UnsafeMutablePointer<RunningBurst>) {
         let row = rows + (burst.pointee.row + burst.pointee.offset)
         fetchAhead(row)
-        let left = Int(burst.pointee.inner.count - burst.pointee.i)
+        let left = burst.pointee.inner.count - burst.pointee.i
         let step = Int(burst.pointee.inner.step)
-        for issue in stride(from: 8, to: min(left, ChipRun.cyclesAhead + 1), by: 8) {
+        for issue in stride(from: 8, to: Int(min(left, RowReaders.longest)), by: 8) {
             fetchAhead(row + issue * step)
         }
     }

@@ -30,6 +30,9 @@ final class ChipRun: @unchecked Sendable {
     let ring: UnsafeMutablePointer<Term>
     /// Of plain reads, nearly all that is under way; they appear before all else of their cycle.
     let reads: DelayWheel
+    let readers = RowReaders()
+    /// Rows may be looked at when what they hold appears: no write of a later burst is there by then.
+    let readsLate: Bool
     let productions: DelayWheel
     /// What arrived at register 0, for the operands of the VXM.
     let historyMask: Int
@@ -97,6 +100,7 @@ final class ChipRun: @unchecked Sendable {
         ring = .allocate(capacity: size * width)
         ring.initialize(repeating: .none, count: size * width)
         reads = DelayWheel(delay: chip.readLatency + ChipRun.cyclesAhead)
+        readsLate = (1...chip.writeToRead + 1).contains(chip.readLatency)
         productions = DelayWheel(delay: chip.longestLatency)
         historyMask = powerOfTwo(above: chip.vxmEntryLatency) - 1
         history = .allocate(capacity: (historyMask + 1) * width)
@@ -161,7 +165,7 @@ final class ChipRun: @unchecked Sendable {
         }
         var base = bursts.baseAddress.unsafelyUnwrapped
         while cycle < end && (nextStart < .max || runningCount > 0) {
-            if reads.count > 0 || productions.count > 0 { lastBusy = cycle }
+            if reads.count > 0 || readers.count > 0 || productions.count > 0 { lastBusy = cycle }
             if runningCount == 0 && cycle > lastBusy + 2 * (ringMask + 1) {
                 // All streams have run empty: nothing can be seen before the next start.
                 cycle = max(cycle, min(end, nextStart))
@@ -261,6 +265,7 @@ final class ChipRun: @unchecked Sendable {
         (history + (t & historyMask) * width).update(
             from: ring + (t & ringMask) * width, count: width)
         reads.settle(t, in: ring)
+        readers.settle(t, in: ring, width: width, mask: ringMask)
         productions.settle(t, in: ring)
         settleWrites(t)
     }

@@ -48,6 +48,13 @@ struct SymbolicProgramBuilder: TermLookup {
 
     /// All values first: argument values stand in earlier instances.
     private mutating func insertValues() {
+        let count = program.instances.reduce(0) {
+            $0 + program.templates[$1.template].values.count
+        }
+        chips.reserveCapacity(count)
+        types.reserveCapacity(count)
+        counts.reserveCapacity(count)
+        origins.reserveCapacity(count)
         var ops = 0
         for instance in program.instances {
             let template = program.templates[instance.template]
@@ -62,7 +69,8 @@ struct SymbolicProgramBuilder: TermLookup {
             }
         }
         aliases = Array(repeating: 0, count: types.count)
-        families = (0..<types.count).map { Int32($0) }
+        families.reserveCapacity(types.count + types.count / 4)
+        for value in types.indices { families.append(Int32(value)) }
     }
 
     /// Room for all of them at once: they are millions.
