@@ -134,16 +134,18 @@ struct BurstExpansion {
     /// A chip with its image in SRAM and its bursts in the order of their starts.
     /// - Parameter other: the memory of a chip that is done, to be used again.
     func chipRun(_ id: ChipID, _ other: ChipMemory?, _ coverage: Coverage) -> ChipRun {
-        other?.clear()
         let memory = other ?? ChipMemory(machine.chip, isFull: true)
         let run = chipRun(id, parts[id.index], memory, nil, coverage)
+        var filled = RowSet(count: memory.count)
         forEachImage(on: id) { allocation, placement in
-            guard let (queue, _) = place(allocation, placement) else { return }
+            guard let (queue, row) = place(allocation, placement) else { return }
             if let problem = imageProblem(allocation, placement, on: id) {
                 return run.report(.provenance, queue, 0, problem)
             }
             fill(allocation, placement, on: id, memory, 0..<memory.count)
+            filled.insert(row..<row + max(0, Int(allocation.rows)))
         }
+        other?.clear(except: filled)
         return run
     }
 

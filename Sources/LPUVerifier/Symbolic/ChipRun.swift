@@ -31,7 +31,7 @@ final class ChipRun: @unchecked Sendable {
     /// Of plain reads, nearly all that is under way; they appear before all else of their cycle.
     let reads: DelayWheel
     let readers = RowReaders()
-    /// Rows may be looked at when what they hold appears: no write of a later burst is there by then.
+    /// Rows may be looked at when what they hold appears: no later write is there by then.
     let readsLate: Bool
     let productions: DelayWheel
     /// What arrived at register 0, for the operands of the VXM.

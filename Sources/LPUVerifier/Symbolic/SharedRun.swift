@@ -109,6 +109,8 @@ struct SharedRun {
     private func exchange(
         _ runs: [ChipRun], _ placement: Placement
     ) -> Set<PlacementRecord.Wire>? {
+        let crew = Crew(threads: threads)
+        defer { crew.dismiss() }
         let window = max(1, machine.topology.axes.map(\.latency).min() ?? Int(Int32.max))
         var inboxes = runs.map { _ in
             Array(repeating: [Arrival](), count: machine.chip.linkCount)
@@ -116,7 +118,7 @@ struct SharedRun {
         var wires: Set<PlacementRecord.Wire> = []
         while let start = runs.filter({ !$0.isFinished }).map(\.now).min() {
             let (end, inbox) = (start + window, inboxes)
-            _ = concurrentMap(count: runs.count, threads: threads) {
+            crew.forEach(count: runs.count) {
                 runs[$0].run(until: end, inbox: inbox[$0])
             }
             for (place, run) in runs.enumerated() {

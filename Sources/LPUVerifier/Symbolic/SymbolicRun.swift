@@ -93,6 +93,8 @@ struct SymbolicRun {
         waiting.reverse()
         var active: [ChipRun] = []
         var start = 0
+        let crew = Crew(threads: threads)
+        defer { crew.dismiss() }
         while let next = active.isEmpty ? waiting.last?.start : start {
             start = max(start, next)
             let end = start + window
@@ -102,13 +104,13 @@ struct SymbolicRun {
                 starting.append(chip.chip)
             }
             let memories = starting.map { _ in self.memories.popLast() }
-            active += concurrentMap(count: starting.count, threads: threads) {
+            active += crew.map(count: starting.count) {
                 [starting, expansion, coverage] in
                 expansion.chipRun(starting[$0], memories[$0], coverage)
             }
             active.sort { $0.id < $1.id }
             let (chips, inboxes) = (active, self.inboxes)
-            _ = concurrentMap(count: chips.count, threads: threads) { i in
+            crew.forEach(count: chips.count) { i in
                 chips[i].run(until: end, inbox: inboxes[chips[i].id.index])
             }
             for chip in active { deliver(chip) }
