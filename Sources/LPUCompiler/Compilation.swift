@@ -34,7 +34,7 @@ public struct Compilation: Sendable {
     /// graph, law 16; see `Verifier`.
     /// - Throws: what is illegal in the program.
     public mutating func verify(with verifier: Verifier = Verifier()) throws(DiagnosticSet) {
-        try program.validate()
+        try program.validate(threads: verifier.threads)
         if let prefill {
             self.prefill?.verdict = verifier.verify(
                 machine: machine, schedule: prefill.schedule, program: prefill.program)

@@ -24,23 +24,26 @@ extension Program {
     ///
     /// Diagnostics are placed at `template.op3`, `template.v4` or `i2`. O(size of the program plus
     /// the values of all instances).
-    public func problems() -> DiagnosticSet {
+    public func problems(threads: Int = 1) -> DiagnosticSet {
         var checker = ProgramChecker(program: self)
         checker.checkShape()
         guard !checker.found.containsError else { return checker.found }
-        for template in templates {
-            var values = TemplateChecker(template: template, program: self)
+        let found = concurrentMap(count: templates.count, threads: threads) {
+            var values = TemplateChecker(template: templates[$0], program: self)
             values.check()
-            checker.found.formUnion(values.found)
+            return values.found
         }
+        for problems in found { checker.found.formUnion(problems) }
         checker.checkInstances()
         guard !checker.found.containsError else { return checker.found }
         checker.checkRegions()
         return checker.found
     }
 
-    /// Throws `problems()` iff it holds an error.
-    public func validate() throws(DiagnosticSet) { try problems().throwOnError() }
+    /// Throws `problems(threads:)` iff it holds an error.
+    public func validate(threads: Int = 1) throws(DiagnosticSet) {
+        try problems(threads: threads).throwOnError()
+    }
 }
 
 /// `true` iff the text form can hold `name` as a word.

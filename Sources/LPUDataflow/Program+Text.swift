@@ -5,92 +5,133 @@ extension Program {
     /// The text form; `Documentation/Dataflow.md` gives its grammar.
     ///
     /// `Program(text:file:)` gives the same program back if `problems()` holds no error.
-    public var text: String {
-        var text = "program \(name)\nlanes \(lanes) \(lanesPerSuperlane)\n"
-        if users != 1 { text += "users \(users)\n" }
+    public var text: String { written.text }
+
+    /// SHA-256 of the text form, 64 hexadecimal digits.
+    public var digest: String { SHA256.hexDigest(of: written.bytes) }
+
+    private var written: LineWriter {
+        var lines = LineWriter()
+        lines.line("program \(name)")
+        lines.line("lanes \(lanes) \(lanesPerSuperlane)")
+        if users != 1 { lines.line("users \(users)") }
         for template in templates {
-            text += "template \(template.name) chips \(template.chipCount)\n"
-            template.write(to: &text)
+            lines.line("template \(template.name) chips \(template.chipCount)")
+            template.write(to: &lines)
         }
         for (i, instance) in instances.enumerated() {
             let known = templates.indices.contains(instance.template)
             let name = known ? templates[instance.template].name : "?"
-            text += "i\(i) \(name)"
-            for chip in instance.chips { text += " \(chip)" }
-            if let layer = instance.layer { text += " layer \(layer)" }
-            if !instance.arguments.isEmpty { text += " with" }
+            lines.put("i\(i) \(name)")
+            for chip in instance.chips { lines.put(" \(chip)") }
+            if let layer = instance.layer { lines.put(" layer \(layer)") }
+            if !instance.arguments.isEmpty { lines.put(" with") }
             for word in words(instance.arguments, { "i\($0.instance).\($0.value)" }) {
-                text += " \(word)"
+                lines.put(" \(word)")
             }
-            text += "\n"
+            lines.endLine()
         }
-        return text
+        return lines
     }
-
-    /// SHA-256 of the text form, 64 hexadecimal digits.
-    public var digest: String { SHA256.hexDigest(of: text) }
 }
 
 extension ProgramTemplate {
     /// Ops in their order; an image or a parameter comes where its number does.
-    fileprivate func write(to text: inout String) {
+    fileprivate func write(to lines: inout LineWriter) {
         var next = 0
         func writeOthers(below end: Int) {
             while next < end {
                 switch values[next].origin {
                 case .op: break
-                case .parameter: write(next, "parameter", [], to: &text)
+                case .parameter:
+                    declare(next, in: &lines)
+                    lines.line("parameter")
+                    writeMeaning(of: next, to: &lines)
                 case .image(let formula):
-                    write(next, formula.text, formula.layout?.pieces ?? [], to: &text)
+                    declare(next, in: &lines)
+                    lines.line(formula.text)
+                    for piece in formula.layout?.pieces ?? [] { lines.line("piece \(piece.text)") }
+                    writeMeaning(of: next, to: &lines)
                 }
                 next += 1
             }
         }
         for (i, op) in ops.enumerated() where values.indices.contains(op.result.index) {
-            writeOthers(below: op.result.index)
-            var source = "\(OpID(i))"
-            if op.count != values[op.result.index].count { source += " count \(op.count)" }
-            if let chain = op.chain { source += " chain \(chain)" }
-            write(op.result.index, "\(source) \(op.kind.text)", [], to: &text)
+            let result = op.result.index
+            writeOthers(below: result)
+            declare(result, in: &lines)
+            lines.put("op")
+            lines.put(i)
+            if op.count != values[result].count { lines.put(" count \(op.count)") }
+            if let chain = op.chain {
+                lines.put(" chain ")
+                lines.put(chain)
+            }
+            lines.blank()
+            op.kind.write(to: &lines)
+            lines.endLine()
+            writeMeaning(of: result, to: &lines)
         }
         writeOthers(below: values.count)
     }
 
-    private func write(_ index: Int, _ source: String, _ pieces: [Piece], to text: inout String) {
+    /// A value's line up to what it is made of.
+    private func declare(_ index: Int, in lines: inout LineWriter) {
         let value = values[index]
-        text += "\(ValueID(index)) \(value.name) \(value.type.rawValue) \(value.count)"
-        text += " place\(value.chip) = \(source)\n"
-        for piece in pieces { text += "piece \(piece.text)\n" }
-        if let meaning = value.meaning {
-            text += "means \(meaning.tensor)\n"
-            for piece in meaning.pieces { text += "piece \(piece.text)\n" }
-        }
+        lines.put("v")
+        lines.put(index)
+        lines.blank()
+        lines.put(value.name)
+        lines.blank()
+        lines.put(value.type.rawValue)
+        lines.blank()
+        lines.put(value.count)
+        lines.put(" place")
+        lines.put(value.chip)
+        lines.put(" = ")
+    }
+
+    private func writeMeaning(of index: Int, to lines: inout LineWriter) {
+        guard let meaning = values[index].meaning else { return }
+        lines.line("means \(meaning.tensor)")
+        for piece in meaning.pieces { lines.line("piece \(piece.text)") }
     }
 }
 
 extension OpKind {
-    /// The name and the operands.
-    fileprivate var text: String {
+    /// The name and the operands; those of most ops without a text by themselves.
+    fileprivate func write(to lines: inout LineWriter) {
+        lines.put(name)
         switch self {
         case .matmul(let terms):
-            "\(name) "
-                + terms.map { "\($0.activation.text) * \($0.tile.text)" }
-                .joined(separator: " + ")
-        case .elementwise(_, let a, let b): "\(name) \(a.text)" + (b.map { " \($0.text)" } ?? "")
+            lines.blank()
+            for (i, term) in terms.enumerated() {
+                if i > 0 { lines.put(" + ") }
+                term.activation.write(to: &lines)
+                lines.put(" * \(term.tile.text)")
+            }
+        case .elementwise(_, let a, let b):
+            for operand in [a, b] {
+                guard let operand else { continue }
+                lines.blank()
+                operand.write(to: &lines)
+            }
         case .distribute(let map, let use), .permute(let map, let use):
-            "\(name) \(words(map) { "\($0)" }.joined(separator: ",")) \(use.text)"
-        case .shift(let by, let use), .rotate(let by, let use): "\(name) \(by) \(use.text)"
+            lines.put(" \(words(map) { "\($0)" }.joined(separator: ",")) \(use.text)")
+        case .shift(let by, let use), .rotate(let by, let use): lines.put(" \(by) \(use.text)")
         case .select(let low, let high, let boundary):
-            "\(name) \(boundary) \(low.text) \(high.text)"
-        case .transpose(let use, let inputs): "\(name) \(inputs) \(use.text)"
+            lines.put(" \(boundary) \(low.text) \(high.text)")
+        case .transpose(let use, let inputs): lines.put(" \(inputs) \(use.text)")
         case .gather(let table, let rows, let address):
-            "\(name) \(table.text) rows \(rows) at \(address.text)"
+            lines.put(" \(table.text) rows \(rows) at \(address.text)")
         case .scatter(let region, let rows, let address, let data):
-            "\(name) \(region.text) rows \(rows) at \(address.text) from \(data.text)"
-        case .transfer(let use), .egress(let use): "\(name) \(use.text)"
-        case .ingress: name
-        case .pack(let uses): "\(name) " + uses.map(\.text).joined(separator: " ")
-        case .byte(let plane, let use): "\(name) \(plane) \(use.text)"
+            lines.put(" \(region.text) rows \(rows) at \(address.text) from \(data.text)")
+        case .transfer(let use), .egress(let use):
+            lines.blank()
+            use.write(to: &lines)
+        case .ingress: break
+        case .pack(let uses): lines.put(" " + uses.map(\.text).joined(separator: " "))
+        case .byte(let plane, let use): lines.put(" \(plane) \(use.text)")
         }
     }
 }
@@ -98,12 +139,22 @@ extension OpKind {
 extension Use {
     /// `v3`, `v3[5]` or `v3[5+2]`.
     var text: String {
-        switch (start, step) {
-        case (0, 1): "\(value)"
-        case (_, 1): "\(value)[\(start)]"
-        case (_, ..<0): "\(value)[\(start)\(step)]"
-        case (_, _): "\(value)[\(start)+\(step)]"
+        var lines = LineWriter()
+        write(to: &lines)
+        return lines.text
+    }
+
+    fileprivate func write(to lines: inout LineWriter) {
+        lines.put("v")
+        lines.put(value.index)
+        if start == 0 && step == 1 { return }
+        lines.put("[")
+        lines.put(Int(start))
+        if step != 1 {
+            if step >= 0 { lines.put("+") }
+            lines.put(Int(step))
         }
+        lines.put("]")
     }
 }
 
@@ -115,10 +166,10 @@ extension Tile {
 }
 
 extension ElementwiseOperand {
-    fileprivate var text: String {
+    fileprivate func write(to lines: inout LineWriter) {
         switch self {
-        case .use(let use): use.text
-        case .immediate(let word): hexadecimal(word)
+        case .use(let use): use.write(to: &lines)
+        case .immediate(let word): lines.put(hexadecimal(word))
         }
     }
 }

@@ -37,7 +37,7 @@ public func concurrentMap<T: Sendable>(
 }
 
 /// The indices of a map, each given out once.
-private final class SharedIndices: Sendable {
+final class SharedIndices: Sendable {
     private let count: Int
     private let given = Atomic<Int>(0)
 
@@ -52,7 +52,7 @@ private final class SharedIndices: Sendable {
 }
 
 /// Threads at work beside the callers of all maps.
-private enum Helpers {
+enum Helpers {
     private static let count = Atomic<Int>(0)
 
     /// Counts one more if there are fewer than `threads` at work, the caller among them.

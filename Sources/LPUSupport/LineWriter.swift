@@ -14,14 +14,22 @@
 
     /// Appends `number` in decimal.
     public mutating func put(_ number: Int) {
-        if number < 0 { bytes.append(UInt8(ascii: "-")) }
-        let start = bytes.count
-        var rest = number.magnitude
-        repeat {
-            bytes.append(UInt8(ascii: "0") + UInt8(rest % 10))
-            rest /= 10
-        } while rest > 0
-        if bytes.count - start > 1 { bytes[start...].reverse() }
+        let zero = UInt8(ascii: "0")
+        if (0..<10).contains(number) { return bytes.append(zero + UInt8(number)) }
+        // 19 digits and a sign, from the last one on.
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+            var (first, rest) = (digits.count, number.magnitude)
+            while rest > 0 {
+                first -= 1
+                digits[first] = zero + UInt8(truncatingIfNeeded: rest % 10)
+                rest /= 10
+            }
+            if number < 0 {
+                first -= 1
+                digits[first] = UInt8(ascii: "-")
+            }
+            bytes.append(contentsOf: UnsafeMutableBufferPointer(rebasing: digits[first...]))
+        }
     }
 
     /// Appends a blank.

@@ -17,10 +17,14 @@ struct ChipTimeline: Sendable {
     /// By queue: its bursts are sound and come one after another (laws 1 and 11), so that laws
     /// on the order of its issues have a meaning.
     private(set) var isOrdered: [Bool] = []
+    /// By queue: issues of its bursts.
+    private(set) var issues: [Int] = []
     /// Bursts of no queue of the chip, or with cycles that cannot be (law 1); nothing else looks
     /// at them.
     private(set) var strays: [Burst] = []
     private(set) var allocations: [Allocation] = []
+    /// By allocation: its rows are rows of the chip (law 5).
+    private(set) var isInRows: [Bool] = []
     /// The rows that all of it takes.
     private(set) var demand: SRAMDemand
 
@@ -44,11 +48,17 @@ struct ChipTimeline: Sendable {
                 allocations.append(allocation.placed(placement))
             }
         }
-        isSound = bursts.map { addressProblem($0) == nil }
-        isOrdered = queues.map { range in
-            range.allSatisfy { i in
-                isSound[i] && (i == range.lowerBound || bursts[i - 1].lastIssue < bursts[i].start)
+        isInRows = allocations.map { problem($0) == nil }
+        isSound = bursts.map { isPlain($0) || addressProblem($0) == nil }
+        for range in queues {
+            var (isOrdered, count, free) = (true, 0, Int.min)
+            for i in range {
+                isOrdered = isOrdered && isSound[i] && free <= bursts[i].start.index
+                free = bursts[i].lastIssue.index + 1
+                count += bursts[i].issueCount
             }
+            self.isOrdered.append(isOrdered)
+            issues.append(count)
         }
         demand = SRAMDemand(self)
     }
@@ -56,8 +66,9 @@ struct ChipTimeline: Sendable {
     /// Deals the bursts out to their queues, then sorts each queue that is not yet in order.
     private mutating func deal(_ parts: [(Placement, ChipProgram)]) {
         func isStray(_ burst: Burst, in placement: Placement) -> Bool {
-            !table.units.indices.contains(burst.queue.index)
-                || timingProblem(burst, from: burst.start(in: placement)) != nil
+            let start = burst.start(in: placement)
+            return !table.units.indices.contains(burst.queue.index)
+                || !isPlain(burst, from: start) && timingProblem(burst, from: start) != nil
         }
         var next = Array(repeating: 0, count: table.units.count + 1)
         for (placement, program) in parts {

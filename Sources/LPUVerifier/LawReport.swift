@@ -27,6 +27,13 @@ struct LawReport: Sendable {
         scope.issues += issues
     }
 
+    /// Counts the bursts of queues that the law speaks of.
+    mutating func count(_ timeline: ChipTimeline, queues: some Sequence<Int>) {
+        for queue in queues {
+            count(chips: 0, bursts: timeline.queues[queue].count, issues: timeline.issues[queue])
+        }
+    }
+
     /// Counts a burst that the law speaks of.
     mutating func count(_ burst: Burst) {
         scope.bursts += 1

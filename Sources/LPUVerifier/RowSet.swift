@@ -21,6 +21,25 @@ struct RowSet {
         Self.forEachWord(of: rows) { words[$0] & $1 != 0 }
     }
 
+    /// Calls `body` with rows below `end` that are not in the set and stand side by side. O(rows /
+    /// 64 + gaps).
+    func forEachGap(below end: Int, _ body: (Range<Int>) -> Void) {
+        var row = 0
+        while row < end {
+            // What is in the word from the row on: first rows of the set, then others.
+            let taken = (~(words[row / 64] >> (row % 64))).trailingZeroBitCount
+            row += min(taken, 64 - row % 64)
+            if row % 64 == 0 && taken > 0 { continue }
+            let first = row
+            while row < end {
+                let free = (words[row / 64] >> (row % 64)).trailingZeroBitCount
+                row += min(free, 64 - row % 64)
+                if row % 64 != 0 || free == 0 { break }
+            }
+            if first < min(row, end) { body(first..<min(row, end)) }
+        }
+    }
+
     /// O(rows / 64).
     var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
 

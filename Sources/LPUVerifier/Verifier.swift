@@ -54,7 +54,7 @@ public struct Verifier: Sendable {
         let isLawful = reports.allSatisfy { $0.violationCount == 0 }
         let run = symbolicRun(
             machine: machine, schedule: schedule, flat, threads: threads,
-            isShared: isLawful && !exhaustive)
+            isLawful: isLawful, isShared: !exhaustive)
         for law in [Law.operandTiming, .provenance, .coverage] {
             var report = LawReport(law, limit: violationsPerLaw)
             report.count(chips: machine.chipCount, bursts: bursts, issues: run.issueCount)

@@ -20,6 +20,11 @@ extension Schedule {
         let names = templates.map(\.name)
         precondition(Set(names).count == names.count, "two templates have one name")
         var writer = ScheduleWriter(machine.chip)
+        // Lines are about so long.
+        writer.lines.bytes.reserveCapacity(
+            templates.reduce(0) { size, template in
+                template.chips.reduce(size) { $0 + 48 * ($1.bursts.count + $1.allocations.count) }
+            })
         writer.header(self, withClaims: withClaims)
         for (i, map) in laneMaps.enumerated() { writer.laneMap(i, map) }
         for template in templates { writer.template(template) }

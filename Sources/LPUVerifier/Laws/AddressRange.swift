@@ -9,10 +9,9 @@ enum AddressRange: ChipLaw {
     static let law = Law.addressRange
 
     static func judge(_ timeline: ChipTimeline, _ report: inout LawReport) {
-        for i in timeline.bursts.indices {
+        report.count(timeline, queues: timeline.queues.indices)
+        for i in timeline.bursts.indices where !timeline.isSound[i] {
             let burst = timeline.bursts[i]
-            report.count(burst)
-            if timeline.isSound[i] { continue }
             guard let problem = timeline.addressProblem(burst) else { continue }
             report.add(
                 chip: timeline.id, unit: timeline.unit(burst), cycle: burst.start.index, problem)
@@ -21,6 +20,33 @@ enum AddressRange: ChipLaw {
 }
 
 extension ChipTimeline {
+    /// `true` iff a slice's burst only reads or writes rows of its banks: most do, and nothing else
+    /// of them could be wrong.
+    @inline(__always)
+    func isPlain(_ burst: Burst) -> Bool {
+        guard burst.queue.index < 2 * chip.memSlicesPerHemisphere,
+            case .memory(let read, let write) = burst.instruction
+        else { return false }
+        let steps = burst.addressSteps
+        func isPlain(_ row: RowAddress, _ stream: Stream) -> Bool {
+            row.slot == 0 && row.bank < chip.banksPerSlice && stream.id < chip.streamsPerDirection
+                && Int(row.row) + steps.lowerBound >= 0
+                && Int(row.row) + steps.upperBound < chip.rowsPerBank
+        }
+        let isRead =
+            switch read {
+            case .none: true
+            case .read(let row, let to): isPlain(row, to)
+            case .gather: false
+            }
+        guard isRead else { return false }
+        return switch write {
+        case .none: true
+        case .write(let row, let from): isPlain(row, from)
+        case .scatter: false
+        }
+    }
+
     /// What `burst` names that does not exist; nil if everything does.
     func addressProblem(_ burst: Burst) -> String? {
         let unit = table.units[burst.queue.index]

@@ -14,8 +14,13 @@ struct ClaimedWork: Sendable {
     init(_ timeline: ChipTimeline) {
         isCountable = timeline.strays.isEmpty
         bursts = timeline.bursts.count
-        issues = timeline.bursts.reduce(0) { $0 + $1.issueCount }
-        end = timeline.bursts.reduce(0) { max($0, $1.lastIssue.index + 1) }
+        issues = timeline.issues.reduce(0, +)
+        end = zip(timeline.queues, timeline.isOrdered).reduce(0) { end, queue in
+            // Of a queue in order the last burst ends last.
+            timeline.bursts[queue.1 ? queue.0.suffix(1) : queue.0].reduce(end) {
+                max($0, $1.lastIssue.index + 1)
+            }
+        }
     }
 }
 

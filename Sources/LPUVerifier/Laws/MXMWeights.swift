@@ -53,9 +53,7 @@ private struct PlaneJudge {
         let load = Unit.loadWeights(side, plane: plane)
         let matmul = Unit.matmul(side, plane: plane)
         let sum = Unit.accumulate(side, plane: plane)
-        for unit in [load, matmul, sum] {
-            for burst in bursts(unit) { report.count(burst) }
-        }
+        report.count(timeline, queues: [load, matmul, sum].map(queue))
         var units = [load, matmul]
         if let even = evenPlane {
             units += [.loadWeights(side, plane: even), .matmul(side, plane: even)]

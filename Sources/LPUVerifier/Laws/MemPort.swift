@@ -10,17 +10,19 @@ enum MemPort: ChipLaw {
     static func judge(_ timeline: ChipTimeline, _ report: inout LawReport) {
         for (queue, range) in timeline.queues.enumerated() {
             guard case .memory = timeline.table.units[queue] else { continue }
+            report.count(timeline, queues: [queue])
             // Bursts that may still issue; more than one only where law 1 is broken.
             var active: [Int] = []
+            let isOrdered = timeline.isOrdered[queue]
             for i in range {
                 let burst = timeline.bursts[i]
-                report.count(burst)
                 guard let banks = burst.banks else { continue }
                 if let read = banks.read, read == banks.write {
                     report.add(
                         chip: timeline.id, unit: timeline.unit(burst), cycle: burst.start.index,
                         "reads and writes bank \(read) in one cycle")
                 }
+                if isOrdered { continue }
                 active.removeAll { timeline.bursts[$0].lastIssue < burst.start }
                 for other in active { judge(timeline.bursts[other], burst, timeline, &report) }
                 active.append(i)

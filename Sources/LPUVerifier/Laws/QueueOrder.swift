@@ -9,11 +9,11 @@ enum QueueOrder: ChipLaw {
 
     static func judge(_ timeline: ChipTimeline, _ report: inout LawReport) {
         for burst in timeline.strays { judge(stray: burst, timeline, &report) }
-        for queue in timeline.queues {
+        report.count(timeline, queues: timeline.queues.indices)
+        for (queue, range) in timeline.queues.enumerated() where !timeline.isOrdered[queue] {
             var holder: Burst?
-            for i in queue {
+            for i in range {
                 let burst = timeline.bursts[i]
-                report.count(burst)
                 if let holder, burst.start <= holder.lastIssue {
                     report.add(
                         chip: timeline.id, unit: timeline.unit(burst), cycle: burst.start.index,
@@ -44,6 +44,16 @@ enum QueueOrder: ChipLaw {
 extension ChipTimeline {
     /// Why the issues of `burst` are in no possible cycles; nil if they are.
     func timingProblem(_ burst: Burst) -> String? { timingProblem(burst, from: burst.start) }
+
+    /// `true` only where that is so, as of most bursts: of those with one Repeat at most.
+    @inline(__always)
+    func isPlain(_ burst: Burst, from start: Cycle) -> Bool {
+        let (inner, cycles) = (burst.inner, 0..<PlacementIndex.horizon)
+        guard cycles.contains(start.index), burst.outer.count == 1 else { return false }
+        return inner.count == 1
+            || chip.repeatDepth > 0 && (1...chip.maxRepeatCount).contains(Int(inner.count))
+                && (1...chip.maxRepeatDistance).contains(Int(inner.distance))
+    }
 
     /// The same if it starts then.
     func timingProblem(_ burst: Burst, from start: Cycle) -> String? {

@@ -8,14 +8,15 @@ enum SRAMCapacity: ChipLaw {
     static let law = Law.sramCapacity
 
     static func judge(_ timeline: ChipTimeline, _ report: inout LawReport) {
-        for allocation in timeline.allocations {
+        for i in timeline.allocations.indices where !timeline.isInRows[i] {
+            let allocation = timeline.allocations[i]
             guard let problem = timeline.problem(allocation) else { continue }
             report.add(
                 chip: timeline.id,
                 unit: .memory(allocation.hemisphere, slice: Int(allocation.slice)),
                 cycle: allocation.live.lowerBound.index, "\(allocation.value): \(problem)")
         }
-        for burst in timeline.bursts { report.count(burst) }
+        report.count(timeline, queues: timeline.queues.indices)
         let demand = timeline.demand
         if demand.rows > demand.capacity {
             report.add(
@@ -48,10 +49,10 @@ struct SRAMDemand: Sendable {
     init(_ timeline: ChipTimeline) {
         chip = timeline.chip
         var (all, images) = (RowSet(count: chip.rowCount), RowSet(count: chip.rowCount))
-        for allocation in timeline.allocations where timeline.problem(allocation) == nil {
-            let rows = allocation.rows(on: chip)
+        for i in timeline.allocations.indices where timeline.isInRows[i] {
+            let rows = timeline.allocations[i].rows(on: chip)
             all.insert(rows)
-            if allocation.isImage { images.insert(rows) }
+            if timeline.allocations[i].isImage { images.insert(rows) }
         }
         image = images.count
         working = all.count - image

@@ -8,16 +8,17 @@ enum SRAMOverlap: ChipLaw {
     static let law = Law.sramOverlap
 
     static func judge(_ timeline: ChipTimeline, _ report: inout LawReport) {
-        var bySlice: [[Allocation]] = Array(
+        var bySlice: [[Int32]] = Array(
             repeating: [], count: 2 * timeline.chip.memSlicesPerHemisphere)
-        for allocation in timeline.allocations where timeline.problem(allocation) == nil {
-            let unit = Unit.memory(allocation.hemisphere, slice: Int(allocation.slice))
-            bySlice[timeline.chip.queue(of: unit).index].append(allocation)
+        for i in timeline.allocations.indices where timeline.isInRows[i] {
+            let (side, slice) = (timeline.allocations[i].hemisphere, timeline.allocations[i].slice)
+            let unit = Unit.memory(side, slice: Int(slice))
+            bySlice[timeline.chip.queue(of: unit).index].append(Int32(i))
         }
         for queue in bySlice.indices {
             var sweep = SliceSweep(timeline, queue, bySlice[queue])
             sweep.judgeAllocations(&report)
-            sweep.judgeAccesses(&report)
+            sweep.judgeAccesses(timeline, &report)
         }
     }
 }
@@ -47,8 +48,10 @@ private struct SliceSweep {
         var moves: Bool { verb == .read || verb == .write }
     }
 
-    let timeline: ChipTimeline
+    let chip: ChipID
+    let unit: Unit
     let queue: Int
+    let rowsPerBank: Int
     /// By first live cycle.
     let allocations: [Allocation]
     private let images: [Allocation]
@@ -58,17 +61,22 @@ private struct SliceSweep {
     /// Allocations that begin by now.
     private var next = 0
 
-    init(_ timeline: ChipTimeline, _ queue: Int, _ allocations: [Allocation]) {
-        self.timeline = timeline
+    /// - Parameter numbers: of the slice's allocations.
+    init(_ timeline: ChipTimeline, _ queue: Int, _ numbers: [Int32]) {
+        chip = timeline.id
+        unit = timeline.table.units[queue]
+        rowsPerBank = timeline.chip.rowsPerBank
         self.queue = queue
+        let all = timeline.allocations
         // Starts are sorted, for allocations are large; of equal ones the first comes first.
-        var starts: [(cycle: Cycle, number: Int)] = []
-        for (number, allocation) in allocations.enumerated() where !allocation.live.isEmpty {
-            starts.append((allocation.live.lowerBound, number))
+        var starts: [(cycle: Cycle, number: Int32)] = []
+        starts.reserveCapacity(numbers.count)
+        for number in numbers where !all[Int(number)].live.isEmpty {
+            starts.append((all[Int(number)].live.lowerBound, number))
         }
         starts.sort { $0 < $1 }
-        self.allocations = starts.map { allocations[$0.number] }
-        images = allocations.filter(\.isImage)
+        allocations = starts.map { all[Int($0.number)] }
+        images = numbers.lazy.filter { all[Int($0)].isImage }.map { all[Int($0)] }
         let (banks, rows) = (timeline.chip.banksPerSlice, timeline.chip.rowsPerBank)
         imageRows = RowSet(count: banks * rows)
         for image in images {
@@ -77,8 +85,6 @@ private struct SliceSweep {
         }
         blocks = RowBlocks(self.allocations, banks: banks, rowsPerBank: rows)
     }
-
-    private var unit: Unit { timeline.table.units[queue] }
 
     // MARK: Allocations
 
@@ -90,7 +96,7 @@ private struct SliceSweep {
                 let rows = old.rowRange.clamped(to: new.rowRange)
                 if old.agrees(with: new, on: rows) { return }
                 report.add(
-                    chip: timeline.id, unit: unit, cycle: new.live.lowerBound.index,
+                    chip: chip, unit: unit, cycle: new.live.lowerBound.index,
                     "rows \(rows) of bank \(new.base.bank) hold \(old.value) until "
                         + "\(old.live.upperBound) and \(new.value) at once")
             }
@@ -99,9 +105,9 @@ private struct SliceSweep {
 
     // MARK: Accesses
 
-    mutating func judgeAccesses(_ report: inout LawReport) {
+    mutating func judgeAccesses(_ timeline: ChipTimeline, _ report: inout LawReport) {
+        report.count(timeline, queues: [queue])
         for i in timeline.queues[queue] {
-            report.count(timeline.bursts[i])
             guard timeline.isSound[i],
                 case .memory(let read, let write) = timeline.bursts[i].instruction
             else { continue }
@@ -128,7 +134,7 @@ private struct SliceSweep {
         // A plain write loses what the row held; only scatters change what stays.
         if access.verb == .write, let held = imageRow(access, burst) {
             report.add(
-                chip: timeline.id, unit: unit, cycle: held.cycle,
+                chip: chip, unit: unit, cycle: held.cycle,
                 "writes row \(held.row) of bank \(access.bank), which holds \(held.value) of the "
                     + "memory image: the next step would not find it")
             return
@@ -148,7 +154,7 @@ private struct SliceSweep {
             }
             if let row = firstUnallocated(touched, access.bank, issue.cycle, &held) {
                 report.add(
-                    chip: timeline.id, unit: unit, cycle: issue.cycle,
+                    chip: chip, unit: unit, cycle: issue.cycle,
                     "\(access.verb.rawValue) row \(row) of bank \(access.bank), where nothing is "
                         + "allocated in cycle \(issue.cycle)")
                 return
@@ -188,7 +194,7 @@ private struct SliceSweep {
         _ access: Access, _ burst: Burst
     ) -> (row: Int, cycle: Int, value: ValueID)? {
         let steps = burst.addressSteps
-        let base = access.bank * timeline.chip.rowsPerBank
+        let base = access.bank * rowsPerBank
         let first = access.rows.lowerBound
         let rows = first + steps.lowerBound..<first + steps.upperBound + 1
         guard imageRows.contains(anyOf: base + rows.lowerBound..<base + rows.upperBound) else {

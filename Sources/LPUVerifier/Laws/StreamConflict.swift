@@ -9,11 +9,23 @@ enum StreamConflict: ChipLaw {
 
     /// A burst's production on some streams of a register.
     private struct Entry {
-        var cycles: Progression
-        var burst: Int
+        /// The first and the last cycle in which it puts a vector there.
+        var first: Int
+        var last: Int
+        var burst: Int32
+        /// From an issue to its vector.
+        var delay: Int32
         /// The first stream's place among the register's streams, westward ones first.
-        var line: Int
-        var count: Int
+        var line: Int32
+        var count: Int32
+
+        func firstCommon(with other: Entry, _ bursts: [Burst]) -> Int? {
+            if first == last && other.first == other.last {
+                return first == other.first ? first : nil
+            }
+            return Progression(bursts[Int(burst)], delay: Int(delay)).firstCommon(
+                with: Progression(bursts[Int(other.burst)], delay: Int(other.delay)))
+        }
     }
 
     static func judge(_ timeline: ChipTimeline, _ report: inout LawReport) {
@@ -29,8 +41,10 @@ enum StreamConflict: ChipLaw {
                 let side = Int(stream.direction.rawValue) * timeline.chip.streamsPerDirection
                 entries[register + edge].append(
                     Entry(
-                        cycles: Progression(burst, delay: production.latency), burst: i,
-                        line: side + stream.id, count: production.count))
+                        first: burst.start.index + production.latency,
+                        last: burst.lastIssue.index + production.latency, burst: Int32(i),
+                        delay: Int32(production.latency), line: Int32(side + stream.id),
+                        count: Int32(production.count)))
             }
             if produces { report.count(burst) }
         }
@@ -43,24 +57,24 @@ enum StreamConflict: ChipLaw {
     private static func sweep(
         _ entries: [Entry], register: Int, _ timeline: ChipTimeline, _ report: inout LawReport
     ) {
-        let order = entries.indices.map { (entries[$0].cycles.first, $0) }.sorted { $0 < $1 }
-        var active: [[Int]] = Array(
+        let order = entries.indices.map { (entries[$0].first, Int32($0)) }.sorted { $0 < $1 }
+        var active: [[Entry]] = Array(
             repeating: [], count: 2 * timeline.chip.streamsPerDirection)
         for (_, i) in order {
-            let entry = entries[i]
-            for line in entry.line..<entry.line + entry.count {
+            let entry = entries[Int(i)]
+            for line in Int(entry.line)..<Int(entry.line + entry.count) {
                 var kept = 0
                 for k in active[line].indices {
                     let other = active[line][k]
-                    guard entries[other].cycles.last >= entry.cycles.first else { continue }
+                    guard other.last >= entry.first else { continue }
                     active[line][kept] = other
                     kept += 1
-                    if let cycle = entries[other].cycles.firstCommon(with: entry.cycles) {
-                        conflict(entries[other], entry, line, cycle, register, timeline, &report)
+                    if let cycle = other.firstCommon(with: entry, timeline.bursts) {
+                        conflict(other, entry, line, cycle, register, timeline, &report)
                     }
                 }
-                active[line].removeSubrange(kept...)
-                active[line].append(i)
+                active[line].removeLast(active[line].count - kept)
+                active[line].append(entry)
             }
         }
     }
@@ -71,7 +85,7 @@ enum StreamConflict: ChipLaw {
     ) {
         let width = timeline.chip.streamsPerDirection
         let stream = Stream(line < width ? .west : .east, line % width)
-        let (first, second) = (timeline.bursts[a.burst], timeline.bursts[b.burst])
+        let (first, second) = (timeline.bursts[Int(a.burst)], timeline.bursts[Int(b.burst)])
         report.add(
             chip: timeline.id, unit: timeline.unit(second), cycle: second.start.index,
             "\(stream) at register \(register) takes a vector in cycle \(cycle) from this burst "

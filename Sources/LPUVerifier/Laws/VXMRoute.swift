@@ -17,13 +17,11 @@ enum VXMRoute: ChipLaw {
                 guard timeline.isSound[i],
                     case .alu(let operation, let a, let b, let east, let west) = burst.instruction
                 else { continue }
-                let problem =
+                var problem =
                     operationProblem(operation, b, alu, timeline.chip)
                     ?? groupProblem(a, b, east, west, alu, timeline.chip)
-                    ?? chainProblem(burst, a, timeline)
-                    ?? b.flatMap {
-                        chainProblem(burst, $0, timeline)
-                    }
+                if problem == nil { problem = chainProblem(burst, a, timeline) }
+                if problem == nil, let b { problem = chainProblem(burst, b, timeline) }
                 guard let problem else { continue }
                 report.add(
                     chip: timeline.id, unit: .alu(alu), cycle: burst.start.index, problem)

@@ -59,6 +59,8 @@ struct BurstExpansion {
     private let orders: [[BurstOrder]]
     /// By placement: the instance of the program whose numbers it has; -1 for none.
     let instances: [Int]
+    /// All laws hold that need no program.
+    let isLawful: Bool
     private let placed: PlacedInstances
     /// Chips that issue anything, by their first issue and number.
     private(set) var chipsByStart: [(chip: ChipID, start: Int)] = []
@@ -68,9 +70,11 @@ struct BurstExpansion {
     static let lastCycle = 1 << 40
 
     init(
-        _ machine: Machine, _ schedule: Schedule, _ program: SymbolicProgram, threads: Int
+        _ machine: Machine, _ schedule: Schedule, _ program: SymbolicProgram, isLawful: Bool,
+        threads: Int
     ) {
         self.machine = machine
+        self.isLawful = isLawful
         self.schedule = schedule
         self.program = program
         places = machine.chip.queuePlaces
@@ -130,16 +134,18 @@ struct BurstExpansion {
     /// A chip with its image in SRAM and its bursts in the order of their starts.
     /// - Parameter other: the memory of a chip that is done, to be used again.
     func chipRun(_ id: ChipID, _ other: ChipMemory?, _ coverage: Coverage) -> ChipRun {
-        other?.clear()
         let memory = other ?? ChipMemory(machine.chip, isFull: true)
         let run = chipRun(id, parts[id.index], memory, nil, coverage)
+        var filled = RowSet(count: memory.count)
         forEachImage(on: id) { allocation, placement in
-            guard let (queue, _) = place(allocation, placement) else { return }
+            guard let (queue, row) = place(allocation, placement) else { return }
             if let problem = imageProblem(allocation, placement, on: id) {
                 return run.report(.provenance, queue, 0, problem)
             }
             fill(allocation, placement, on: id, memory, 0..<memory.count)
+            filled.insert(row..<row + max(0, Int(allocation.rows)))
         }
+        other?.clear(except: filled)
         return run
     }
 

@@ -18,9 +18,11 @@ final class ChipMemory: @unchecked Sendable {
 
     deinit { pages.deallocatePages() }
 
-    /// To nothing in any row.
-    func clear() {
-        rows.update(repeating: .none, count: count)
+    /// To nothing in any row but those that are kept.
+    func clear(except kept: RowSet) {
+        kept.forEachGap(below: count) { gap in
+            (rows + gap.lowerBound).update(repeating: .none, count: gap.count)
+        }
         written = RowSet(count: count)
     }
 

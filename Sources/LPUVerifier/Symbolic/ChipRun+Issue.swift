@@ -145,15 +145,16 @@ extension ChipRun {
                 .operandTiming, queue, t,
                 "receive number \(number) takes a vector that arrives \(arrival), "
                     + "finds nothing in the FIFO")
-            return emit([.reported], stream, queue, t + chip.receiveLatency)
+            return produce(
+                .reported, stream, places[queue].register, at: t + chip.receiveLatency)
         }
         let term = inbox[link][number].term
-        markTransfers(term, burst.pointee.match.op)
-        emit([term], stream, queue, t + chip.receiveLatency)
+        markTransfers(term)
+        produce(term, stream, places[queue].register, at: t + chip.receiveLatency)
     }
 
     /// All transfers of the program that bring this vector to this chip are done by its arrival.
-    private func markTransfers(_ term: Term, _ hint: Int) {
+    private func markTransfers(_ term: Term) {
         guard term.isOfProgram else { return }
         let key = SymbolicProgram.searchKey(
             .transfer, 0, program.family(term), 0, chip: id.index)

@@ -7,8 +7,6 @@ import LPUSupport
 final class InstalledTile {
     private let both: UnsafeMutableBufferPointer<Term>
     private(set) var tandem = false
-    /// A vector of it is wrong, which is reported.
-    private(set) var isReported = false
     /// The product of the program that its vectors were last found to be.
     var matched = -1
     /// The last cycle in which a matmul could find it installed.
@@ -30,11 +28,11 @@ final class InstalledTile {
         self.tandem = tandem
         low.update(repeating: .none)
         high.update(repeating: .none)
-        (isReported, matched, lastUse) = (false, -1, .max)
+        (matched, lastUse) = (-1, .max)
     }
 
-    /// To be called when all vectors are in.
-    func complete() { isReported = low.contains(.reported) || high.contains(.reported) }
+    /// A vector of it is wrong, which is reported.
+    var isReported: Bool { low.contains(.reported) || high.contains(.reported) }
 }
 
 /// A plane's weights, products on their way to the accumulators, and sums.
@@ -183,7 +181,6 @@ extension ChipRun {
                 }
             }
         }
-        tile.complete()
         planes[index].install(number, at: t)
     }
 
@@ -216,13 +213,18 @@ extension ChipRun {
             report(.operandTiming, queue, t, "the plane has no accumulator row \(row)")
         }
         guard let emitted else { return }
-        var results = Array(repeating: Term.reported, count: 4)
         if sum.op >= 0 {
             mark(Match(op: sum.op, iteration: sum.iteration), planes: 1, burst, t)
-            let result = Int(program.ops[sum.op].result)
-            results = (0..<4).map { program.term(result, sum.iteration, $0) }
         }
-        emit(results, emitted, queue, t + chip.accumulateLatency)
+        for plane in 0..<4 where emitted.id + plane < chip.streamsPerDirection {
+            let term =
+                sum.op < 0
+                ? .reported
+                : program.term(Int(program.ops[sum.op].result), sum.iteration, plane)
+            produce(
+                term, emitted.advanced(by: plane), places[queue].register,
+                at: t + chip.accumulateLatency)
+        }
     }
 
     /// The sum `before` and the product that arrives now.
@@ -254,7 +256,6 @@ extension ChipRun {
             return wrong
         }
         let tile = plane.pointee.tiles[product.tile]
-        if tile.isReported { return wrong }
         let hint = burst.pointee.match.op
         if let match = program.matmul(
             product, tile, before, exact: exact, chip: id.index, hint: hint,
@@ -264,6 +265,8 @@ extension ChipRun {
             return PlaneState.Sum(
                 op: match.op, iteration: match.iteration, terms: before.terms + 1)
         }
+        // No product of the program has such a tile.
+        if tile.isReported { return wrong }
         report(
             .provenance, queue, t, program.sumComplaint(hint, before, product, tile, exact: exact))
         return wrong

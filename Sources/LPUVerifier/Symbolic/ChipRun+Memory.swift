@@ -1,3 +1,4 @@
+import CNumerics
 import LPUMachine
 import LPUNumerics
 import LPUSchedule
@@ -5,16 +6,74 @@ import LPUSupport
 
 /// MEM slices and the VXM.
 extension ChipRun {
-    /// An issue of a plain read.
+    /// An issue of a plain read, and those after it that can be done now, with the rows of later
+    /// cycles; returns how many.
+    ///
+    /// In a lawful schedule the burst holds its slice, so that no write comes between if none is
+    /// under way; and no two reads meet on a stream, so that their order is of no meaning.
     @inline(__always)
-    func read(_ burst: UnsafeMutablePointer<RunningBurst>, _ t: Int) {
+    func read(_ burst: UnsafeMutablePointer<RunningBurst>, _ t: Int) -> Int32 {
         let row = burst.pointee.row + burst.pointee.offset
+        let (mask, width) = (ringMask, self.width)
+        let latency = chip.readLatency
+        let (skew, lane) = (Int(burst.pointee.skew) - latency, Int(burst.pointee.lane))
+        func place(_ arrival: Int) -> Int { ((arrival + skew) & mask) * width + lane }
+        let left = burst.pointee.inner.count - burst.pointee.i
+        guard left > 1, expansion.isLawful, landings[burst.pointee.queue] <= t, rows[row] != .none
+        else {
+            access?.noteRead(row)
+            var term = rows[row]
+            if term == .none { term = emptyRow(burst, t) }
+            reads.push(place(t + latency), term, at: t + latency)
+            return 1
+        }
+        let (distance, step) = (burst.pointee.inner.distance, Int(burst.pointee.inner.step))
+        let rows = rows + row
+        // What finds nothing is reported when it is read.
+        var count = 1
+        if distance == 1 && readsLate {
+            let most = Int(min(left, RowReaders.longest))
+            while count < most, rows[count * step] != .none { count += 1 }
+            readers.append(
+                RowReaders.Reader(
+                    row: rows, step: step, start: t + latency, left: Int32(count),
+                    skew: Int32(skew), lane: Int32(lane)))
+        } else {
+            let most = min(left, 1 + Int32(ChipRun.cyclesAhead) / distance)
+            count = reads.push(
+                Int(most), from: t + latency, distance: Int(distance), { rows[$0 * step] },
+                to: place)
+        }
+        if let access { for i in 0..<count { access.noteRead(row + i * step) } }
+        return Int32(count)
+    }
+
+    /// Has the rows that a plain read takes next on their way to the cache.
+    @inline(__always)
+    func fetchRows(_ burst: UnsafeMutablePointer<RunningBurst>) {
+        let row = rows + (burst.pointee.row + burst.pointee.offset)
+        fetchAhead(row)
+        let left = burst.pointee.inner.count - burst.pointee.i
+        let step = Int(burst.pointee.inner.step)
+        for issue in stride(from: 8, to: Int(min(left, RowReaders.longest)), by: 8) {
+            fetchAhead(row + issue * step)
+        }
+    }
+
+    /// Does a burst that is a single plain read, now; `false` if it is none or finds nothing.
+    @inline(__always)
+    func readOnce(_ burst: Burst, _ placement: PlacedInstance, _ t: Int) -> Bool {
+        guard burst.inner.count == 1, burst.outer.count == 1,
+            case .memory(.read(let address, let stream), .none) = burst.instruction,
+            stream.id < chip.streamsPerDirection,
+            let place = expansion.resolve(address, placement.slots),
+            let row = row(burst.queue.index, place, 0, 1), rows[row] != .none
+        else { return false }
         access?.noteRead(row)
-        var term = rows[row]
-        if term == .none { term = emptyRow(burst, t) }
-        let diagonal = (t + Int(burst.pointee.skew)) & ringMask
+        let arrival = t + chip.readLatency
         reads.push(
-            diagonal * width + Int(burst.pointee.lane), term, at: t + chip.readLatency)
+            slot(stream, places[burst.queue.index].register, arrival), rows[row], at: arrival)
+        return true
     }
 
     /// A read of a row that nothing wrote.
@@ -75,6 +134,7 @@ extension ChipRun {
             let term = sampleOne(stream, queue, t, "a write")
             if let row = row(queue, address, burst.pointee.offset, 1) {
                 writes.push(row, term, at: t + chip.writeToRead)
+                landings[queue] = t + chip.writeToRead
             }
         case .scatter(let window, let count, let address, let stream):
             scatter(burst, window, Int(count) - span(burst), address, stream, t)
@@ -153,41 +213,39 @@ extension ChipRun {
         let queue = burst.pointee.queue
         let address = address(burst, addressStream, t)
         let data = sampleOne(stream, queue, t, "a scatter")
+        landings[queue] = t + chip.writeToRead
         guard let base = row(queue, window, burst.pointee.offset, count) else {
             return report(
                 .operandTiming, queue, t,
                 "the window of a scatter leaves its bank, or steps leave it")
         }
-        func fill(_ term: (Int) -> Term) {
-            for k in 0..<count { writes.push(base + k, term(k), at: t + chip.writeToRead) }
+        func spoil() {
+            for k in 0..<count { writes.push(base + k, .reported, at: t + chip.writeToRead) }
         }
         if let access { for k in 0..<count { access.noteRead(base + k) } }
         let terms = UnsafeBufferPointer(start: rows + base, count: count)
-        let isWhole = !terms.contains { $0 == .none || $0 == .reported }
-        if !isWhole, let empty = terms.firstIndex(of: .none) {
-            report(
-                .operandTiming, queue, t,
-                "row \(empty) of the window of a scatter was never written")
-            return fill { _ in .reported }
-        }
-        if address == .reported || data == .reported || !isWhole {
-            return fill { _ in .reported }
-        }
         let hint = burst.pointee.match.op
+        // No op takes what is wrong, which is looked for only then.
         guard
             let (match, plane) = program.scatter(
                 terms, address, data, chip: id.index, hint: hint, instance: burst.pointee.instance)
         else {
-            report(
-                .provenance, queue, t,
-                program.complaint(.scatter, hint, [terms[0], address, data]))
-            return fill { _ in .reported }
+            if let empty = terms.firstIndex(of: .none) {
+                report(
+                    .operandTiming, queue, t,
+                    "row \(empty) of the window of a scatter was never written")
+            } else if address != .reported, data != .reported, !terms.contains(.reported) {
+                report(
+                    .provenance, queue, t,
+                    program.complaint(.scatter, hint, [terms[0], address, data]))
+            }
+            return spoil()
         }
         burst.pointee.match = match
         mark(match, planes: 1 << plane, burst, t)
-        let record = program.ops[match.op]
-        let start = record.a.vector(match.iteration)
-        fill { program.version(record, after: match.iteration, start + $0, plane) }
+        program.forEachVersion(program.ops[match.op], after: match.iteration, plane) {
+            writes.push(base + $1, $0, count: $2, at: t + chip.writeToRead)
+        }
     }
 
     // MARK: VXM
@@ -279,7 +337,7 @@ extension ChipRun {
                 raw: first.raw & ~0xff
                     | UInt64(View(word: type, plane: first.view.byte).raw))
         }
-        let terms = Array(UnsafeBufferPointer(start: slots, count: bytes))
+        let terms = UnsafeBufferPointer(start: slots, count: bytes)
         if let empty = terms.firstIndex(of: .none) {
             report(
                 .operandTiming, queue, t,
@@ -288,7 +346,7 @@ extension ChipRun {
             return .reported
         }
         if terms.contains(.reported) { return .reported }
-        guard let word = program.word(type, terms[...], instance: burst.pointee.instance) else {
+        guard let word = program.word(type, terms, instance: burst.pointee.instance) else {
             report(
                 .provenance, queue, t,
                 "an operand needs \(bytes) byte planes of one vector from \(stream) on, finds "

@@ -30,6 +30,9 @@ final class ChipRun: @unchecked Sendable {
     let ring: UnsafeMutablePointer<Term>
     /// Of plain reads, nearly all that is under way; they appear before all else of their cycle.
     let reads: DelayWheel
+    let readers = RowReaders()
+    /// Rows may be looked at when what they hold appears: no later write is there by then.
+    let readsLate: Bool
     let productions: DelayWheel
     /// What arrived at register 0, for the operands of the VXM.
     let historyMask: Int
@@ -39,6 +42,8 @@ final class ChipRun: @unchecked Sendable {
     let rows: UnsafeMutablePointer<Term>
     /// Notes what rows are read and written, for a run of one placement.
     let access: RowAccess?
+    /// By queue: when its last write so far is in its row.
+    let landings: UnsafeMutablePointer<Int>
     /// `true` iff an instruction was an op of another instance than its placement's.
     var leavesInstance = false
     let writes: DelayWheel
@@ -54,7 +59,7 @@ final class ChipRun: @unchecked Sendable {
     var sent: [(link: Int, arrival: Arrival)] = []
     var received: [Int]
     // Bursts.
-    private let expansion: BurstExpansion
+    let expansion: BurstExpansion
     private var waiting: BurstQueue
     /// Those that run, and what is left of others: room for the next ones.
     private var bursts: UnsafeMutableBufferPointer<RunningBurst>
@@ -68,6 +73,8 @@ final class ChipRun: @unchecked Sendable {
     private(set) var droppedViolations = 0
 
     static let wheelSize = 1024
+    /// A plain read takes the rows of as many cycles at once, where no write can come between.
+    static var cyclesAhead: Int { 15 }
     /// The first row of a burst is fetched when the one so many before it starts.
     private var burstsAhead: Int { 6 }
     /// Violations that are kept in words; the rest is counted.
@@ -92,7 +99,8 @@ final class ChipRun: @unchecked Sendable {
         width = 2 * chip.streamsPerDirection
         ring = .allocate(capacity: size * width)
         ring.initialize(repeating: .none, count: size * width)
-        reads = DelayWheel(delay: chip.readLatency)
+        reads = DelayWheel(delay: chip.readLatency + ChipRun.cyclesAhead)
+        readsLate = (1...chip.writeToRead + 1).contains(chip.readLatency)
         productions = DelayWheel(delay: chip.longestLatency)
         historyMask = powerOfTwo(above: chip.vxmEntryLatency) - 1
         history = .allocate(capacity: (historyMask + 1) * width)
@@ -100,6 +108,8 @@ final class ChipRun: @unchecked Sendable {
         self.memory = memory
         rows = memory.rows
         self.access = access
+        landings = .allocate(capacity: places.count)
+        landings.initialize(repeating: .min, count: places.count)
         writes = DelayWheel(delay: chip.writeToRead)
         aluMask = powerOfTwo(above: chip.aluLatency) - 1
         let aluSlots = chip.aluCount * (aluMask + 1)
@@ -123,6 +133,7 @@ final class ChipRun: @unchecked Sendable {
         bursts.deallocate()
         ring.deallocate()
         history.deallocate()
+        landings.deallocate()
         aluTerms.deallocate()
         aluCycles.deallocate()
         planes.deinitialize(count: planeCount)
@@ -154,7 +165,7 @@ final class ChipRun: @unchecked Sendable {
         }
         var base = bursts.baseAddress.unsafelyUnwrapped
         while cycle < end && (nextStart < .max || runningCount > 0) {
-            if reads.count > 0 || productions.count > 0 { lastBusy = cycle }
+            if reads.count > 0 || readers.count > 0 || productions.count > 0 { lastBusy = cycle }
             if runningCount == 0 && cycle > lastBusy + 2 * (ringMask + 1) {
                 // All streams have run empty: nothing can be seen before the next start.
                 cycle = max(cycle, min(end, nextStart))
@@ -162,7 +173,9 @@ final class ChipRun: @unchecked Sendable {
             }
             enter(cycle)
             if nextStart == cycle {
-                runningCount += startBursts(cycle, &waiting, &free)
+                let (started, done) = startBursts(cycle, &waiting, &free)
+                runningCount += started
+                issued += done
                 nextStart = waiting.nextStart
                 base = bursts.baseAddress.unsafelyUnwrapped
             }
@@ -174,17 +187,16 @@ final class ChipRun: @unchecked Sendable {
                 let following = Int(burst.pointee.link)
                 if burst.pointee.next == cycle {
                     let isPlainRead = burst.pointee.isPlainRead
+                    var done: Int32 = 1
                     if isPlainRead {
-                        read(burst, cycle)
+                        done = read(burst, cycle)
                     } else {
                         issue(burst, inbox)
                     }
-                    issued += 1
+                    issued += Int(done)
                     lastBusy = cycle
-                    if advance(burst) {
-                        if isPlainRead {
-                            fetchAhead(rows + (burst.pointee.row + burst.pointee.offset))
-                        }
+                    if advance(burst, by: done) {
+                        if isPlainRead { fetchRows(burst) }
                         insert(index, burst)
                     } else {
                         free.append(Int32(index))
@@ -201,16 +213,21 @@ final class ChipRun: @unchecked Sendable {
         issueCount += issued
     }
 
-    /// Bursts whose first issue is in this cycle begin to run; returns how many.
+    /// Bursts whose first issue is in this cycle begin to run; returns how many, and how many that
+    /// are one issue were done at once.
     private func startBursts(
         _ cycle: Int, _ waiting: inout BurstQueue, _ free: inout [Int32]
-    ) -> Int {
-        var count = 0
+    ) -> (started: Int, issued: Int) {
+        var (count, issued) = (0, 0)
         while waiting.nextStart == cycle {
             if free.isEmpty { grow(&free) }
             let index = Int(free[free.count - 1])
             let place = bursts.baseAddress.unsafelyUnwrapped + index
             let hasStarted = waiting.pop { burst, code, placement in
+                if expansion.isLawful, readOnce(burst, placement, cycle) {
+                    issued += 1
+                    return false
+                }
                 if expansion.start(burst, code, placement, at: place) { return true }
                 report(
                     .provenance, burst.queue.index, burst.start.index,
@@ -229,7 +246,7 @@ final class ChipRun: @unchecked Sendable {
             insert(index, place)
             count += 1
         }
-        return count
+        return (count, issued)
     }
 
     /// Room for as many bursts again.
@@ -248,14 +265,21 @@ final class ChipRun: @unchecked Sendable {
         (history + (t & historyMask) * width).update(
             from: ring + (t & ringMask) * width, count: width)
         reads.settle(t, in: ring)
+        readers.settle(t, in: ring, width: width, mask: ringMask)
         productions.settle(t, in: ring)
         settleWrites(t)
     }
 
     @inline(__always)
     private func settleWrites(_ t: Int) {
-        if let access { writes.forEach(t) { access.noteWrite($0.place, rows[$0.place]) } }
-        writes.settle(t, in: rows)
+        if let access {
+            writes.forEach(t) {
+                for row in Int($0.place)..<Int($0.place + $0.count) {
+                    access.noteWrite(row, rows[row])
+                }
+            }
+        }
+        writes.settleRuns(t, in: rows)
     }
 
     /// Lets all writes that are under way reach their rows.
@@ -270,12 +294,12 @@ final class ChipRun: @unchecked Sendable {
         heads[bucket] = Int32(index)
     }
 
-    /// To the next issue; `false` after the last.
+    /// To the issue so many after this one, all of one round; `false` after the last.
     @inline(__always)
-    private func advance(_ burst: UnsafeMutablePointer<RunningBurst>) -> Bool {
-        burst.pointee.i += 1
-        burst.pointee.next += Int(burst.pointee.inner.distance)
-        burst.pointee.offset += Int(burst.pointee.inner.step)
+    private func advance(_ burst: UnsafeMutablePointer<RunningBurst>, by count: Int32) -> Bool {
+        burst.pointee.i += count
+        burst.pointee.next += Int(count) * Int(burst.pointee.inner.distance)
+        burst.pointee.offset += Int(count) * Int(burst.pointee.inner.step)
         guard burst.pointee.i == burst.pointee.inner.count else { return true }
         burst.pointee.i = 0
         burst.pointee.j += 1
@@ -285,67 +309,7 @@ final class ChipRun: @unchecked Sendable {
         return burst.pointee.j < burst.pointee.outer.count
     }
 
-    // MARK: Streams
-
-    @inline(__always)
-    func slot(_ stream: Stream, _ register: Int, _ t: Int) -> Int {
-        let direction = stream.direction
-        return ((t - direction.sign * register) & ringMask) * width
-            + Int(direction.rawValue) * chip.streamsPerDirection + stream.id
-    }
-
-    /// What a consumer other than the VXM sees at `register` in cycle `t`, which is now.
-    @inline(__always)
-    func sample(_ stream: Stream, _ register: Int, _ t: Int) -> Term {
-        stream.id < chip.streamsPerDirection ? ring[slot(stream, register, t)] : .none
-    }
-
-    /// A value that appears at `register` in cycle `t`, later than now.
-    @inline(__always)
-    func produce(_ term: Term, _ stream: Stream, _ register: Int, at t: Int) {
-        guard stream.id < chip.streamsPerDirection else { return }
-        productions.push(slot(stream, register, t), term, at: t)
-    }
-
-    /// `count` aligned streams from `stream` on; nil, and reported, if one holds nothing.
-    func sample(
-        _ stream: Stream, count: Int, _ queue: Int, _ t: Int, _ what: @autoclosure () -> String
-    ) -> [Term]? {
-        let register = places[queue].register
-        let terms = (0..<count).map { k in
-            stream.id + k < chip.streamsPerDirection
-                ? sample(stream.advanced(by: k), register, t) : .none
-        }
-        if let empty = terms.firstIndex(of: .none) {
-            reportNothing(queue, t, stream.id + empty, stream.direction, what())
-            return nil
-        }
-        return terms
-    }
-
-    /// One stream; `reported` if it holds nothing.
-    @inline(__always)
-    func sampleOne(
-        _ stream: Stream, _ queue: Int, _ t: Int, _ what: @autoclosure () -> String
-    ) -> Term {
-        let term = sample(stream, places[queue].register, t)
-        if term != .none { return term }
-        reportNothing(queue, t, stream.id, stream.direction, what())
-        return .reported
-    }
-
     // MARK: Violations
-
-    // Out of line: not to be looked at where nothing is wrong.
-    @inline(never)
-    private func reportNothing(
-        _ queue: Int, _ t: Int, _ stream: Int, _ direction: Direction, _ what: String
-    ) {
-        report(
-            .operandTiming, queue, t,
-            "\(what) needs a vector on s\(stream)\(direction == .west ? "w" : "e") "
-                + "at register \(places[queue].register), finds nothing")
-    }
 
     @inline(never)
     func report(_ law: Law, _ queue: Int, _ t: Int, _ message: @autoclosure () -> String) {

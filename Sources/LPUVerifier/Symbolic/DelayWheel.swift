@@ -3,7 +3,9 @@
 /// Plain memory, not arrays: it is written once for every vector that any unit produces.
 final class DelayWheel {
     struct Entry {
-        var place: Int
+        var place: Int32
+        /// Places from `place` on; each holds the vector after the one before.
+        var count: Int32
         var term: Term
     }
     private struct Bucket {
@@ -37,12 +39,39 @@ final class DelayWheel {
     }
 
     @inline(__always)
-    func push(_ place: Int, _ term: Term, at cycle: Int) {
+    func push(_ place: Int, _ term: Term, count: Int = 1, at cycle: Int) {
         let bucket = buckets + (cycle & mask)
         if bucket.pointee.count == bucket.pointee.capacity { grow(bucket) }
-        bucket.pointee.base[bucket.pointee.count] = Entry(place: place, term: term)
+        bucket.pointee.base[bucket.pointee.count] = Entry(
+            place: Int32(truncatingIfNeeded: place), count: Int32(truncatingIfNeeded: count),
+            term: term)
         bucket.pointee.count += 1
         waiting.pointee += 1
+    }
+
+    /// As many of `terms` as there are before the first that is none, each to the cycle `distance`
+    /// after the one before; returns how many.
+    @inline(__always)
+    func push(
+        _ count: Int, from cycle: Int, distance: Int, _ terms: (Int) -> Term,
+        to place: (_ cycle: Int) -> Int
+    ) -> Int {
+        // Locals: what is stored here might else be what the object holds.
+        let (buckets, mask) = (self.buckets, self.mask)
+        var (cycle, i) = (cycle, 0)
+        while i < count {
+            let term = terms(i)
+            if term == .none { break }
+            let bucket = buckets + (cycle & mask)
+            if bucket.pointee.count == bucket.pointee.capacity { grow(bucket) }
+            bucket.pointee.base[bucket.pointee.count] = Entry(
+                place: Int32(truncatingIfNeeded: place(cycle)), count: 1, term: term)
+            bucket.pointee.count += 1
+            cycle += distance
+            i += 1
+        }
+        waiting.pointee += i
+        return i
     }
 
     private func grow(_ bucket: UnsafeMutablePointer<Bucket>) {
@@ -61,6 +90,7 @@ final class DelayWheel {
     }
 
     /// Puts the entries of `cycle` in their places, in the order in which they were pushed.
+    /// - Requires: each is one place.
     @inline(__always)
     func settle(_ cycle: Int, in places: UnsafeMutablePointer<Term>) {
         let bucket = buckets + (cycle & mask)
@@ -68,7 +98,25 @@ final class DelayWheel {
         guard entries > 0 else { return }
         for i in 0..<entries {
             let entry = bucket.pointee.base[i]
-            places[entry.place] = entry.term
+            places[Int(entry.place)] = entry.term
+        }
+        bucket.pointee.count = 0
+        waiting.pointee -= entries
+    }
+
+    /// The same of entries of several places.
+    @inline(__always)
+    func settleRuns(_ cycle: Int, in places: UnsafeMutablePointer<Term>) {
+        let bucket = buckets + (cycle & mask)
+        let entries = bucket.pointee.count
+        guard entries > 0 else { return }
+        for i in 0..<entries {
+            let entry = bucket.pointee.base[i]
+            var term = entry.term
+            for place in Int(entry.place)..<Int(entry.place) + Int(entry.count) {
+                places[place] = term
+                term = term.next
+            }
         }
         bucket.pointee.count = 0
         waiting.pointee -= entries

@@ -76,12 +76,7 @@ extension SymbolicProgram {
         let count = Int(product.tileCount)
         for plane in 0..<(tile.tandem ? 2 : 1) {
             let rows = plane == 0 ? tile.low : tile.high
-            if count <= rows.count,
-                product.sourceCount == 1
-                    ? isProgression(rows, product, plane) : areSources(rows, product, plane)
-            {
-                continue
-            }
+            if count <= rows.count, areSources(rows, product, plane) { continue }
             for n in rows.indices {
                 var wanted = Term.none
                 if n < count {
@@ -107,32 +102,56 @@ extension SymbolicProgram {
         _ rows: UnsafeMutableBufferPointer<Term>, _ product: SymbolicTerm, _ plane: Int
     ) -> Bool {
         let (count, sourceCount) = (Int(product.tileCount), Int(product.sourceCount))
-        for s in 0..<sourceCount {
+        for s in 0..<min(count, sourceCount) {
             let source = sources[Int(product.firstSource) + s]
-            var k = 0
-            for n in stride(from: s, to: count, by: sourceCount) {
-                if rows[n] != term(source, k, plane) { return false }
-                k += 1
+            let last = (count - 1 - s) / sourceCount
+            if isOfOneRoot(source, last: last) {
+                // The most frequent case by far, decided without a look-up a row.
+                let step = UInt64(bitPattern: Int64(source.step)) << 8
+                let first = rows.baseAddress.unsafelyUnwrapped + s
+                guard
+                    Self.isProgression(
+                        first, last + 1, by: sourceCount, term(source, 0, plane).raw, step)
+                else { return false }
+            } else {
+                for k in 0...last where rows[s + k * sourceCount] != term(source, k, plane) {
+                    return false
+                }
             }
         }
         return rows[count...].allSatisfy { $0 == .none }
     }
 
-    /// `true` if the product has one source, whose vectors are a root's one after another, and
-    /// `rows` are exactly these: the most frequent case by far, decided without a look-up a row.
-    private func isProgression(
-        _ rows: UnsafeMutableBufferPointer<Term>, _ product: SymbolicTerm, _ plane: Int
+    /// `true` iff every `stride`-th term from `terms` on is `first`, and then `step` more each.
+    private static func isProgression(
+        _ terms: UnsafeMutablePointer<Term>, _ count: Int, by stride: Int, _ first: UInt64,
+        _ step: UInt64
     ) -> Bool {
-        let source = sources[Int(product.firstSource)]
-        guard aliases[Int(source.value)] == 0 else { return false }
-        let first = term(source, 0, plane).raw
-        let step = UInt64(bitPattern: Int64(source.step)) << 8
-        var wanted = first
-        for n in 0..<Int(product.tileCount) {
-            if rows[n].raw != wanted { return false }
-            wanted &+= step
+        // Nearly always it is, so that looking at all of them at once is fastest.
+        var (difference, wanted): (UInt64, UInt64) = (0, first)
+        if stride == 1 {
+            for n in 0..<count {
+                difference |= terms[n].raw ^ wanted
+                wanted &+= step
+            }
+        } else {
+            for n in 0..<count {
+                difference |= terms[n * stride].raw ^ wanted
+                wanted &+= step
+            }
         }
-        return rows[Int(product.tileCount)...].allSatisfy { $0 == .none }
+        return difference == 0
+    }
+
+    /// `true` if vectors 0 to `last` of an operand are a root's own, one after another.
+    private func isOfOneRoot(_ operand: Operand, last: Int) -> Bool {
+        let alias = aliases[Int(operand.value)]
+        if alias >= 0 { return alias == 0 }
+        // Those of a scatter that its one window touched.
+        let versions = scatters[Int(-alias) - 1]
+        let window = versions.start..<versions.start + versions.rows
+        return versions.count == 1 && window.contains(operand.vector(0))
+            && window.contains(operand.vector(last))
     }
 
     /// `true` iff the first `n` products of an iteration of `op` are those of the sum.

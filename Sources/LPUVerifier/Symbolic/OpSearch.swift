@@ -243,13 +243,17 @@ extension SymbolicProgram {
     private func isRun(
         _ rows: UnsafeBufferPointer<Term>, of value: Int, from start: Int, _ plane: Int
     ) -> Bool {
-        guard aliases[value] == 0 else {
-            return rows.indices.allSatisfy { rows[$0] == term(value, start + $0, plane) }
-        }
-        var wanted = term(value, start, plane).raw
+        aliases[value] == 0
+            ? isProgression(rows, from: term(value, start, plane))
+            : rows.indices.allSatisfy { rows[$0] == term(value, start + $0, plane) }
+    }
+
+    /// `true` iff the rows hold a root's vectors from that of `first` on.
+    private func isProgression(_ rows: UnsafeBufferPointer<Term>, from first: Term) -> Bool {
+        var wanted = first
         for row in rows {
-            if row.raw != wanted { return false }
-            wanted &+= 1 << 8
+            if row != wanted { return false }
+            wanted = wanted.next
         }
         return true
     }
@@ -258,38 +262,48 @@ extension SymbolicProgram {
     private func isWindow(
         _ rows: UnsafeBufferPointer<Term>, _ record: OpRecord, before i: Int, _ plane: Int
     ) -> Bool {
-        let start = record.a.vector(i)
-        let isFirst = i == 0 || scatters[Int(-aliases[Int(record.result)]) - 1].areDisjoint
-        if isFirst { return isRun(rows, of: Int(record.a.value), from: start, plane) }
-        return rows.indices.allSatisfy {
-            rows[$0] == version(record, before: i, start + $0, plane)
+        let versions = scatters[Int(-aliases[Int(record.result)]) - 1]
+        let window = versions.window(i)
+        func part(_ vectors: Range<Int>) -> UnsafeBufferPointer<Term> {
+            UnsafeBufferPointer(
+                rebasing: rows[
+                    vectors.lowerBound - window.lowerBound..<vectors.upperBound
+                        - window.lowerBound])
         }
+        // The iteration before has left its own version where the windows meet.
+        let parts = versions.parts(of: i, sharedWith: i - 1)
+        return isProgression(
+            part(parts.shared), from: versions.version(i - 1, parts.shared.lowerBound, plane))
+            && parts.own.allSatisfy {
+                isRun(part($0), of: Int(record.a.value), from: $0.lowerBound, plane)
+            }
     }
 
-    /// What row `k` of a scatter's region holds before iteration `i` of it, which touches it.
-    func version(_ record: OpRecord, before i: Int, _ k: Int, _ plane: Int) -> Term {
+    /// Calls `body` with what iteration `i` of a scatter leaves: a term, the row of the window that
+    /// it is in, and in how many rows from there on the vectors after it are.
+    func forEachVersion(
+        _ record: OpRecord, after i: Int, _ plane: Int, _ body: (Term, _ row: Int, Int) -> Void
+    ) {
         let versions = scatters[Int(-aliases[Int(record.result)]) - 1]
-        guard let touching = versions.iterations(touching: k), touching.lowerBound < i
-        else { return term(Int(record.a.value), k, plane) }
-        return Term(
-            root: versions.root(after: i - 1, last: touching.upperBound), vector: k,
-            view: View(byte: plane))
-    }
-
-    /// What row `k` holds after iteration `i`, which touches it.
-    func version(_ record: OpRecord, after i: Int, _ k: Int, _ plane: Int) -> Term {
-        let versions = scatters[Int(-aliases[Int(record.result)]) - 1]
-        if versions.areDisjoint {
-            return Term(root: Int(versions.result), vector: k, view: View(byte: plane))
+        let first = versions.window(i).lowerBound
+        // What the next one does not touch, none after it does.
+        let parts = versions.parts(of: i, sharedWith: i + 1)
+        let shared = parts.shared
+        if !shared.isEmpty {
+            let term = versions.version(i, shared.lowerBound, plane)
+            body(term, shared.lowerBound - first, shared.count)
         }
-        guard let touching = versions.iterations(touching: k) else { return .foreign }
-        return Term(
-            root: versions.root(after: i, last: touching.upperBound), vector: k,
-            view: View(byte: plane))
+        for part in parts.own where !part.isEmpty {
+            let term = Term(
+                root: Int(versions.result), vector: part.lowerBound, view: View(byte: plane))
+            body(term, part.lowerBound - first, part.count)
+        }
     }
 
     /// The word that aligned streams hold, as `type`: planes of one vector, or of a `pack`.
-    func word(_ type: ElementType, _ bytes: ArraySlice<Term>, instance: Int32) -> Term? {
+    func word(
+        _ type: ElementType, _ bytes: UnsafeBufferPointer<Term>, instance: Int32
+    ) -> Term? {
         if let word = Term.word(type, bytes) { return word }
         guard let low = bytes.first, low.isOfProgram,
             let candidates = packs[Int32(low.root)]

@@ -34,7 +34,8 @@ struct SharedRun {
         self.schedule = schedule
         self.program = program
         self.threads = threads
-        expansion = BurstExpansion(machine, schedule, program, threads: threads)
+        expansion = BurstExpansion(
+            machine, schedule, program, isLawful: true, threads: threads)
         coverage = Coverage(program)
         chips = (0..<machine.chipCount).map { SharedChip(ChipID($0), machine.chip, program) }
         records = schedule.templates.map { _ in [] }
@@ -108,6 +109,8 @@ struct SharedRun {
     private func exchange(
         _ runs: [ChipRun], _ placement: Placement
     ) -> Set<PlacementRecord.Wire>? {
+        let crew = Crew(threads: threads)
+        defer { crew.dismiss() }
         let window = max(1, machine.topology.axes.map(\.latency).min() ?? Int(Int32.max))
         var inboxes = runs.map { _ in
             Array(repeating: [Arrival](), count: machine.chip.linkCount)
@@ -115,7 +118,7 @@ struct SharedRun {
         var wires: Set<PlacementRecord.Wire> = []
         while let start = runs.filter({ !$0.isFinished }).map(\.now).min() {
             let (end, inbox) = (start + window, inboxes)
-            _ = concurrentMap(count: runs.count, threads: threads) {
+            crew.forEach(count: runs.count) {
                 runs[$0].run(until: end, inbox: inbox[$0])
             }
             for (place, run) in runs.enumerated() {

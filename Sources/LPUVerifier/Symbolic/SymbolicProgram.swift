@@ -173,8 +173,29 @@ struct ScatterVersions {
     /// Roots of the versions between region and result, one an iteration.
     var firstVersion: Int
 
-    /// `true` iff no row is in two iterations' windows.
-    var areDisjoint: Bool { count <= 1 || abs(step) >= rows }
+    /// The rows that an iteration writes; none where there is no such iteration.
+    func window(_ i: Int) -> Range<Int> {
+        (0..<count).contains(i) ? start + i * step..<start + i * step + rows : start..<start
+    }
+
+    /// The rows of an iteration's window that the one beside it touches too, and those on both
+    /// sides that it does not. Windows move one way, so that neither do those beyond it.
+    func parts(of i: Int, sharedWith other: Int) -> (shared: Range<Int>, own: [Range<Int>]) {
+        let (own, next) = (window(i), window(other))
+        guard !next.isEmpty, own.overlaps(next) else {
+            return (own.upperBound..<own.upperBound, [own])
+        }
+        let shared = own.clamped(to: next)
+        return (
+            shared,
+            [own.lowerBound..<shared.lowerBound, shared.upperBound..<own.upperBound]
+        )
+    }
+
+    /// What row `k` holds after an iteration, if another one comes after it.
+    func version(_ i: Int, _ k: Int, _ plane: Int) -> Term {
+        Term(root: firstVersion + i, vector: k, view: View(byte: plane))
+    }
 
     /// The iterations whose window holds row `k`, first to last; nil if none does.
     func iterations(touching k: Int) -> ClosedRange<Int>? {
@@ -189,9 +210,6 @@ struct ScatterVersions {
         last = min(last, count - 1)
         return first <= last ? first...last : nil
     }
-
-    /// The root of row `k` after iteration `i`, which touches it.
-    func root(after i: Int, last: Int) -> Int { i == last ? Int(result) : firstVersion + i }
 
     private func floor(_ a: Int, _ b: Int) -> Int { a >= 0 ? a / b : -((-a + b - 1) / b) }
     private func ceiling(_ a: Int, _ b: Int) -> Int { -floor(-a, b) }

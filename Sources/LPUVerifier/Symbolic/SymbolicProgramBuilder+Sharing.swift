@@ -89,9 +89,9 @@ extension SymbolicProgramBuilder {
             areEqual(x.a, y.a, isWord), areEqual(x.b, y.b, isWord), areEqual(x.c, y.c, isWord)
         else { return false }
         guard x.kind == .matmul else { return true }
-        return (0..<x.code).allSatisfy { n in
-            areEqual(terms[Int(x.firstTerm + n)], terms[Int(y.firstTerm + n)])
-        }
+        for n in 0..<x.code
+        where !areEqual(terms[Int(x.firstTerm + n)], terms[Int(y.firstTerm + n)]) { return false }
+        return true
     }
 
     private func areEqual(_ x: SymbolicTerm, _ y: SymbolicTerm) -> Bool {
@@ -99,9 +99,11 @@ extension SymbolicProgramBuilder {
             View.code(types[Int(x.activation.value)]) == View.code(types[Int(y.activation.value)]),
             areEqual(x.activation, y.activation, false)
         else { return false }
-        return (0..<x.sourceCount).allSatisfy { n in
-            areEqual(sources[Int(x.firstSource + n)], sources[Int(y.firstSource + n)], false)
+        for n in 0..<x.sourceCount
+        where !areEqual(sources[Int(x.firstSource + n)], sources[Int(y.firstSource + n)], false) {
+            return false
         }
+        return true
     }
 
     @inline(__always)
@@ -109,8 +111,9 @@ extension SymbolicProgramBuilder {
         guard x.isUse, y.isUse else { return x.value == y.value && x.start == y.start }
         if isWord { return areEqual(x, y, in: SymbolicProgram.word) }
         let count = types[Int(x.value)].byteCount
-        return count == types[Int(y.value)].byteCount
-            && (0..<count).allSatisfy { areEqual(x, y, in: $0) }
+        if count != types[Int(y.value)].byteCount { return false }
+        for slot in 0..<count where !areEqual(x, y, in: slot) { return false }
+        return true
     }
 
     @inline(__always)

@@ -48,6 +48,13 @@ struct SymbolicProgramBuilder: TermLookup {
 
     /// All values first: argument values stand in earlier instances.
     private mutating func insertValues() {
+        let count = program.instances.reduce(0) {
+            $0 + program.templates[$1.template].values.count
+        }
+        chips.reserveCapacity(count)
+        types.reserveCapacity(count)
+        counts.reserveCapacity(count)
+        origins.reserveCapacity(count)
         var ops = 0
         for instance in program.instances {
             let template = program.templates[instance.template]
@@ -62,7 +69,8 @@ struct SymbolicProgramBuilder: TermLookup {
             }
         }
         aliases = Array(repeating: 0, count: types.count)
-        families = (0..<types.count).map { Int32($0) }
+        families.reserveCapacity(types.count + types.count / 4)
+        for value in types.indices { families.append(Int32(value)) }
     }
 
     /// Room for all of them at once: they are millions.
@@ -190,20 +198,22 @@ struct SymbolicProgramBuilder: TermLookup {
     /// `true` iff it is one term in all iterations: it does not step, or its vectors are equal.
     private func isConstant(_ operand: Operand) -> Bool {
         guard operand.isUse, operand.step != 0 else { return true }
-        func isSame(_ slot: Int) -> Bool { entry(operand, slot).step == 0 }
-        return isSame(SymbolicProgram.word)
-            && (0..<types[Int(operand.value)].byteCount).allSatisfy(isSame)
+        if entry(operand, SymbolicProgram.word).step != 0 { return false }
+        for slot in 0..<types[Int(operand.value)].byteCount
+        where entry(operand, slot).step != 0 { return false }
+        return true
     }
 
     /// `true` iff no operand steps with the iterations.
     private func isConstant(_ record: OpRecord) -> Bool {
         switch record.kind {
         case .matmul:
-            terms[Int(record.firstTerm)..<Int(record.firstTerm + record.code)]
-                .allSatisfy { isConstant($0.activation) }
+            for n in Int(record.firstTerm)..<Int(record.firstTerm + record.code)
+            where !isConstant(terms[n].activation) { return false }
+            return true
         case .elementwise, .lanes, .select, .gather:
-            isConstant(record.a) && isConstant(record.b) && isConstant(record.c)
-        case .transpose, .scatter, .transfer, .ingress, .egress, .view: false
+            return isConstant(record.a) && isConstant(record.b) && isConstant(record.c)
+        case .transpose, .scatter, .transfer, .ingress, .egress, .view: return false
         }
     }
 
@@ -269,7 +279,7 @@ struct SymbolicProgramBuilder: TermLookup {
                 activation: operand(product.activation, base), firstSource: Int32(sources.count),
                 sourceCount: Int32(product.tile.sources.count),
                 tileCount: Int32(truncatingIfNeeded: product.tile.count)))
-        sources += product.tile.sources.map { operand($0, base) }
+        for source in product.tile.sources { sources.append(operand(source, base)) }
     }
 
     /// What the result's vectors are: other values' bytes, an equal op's result, or a new root.

@@ -28,13 +28,14 @@ public func symbolicRun(
 ) -> SymbolicResult {
     symbolicRun(
         machine: machine, schedule: schedule, SymbolicProgram(program), threads: threads,
-        isShared: false)
+        isLawful: false, isShared: false)
 }
 
-/// The same; if `isShared`, a template is run once where that is proved to be enough, which
-/// requires that all laws hold that need no program.
+/// The same, which takes less time if `isLawful`: all laws hold that need no program; if
+/// `isShared` too, a template is run once where that is proved to be enough.
 func symbolicRun(
-    machine: Machine, schedule: Schedule, _ flat: SymbolicProgram, threads: Int, isShared: Bool
+    machine: Machine, schedule: Schedule, _ flat: SymbolicProgram, threads: Int, isLawful: Bool,
+    isShared: Bool
 ) -> SymbolicResult {
     guard flat.families.count < Term.maximumRoots,
         !flat.counts.contains(where: {
@@ -47,11 +48,11 @@ func symbolicRun(
         return SymbolicResult(
             violations: [Violation(.provenance, message)], issueCount: 0, iterationCount: 0)
     }
-    if isShared {
+    if isLawful && isShared {
         var shared = SharedRun(machine, schedule, flat, threads: threads)
         if let result = shared.result() { return result }
     }
-    var run = SymbolicRun(machine, schedule, flat, threads: threads)
+    var run = SymbolicRun(machine, schedule, flat, isLawful: isLawful, threads: threads)
     run.run()
     return run.result()
 }
@@ -71,13 +72,15 @@ struct SymbolicRun {
     private var issueCount = 0
 
     init(
-        _ machine: Machine, _ schedule: Schedule, _ program: SymbolicProgram, threads: Int
+        _ machine: Machine, _ schedule: Schedule, _ program: SymbolicProgram, isLawful: Bool,
+        threads: Int
     ) {
         self.machine = machine
         self.program = program
         self.threads = threads
         coverage = Coverage(program)
-        expansion = BurstExpansion(machine, schedule, program, threads: threads)
+        expansion = BurstExpansion(
+            machine, schedule, program, isLawful: isLawful, threads: threads)
         violations = expansion.violations
         inboxes = Array(
             repeating: Array(repeating: [], count: machine.chip.linkCount),
@@ -90,6 +93,8 @@ struct SymbolicRun {
         waiting.reverse()
         var active: [ChipRun] = []
         var start = 0
+        let crew = Crew(threads: threads)
+        defer { crew.dismiss() }
         while let next = active.isEmpty ? waiting.last?.start : start {
             start = max(start, next)
             let end = start + window
@@ -99,13 +104,13 @@ struct SymbolicRun {
                 starting.append(chip.chip)
             }
             let memories = starting.map { _ in self.memories.popLast() }
-            active += concurrentMap(count: starting.count, threads: threads) {
+            active += crew.map(count: starting.count) {
                 [starting, expansion, coverage] in
                 expansion.chipRun(starting[$0], memories[$0], coverage)
             }
             active.sort { $0.id < $1.id }
             let (chips, inboxes) = (active, self.inboxes)
-            _ = concurrentMap(count: chips.count, threads: threads) { i in
+            crew.forEach(count: chips.count) { i in
                 chips[i].run(until: end, inbox: inboxes[chips[i].id.index])
             }
             for chip in active { deliver(chip) }

@@ -31,6 +31,9 @@ struct Term: Hashable, Sendable {
     var isOfProgram: Bool { raw & 0x80 != 0 }
     var root: Int { Int(raw >> 34) }
     var vector: Int { Int(raw >> 8 & 0x3ff_ffff) }
+    /// The same of the vector after it.
+    /// - Requires: it is of the program, and there is one.
+    var next: Term { Term(raw: raw &+ 1 << 8) }
     var view: View { View(raw: UInt8(truncatingIfNeeded: raw)) }
 }
 
@@ -71,7 +74,7 @@ struct View: Hashable, Sendable {
 extension Term {
     /// The word that `bytes` aligned byte terms from `first` on spell when they are widened as
     /// `type`; nil unless each is the one before with the next plane.
-    static func word(_ type: ElementType, _ bytes: ArraySlice<Term>) -> Term? {
+    static func word(_ type: ElementType, _ bytes: UnsafeBufferPointer<Term>) -> Term? {
         guard let first = bytes.first, first.isOfProgram else { return nil }
         let view = first.view
         guard view.byte + bytes.count <= 4 else { return nil }
