@@ -27,8 +27,8 @@ extension DecoderLowering {
     /// This chip's parts of some outputs of a row-parallel layer: added to the residual at once
     /// where the chip is alone, else rounded to the wire's fp16.
     ///
-    /// A plane sums up an output; all planes sum up each of the last ones, so that they leave evenly
-    /// and no plane is left over.
+    /// A plane sums up an output; all planes sum up each of the last ones, so that they leave
+    /// evenly and no plane is left over.
     mutating func partialSums(
         _ input: LinearInput, _ weights: LinearWeights, residual: [ValueID],
         _ started: inout StartedSums, _ outputs: Range<Int>, _ name: String

@@ -8,11 +8,19 @@ let maxRow = (1 << 24) - 1
 let maxClaim = 1 << 59
 
 extension ScheduleReader {
-    /// `@120 mem.e12 read b0:r40 s12e x20/1+1 op7`
+    /// `@120 mem.e12 read b0:r40 s12e x20/1+1 op7`; without a unit it is that of the line above.
     mutating func burst() throws(DiagnosticSet) {
         let start = try cycle()
-        let queue = try queue()
-        let instruction = try instruction()
+        var word = try name("a unit")
+        let queue: QueueID
+        if let last = lastQueue, isInstruction(word) {
+            queue = last
+        } else {
+            queue = try self.queue(word)
+            word = try name("an instruction")
+        }
+        lastQueue = queue
+        let instruction = try instruction(word)
         var levels: [Repeat] = []
         while scanner.nextByte == UInt8(ascii: "x") { levels.append(try level()) }
         if levels.count > machine.chip.repeatDepth {
@@ -37,7 +45,8 @@ extension ScheduleReader {
         }
         let plane = try number("a byte", in: 0...255)
         try scanner.endWord(id: scheduleSyntax)
-        guard case .memory(let hemisphere, let slice) = units[try queue().index] else {
+        guard case .memory(let hemisphere, let slice) = units[try queue(name("a unit")).index]
+        else {
             throw error("rows are of a MEM slice such as 'mem.e12'")
         }
         let base = try address()
@@ -56,9 +65,8 @@ extension ScheduleReader {
         try append { $0.allocations.append(allocation) }
     }
 
-    private mutating func queue() throws(DiagnosticSet) -> QueueID {
-        let name = try scanner.word("a unit", id: scheduleSyntax)
-        guard let queue = queues[String(name)] else {
+    private func queue(_ name: String) throws(DiagnosticSet) -> QueueID {
+        guard let queue = queues[name] else {
             let hint = nearest(to: name, in: units.map(\.description))
             throw error(
                 "machine '\(machine.name)' has no unit '\(name)'"

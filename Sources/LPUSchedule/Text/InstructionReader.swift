@@ -6,10 +6,21 @@ import LPUSupport
 private let operations = Dictionary(
     uniqueKeysWithValues: ALUOperation.allCases.map { ($0.rawValue, $0) })
 
+/// Words with which an instruction of another unit begins; looked up only.
+private let instructions: Set<String> = [
+    "read", "gather", "write", "scatter", "idle", "load", "install", "matmul", "accumulate", "send",
+    "receive", "ingress", "egress", "distribute", "permute", "transpose", "shift", "rotate",
+    "select",
+]
+
 extension ScheduleReader {
-    /// The words that `ScheduleWriter.instruction` writes.
-    mutating func instruction() throws(DiagnosticSet) -> Instruction {
-        let word = try name("an instruction")
+    /// `true` iff an instruction begins with the word.
+    func isInstruction(_ word: String) -> Bool {
+        instructions.contains(word) || operations[word] != nil
+    }
+
+    /// The words that `ScheduleWriter.instruction` writes, the first of which was read.
+    mutating func instruction(_ word: String) throws(DiagnosticSet) -> Instruction {
         switch word {
         case "read", "gather": return .memory(try read(word), try writeHalf())
         case "write", "scatter": return .memory(.none, try write(word))

@@ -34,6 +34,8 @@ struct ScheduleReader {
     /// Header lines that were read, for duplicates and what is missing; looked up only.
     private var header: [String: Int] = [:]
     private var templates: [String: Int] = [:]
+    /// The unit of the line above, if that was a burst.
+    var lastQueue: QueueID?
     /// `true` from a template's line to the next placement: placements see whole templates.
     private var isInTemplate = false
     /// The highest row slot of each template.
@@ -69,6 +71,7 @@ struct ScheduleReader {
     }
 
     private mutating func line() throws(DiagnosticSet) {
+        lastQueue = nil
         let word = String(try scanner.word("a line", id: scheduleSyntax))
         switch word {
         case "rows": try allocation()

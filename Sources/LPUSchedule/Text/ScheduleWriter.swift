@@ -74,7 +74,11 @@ struct ScheduleWriter {
         for (i, chip) in template.chips.enumerated() {
             lines.line("chip \(i)")
             for allocation in chip.allocations { self.allocation(allocation) }
-            for burst in chip.bursts { self.burst(burst) }
+            var queue: QueueID?
+            for burst in chip.bursts {
+                self.burst(burst, isSame: burst.queue == queue)
+                queue = burst.queue
+            }
         }
     }
 
@@ -112,10 +116,11 @@ struct ScheduleWriter {
         lines.line(a.isImage ? " image" : "")
     }
 
-    private mutating func burst(_ burst: Burst) {
+    /// A unit is written in the first of its lines.
+    private mutating func burst(_ burst: Burst, isSame: Bool) {
         lines.put(byte: UInt8(ascii: "@"))
         lines.put(burst.start.index)
-        word(units[burst.queue.index])
+        if !isSame { word(units[burst.queue.index]) }
         instruction(burst.instruction)
         if burst.inner != .once || burst.outer != .once { self.repeat(burst.inner) }
         if burst.outer != .once { self.repeat(burst.outer) }
