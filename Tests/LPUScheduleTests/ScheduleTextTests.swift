@@ -125,6 +125,22 @@ import Testing
         #expect(error?.description.contains(message) == true, "\(String(describing: error))")
     }
 
+    /// A burst without a unit is of that of the burst in the line above, and of no other line.
+    @Test func aUnitHoldsForTheLinesBelow() throws {
+        func schedule(_ second: String) throws -> Schedule {
+            let lines = handWritten.replacing("rows v3.0", with: second + "\nrows v3.0")
+            return try Schedule(parsing: Array(lines.utf8), file: "s", machine: machine)
+        }
+        let full = try schedule("@50 mem.e3 write b0:r7 s4w op7")
+        #expect(try schedule("@50 write b0:r7 s4w op7") == full)
+        #expect(full.templates[0].chips[0].bursts.count == 3)
+        let text = String(decoding: full.text(on: machine), as: UTF8.self)
+        #expect(text.contains("\n@50 write b0:r7 s4w op7\n"))
+        let between = "# a comment\nrows v4.0 mem.e3 b0:r9 @0 @20\n@50 write b0:r7 s4w"
+        let error = #expect(throws: DiagnosticSet.self) { try schedule(between) }
+        #expect(error?.description.contains("has no unit 'write'") == true)
+    }
+
     @Test func claimsAreNoPartOfTheDigest() {
         var random = RandomSchedule(machine: machine, seed: 1)
         var schedule = random.schedule()
