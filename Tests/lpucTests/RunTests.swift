@@ -251,7 +251,9 @@ import Testing
             [Self.smolLM, "--token-ids", ids, "--machine"] + plans[index % plans.count])
         let reference = try #require(scores.references.first)
         #expect(Array(reference.chosen.dropFirst(golden.ids.count - 1).dropLast()) == golden.made)
-        #expect(reference.greatestError < 0.05)
-        #expect(reference.partings.allSatisfy { $0.lead < 0.05 })
+        // What chips that share layers tell each other is rounded to the links' fp16.
+        let bound = (1...3).contains(index % plans.count) ? 0.1 : 0.05
+        #expect(reference.greatestError < bound)
+        #expect(reference.partings.allSatisfy { $0.lead < 0.01 })
     }
 }
