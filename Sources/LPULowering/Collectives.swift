@@ -33,7 +33,7 @@ extension DecoderLowering {
         _ input: LinearInput, _ weights: LinearWeights, residual: [ValueID],
         _ started: inout StartedSums, _ outputs: Range<Int>, _ name: String
     ) -> [ValueID] {
-        var parts: [Int: ValueID] = [:]
+        var parts: [ValueID?] = weights.heights.map { _ in nil }
         func finish(_ l: inout Self, _ n: Int, _ sum: ValueID) {
             let all = l.scaled(sum, weights, n)
             parts[n] =
@@ -63,17 +63,16 @@ extension DecoderLowering {
             }
         }
         for n in outputs where !weights.packedOutputs.contains(n) { add(n) }
-        if packed == weights.contractions {
-            take(upTo: .max)
-        } else {
-            // A packed tile for each plane, an output for each: so outputs leave evenly. Products
-            // are there some outputs ahead: nobody waits for them to rest.
-            for n in outputs.clamped(to: weights.packedOutputs) {
-                let wanted = weights.packings.map { $0.tiles(before: n + planes) }.max() ?? 0
-                let round = n > 0 && n % planes == 0 ? max(1, planes / packed) : 0
-                take(upTo: max(wanted, started.packed.tiles + round))
-                add(n)
-            }
+        // A packed tile for each plane, an output for each: so outputs leave evenly. Products are
+        // there some outputs ahead: nobody waits for them to rest.
+        for n in outputs.clamped(to: weights.packedOutputs) {
+            let wanted = weights.packings.map { $0.tiles(before: n + planes) }.max() ?? 0
+            let round = n > 0 && n % planes == 0 ? max(1, planes / packed) : 0
+            take(
+                upTo: packed == weights.contractions
+                    ? .max : max(wanted, started.packed.tiles + round))
+            // Where all its tiles are packed, an output may have left with the last of them.
+            if parts[n] == nil { add(n) }
         }
         return outputs.compactMap { parts[$0] }
     }

@@ -70,7 +70,21 @@ import Testing
     }
 
     @Test(arguments: cases) func demandIsWhatIsDeclared(_ c: Case) throws {
-        let model = try model(c.graph)
+        try expectDemand(of: try model(c.graph), c)
+    }
+
+    /// A down projection whose only contraction tile is packed: its sums are whole before the last
+    /// terms are made.
+    @Test func allTilesOfTheDownProjectionArePacked() throws {
+        var model = try model("tiny-llama")
+        model.hiddenSize = 5120
+        model.intermediateSize = 512
+        try expectDemand(
+            of: model,
+            Case(graph: "tiny-llama", machine: "node8", context: 64, degree: 2, type: .fp8))
+    }
+
+    private func expectDemand(of model: ModelConfiguration, _ c: Case) throws {
         let machine = try #require(Machine.preset(named: c.machine))
         let plan = Plan(
             context: c.context, weightType: c.type, kvType: c.kv ?? c.type,
