@@ -105,9 +105,9 @@ extension StreamedBytes {
         keyValue = 2 * share.key.elements * type
         keys = cached * plan.kvType.byteCount
         values = keys
-        output = share.queryHeads * share.headDimension * share.hiddenSize * type
-        gateAndUp = 2 * share.hiddenSize * share.intermediate * type
-        down = share.intermediate * share.hiddenSize * type
+        output = share.outputElements * type
+        gateAndUp = 2 * share.innerElements * type
+        down = share.innerElements * type
         head = share.head.elements * type
     }
 

@@ -156,10 +156,13 @@ extension ChipShare {
     /// The key projection; that of values is as large.
     var key: Matrix { projection(keyValueHeads, lastHeads: sets.map(\.count)) }
 
+    /// Elements of the output projection; of the gate, as many of up and down.
+    var outputElements: Int { queryHeads * headDimension * hiddenSize }
+    var innerElements: Int { hiddenSize * intermediate }
+
     func output(_ plan: Plan, on chip: Chip) -> Matrix {
         rowParallel(
-            sets.indices.flatMap(outputWidths), elements: queryHeads * headDimension * hiddenSize,
-            plan, on: chip)
+            sets.indices.flatMap(outputWidths), elements: outputElements, plan, on: chip)
     }
 
     private func inner(_ plan: Plan, on chip: Chip) -> Tiling {
@@ -169,14 +172,13 @@ extension ChipShare {
     /// Of the gate; the up projection is as large.
     func gate(_ plan: Plan, on chip: Chip) -> Matrix {
         Matrix(
-            elements: hiddenSize * intermediate,
+            elements: innerElements,
             vectors: hidden.count * vectors(inner(plan, on: chip)))
     }
 
     func down(_ plan: Plan, on chip: Chip) -> Matrix {
         rowParallel(
-            inner(plan, on: chip).ranges.map(\.count), elements: intermediate * hiddenSize, plan,
-            on: chip)
+            inner(plan, on: chip).ranges.map(\.count), elements: innerElements, plan, on: chip)
     }
 
     var head: Matrix {

@@ -52,9 +52,7 @@ final class Placer {
     let consumers: [[(op: Int, operand: Int)]]
     /// By value: more sums take it than there are planes.
     private(set) lazy var isTakenByMany = consumers.map { consumers in
-        consumers.count {
-            if case .matmul = template.ops[$0.op].kind { true } else { false }
-        } > 2 * chip.planesPerHemisphere
+        consumers.count { isMatmul($0.op) } > 2 * chip.planesPerHemisphere
     }
     /// The bundle of each op and its place in it.
     var bundleOf: [(bundle: Int, place: Int)]

@@ -81,7 +81,7 @@ extension Placer {
             var used: [Int] = []
             // Planes that wait for a link together begin together.
             let latest = bundle.ops.map { crossings[$0] }.max() ?? 0
-            if latest > crossed[bundle.chip], bundle.ops.contains(where: { isMatmul($0) }) {
+            if latest > crossed[bundle.chip], bundle.ops.contains(where: isMatmul) {
                 crossed[bundle.chip] = latest
                 for p in work[bundle.chip].indices { work[bundle.chip][p] = 0 }
             }
@@ -131,7 +131,7 @@ extension Placer {
         }
     }
 
-    private func isMatmul(_ op: Int) -> Bool {
+    func isMatmul(_ op: Int) -> Bool {
         if case .matmul = template.ops[op].kind { true } else { false }
     }
 
