@@ -35,23 +35,23 @@ public final class Crew: Sendable {
 
     /// Calls `body` with every index of 0..<count, side by side, and returns when all is done.
     /// - Requires: no other call is under way.
-    public func forEach(count: Int, _ body: @Sendable (Int) -> Void) {
+    ///
+    /// `body` escapes: a helper may let go of it a little after the return, but calls it no more.
+    public func forEach(count: Int, _ body: @escaping @Sendable (Int) -> Void) {
         guard min(threads, count) > 1 else { return (0..<count).forEach(body) }
-        withoutActuallyEscaping(body) { body in
-            while Helpers.take(below: threads) { takeIn() }
-            let indices = SharedIndices(count)
-            state.withLock { $0.job = Job(indices: indices, body: body) }
-            self.count.wrappingAdd(1, ordering: .releasing)
-            while let i = indices.next() { body(i) }
-            state.withLock { $0.job = nil }
-            var pause = Pause()
-            while state.withLock({ $0.inside }) > 0 { pause.wait() }
-        }
+        while Helpers.take(below: threads) { takeIn() }
+        let indices = SharedIndices(count)
+        state.withLock { $0.job = Job(indices: indices, body: body) }
+        self.count.wrappingAdd(1, ordering: .releasing)
+        while let i = indices.next() { body(i) }
+        state.withLock { $0.job = nil }
+        var pause = Pause()
+        while state.withLock({ $0.inside }) > 0 { pause.wait() }
     }
 
     /// `transform` of every index of 0..<count, in index order.
     /// - Requires: no other call is under way.
-    public func map<T: Sendable>(count: Int, _ transform: @Sendable (Int) -> T) -> [T] {
+    public func map<T: Sendable>(count: Int, _ transform: @escaping @Sendable (Int) -> T) -> [T] {
         Array(unsafeUninitializedCapacity: count) { buffer, initialized in
             nonisolated(unsafe) let slots = buffer.baseAddress
             forEach(count: count) { i in
