@@ -24,8 +24,9 @@ private struct Scores {
 
 /// What a group's heads have made of the values: vector i is head i's.
 struct HeadSums {
-    /// Sums of p v, each in the lanes of its KV head.
-    var sums: ValueID
+    /// What adds up to sums of p v: in the lanes of the KV head, and where it passed an SXM, in
+    /// those of the next slot of a vector of outputs.
+    var parts: [[ValueID]]
     /// 1 / (sum of p), in every lane.
     var shares: ValueID
 }
@@ -174,23 +175,26 @@ extension DecoderLowering {
                 .subtract, Use(greatest), Scale.probabilityLogarithm, name: "\(name).greatest")
         }
         var terms: [[ValueID]] = []
-        // Sums of two that leave the VXM together: a longer sum would wait for each to rest.
-        let sums = stride(from: 0, to: scores.blocks.count, by: 2).map { first in
-            chained { l -> ValueID in
+        // Running sums of two that leave the VXM together; each joins one that rests by then.
+        let running = 4
+        var sums: [ValueID] = []
+        for first in stride(from: 0, to: scores.blocks.count, by: 2) {
+            let sum = chained { l -> ValueID in
                 let weights = scores.blocks[first..<min(first + 2, scores.blocks.count)].map {
                     let rest = l.builder.elementwise(.subtract, Use($0), Use(maximum))
                     return l.builder.elementwise(.exp, Use(rest))
                 }
                 terms += weights.map { l.terms(of: Use($0), l.plan.kvType, "\(name).p") }
-                return l.sumInTurn(weights, "\(name).pSum")
+                return l.sumInTurn(weights + sums.dropLast(running - 1).suffix(1), "\(name).pSum")
             }
+            sums.append(sum)
         }
         let weight = chained { l -> ValueID in
             let rest = l.builder.elementwise(.subtract, Use(current), Use(maximum))
             return l.builder.elementwise(.exp, Use(rest), name: "\(name).pCurrent")
         }
         return weighted(
-            Weights(current: weight, blocks: terms, sums: sums), values, group,
+            Weights(current: weight, blocks: terms, sums: sums.suffix(running)), values, group,
             constants, name)
     }
 
@@ -199,15 +203,25 @@ extension DecoderLowering {
         _ query: ValueID, _ key: ValueID, _ name: String
     ) -> ValueID {
         // The products in two fp16 terms: large scores must not lose their last bits.
-        let (high, low) = chained { l -> (ValueID, ValueID) in
-            let product = l.builder.elementwise(.multiply, Use(query), key.at())
-            let high = l.builder.elementwise(.toFP16, Use(product))
-            let rest = l.builder.elementwise(.subtract, Use(product), Use(high))
-            return (high, l.builder.elementwise(.toFP16, Use(rest)))
+        let terms = chained { l in
+            l.pairOfTerms(of: l.builder.elementwise(.multiply, Use(query), key.at()))
         }
-        let ones = Tile([Use(shared[builder.place(of: key)].ones)], count: lanes)
-        return builder.matmul(
-            [MatmulTerm(Use(high), ones), MatmulTerm(Use(low), ones)], name: "\(name).current")
+        return sumOverLanes(terms, on: builder.place(of: key), "\(name).current")
+    }
+
+    /// The value in two fp16 terms.
+    private mutating func pairOfTerms(of value: ValueID) -> [ValueID] {
+        let high = builder.elementwise(.toFP16, Use(value))
+        let rest = builder.elementwise(.subtract, Use(value), Use(high))
+        return [high, builder.elementwise(.toFP16, Use(rest))]
+    }
+
+    /// In every lane the sum of all terms over all lanes.
+    private mutating func sumOverLanes(
+        _ terms: [ValueID], on place: Int, _ name: String? = nil
+    ) -> ValueID {
+        let ones = Tile([Use(shared[place].ones)], count: lanes)
+        return builder.matmul(terms.map { MatmulTerm(Use($0), ones) }, name: name)
     }
 
     /// The group's queries in the lanes of one block of a tile: vector i is head i's.
@@ -296,54 +310,66 @@ extension DecoderLowering {
         let rows = count / chip.weightStreamsPerPlane
         let own = builder.elementwise(.multiply, Use(weights.current), values.value.at())
         let cached = valuesOfUser(values.cache, set: group.set)
-        let parts = partSums(weights) { _, part, row in
+        // The next slot's sums take their lanes on their way from the planes.
+        let slots = slots(ofSet: group.set, on: place)
+        let shift =
+            slots == 2 && constants.headLanes == nil ? heads[place].width(group.set) : nil
+        let parts = partSums(weights, shift: shift) { _, part, row in
             Tile(cached[part].map { Use($0, start: row * rows) }, count: count)
         }
         let shares = share(weights, on: place, name)
+        if let shift {
+            let shifted = builder.shift(Use(own), by: shift)
+            return HeadSums(
+                parts: [[own] + parts.map(\.sum), [shifted] + parts.compactMap(\.shifted)],
+                shares: shares)
+        }
         let sums = chained { l -> ValueID in
-            let all = parts.reduce(own) { l.builder.elementwise(.add, Use($0), Use($1)) }
+            let all = l.sumInTurn([own] + parts.map(\.sum))
             guard let lanes = constants.headLanes else { return all }
             return l.builder.elementwise(.mask, Use(all), Use(lanes), name: "\(name).sums")
         }
-        return HeadSums(sums: sums, shares: shares)
+        return HeadSums(parts: [[sums]], shares: shares)
     }
 
     /// 1 / (sum of p), in every lane.
     ///
     /// The sums of a lane over its blocks become two fp16 terms times a power of two by which the
-    /// first does not overflow; the second is 2^11 times what the first dropped.
+    /// first does not overflow. What the second loses is little beside a sum of at least
+    /// the greatest p.
     private mutating func share(_ weights: Weights, on place: Int, _ name: String) -> ValueID {
         let greatest = plan.kvType == .fp8 ? Scale.greatestProbability : 1
         var shift: Float = 1
         while Float(blocks.count) * greatest * shift > 0x1p15 { shift /= 2 }
-        let parts = sumsInTurn(weights.sums, atMost: 16, "\(name).pSum")
-        let (high, low) = chained { l -> (ValueID, ValueID) in
-            let sum = l.sumInTurn(parts, "\(name).pSum")
-            return l.wideTerms(of: sum, times: shift)
+        func times(_ l: inout Self, _ value: ValueID, _ factor: Float) -> ValueID {
+            factor == 1 ? value : l.builder.elementwise(.multiply, Use(value), factor)
         }
-        let ones = shared[place].ones
+        let terms = chained { l in
+            let sum = l.sumInTurn(weights.sums, "\(name).pSum")
+            return l.pairOfTerms(of: times(&l, sum, shift))
+        }
         return chained { l in
-            let sum = l.sumOverLanes(high, ones)
-            let scaled = l.builder.elementwise(.multiply, Use(sum), 1 / shift)
-            let most = l.builder.elementwise(.add, Use(scaled), Use(weights.current))
-            let low = l.sumOverLanes(low, ones)
-            let rest = l.builder.elementwise(.multiply, Use(low), 0x1p-11 / shift)
-            let total = l.builder.elementwise(.add, Use(rest), Use(most))
-            return l.reciprocal(total, name: "\(name).share")
+            let sum = l.sumOverLanes(terms, on: place)
+            let all = l.builder.elementwise(
+                .add, Use(times(&l, sum, 1 / shift)), Use(weights.current))
+            return l.reciprocal(all, name: "\(name).share")
         }
     }
 
     /// For each part the sum over its blocks of weights times a tile that the part and the block's
-    /// number in it give.
+    /// number in it give, and the same `shift` lanes further.
     private mutating func partSums(
-        _ weights: Weights, _ tile: (Self, _ part: Int, _ row: Int) -> Tile
-    ) -> [ValueID] {
+        _ weights: Weights, shift: Int?, _ tile: (Self, _ part: Int, _ row: Int) -> Tile
+    ) -> [(sum: ValueID, shifted: ValueID?)] {
         (0..<blocks.parts).map { part in
             let own = stride(from: part, to: blocks.count, by: blocks.parts)
-            return builder.matmul(
-                own.enumerated().flatMap { row, block in
-                    weights.blocks[block].map { MatmulTerm(Use($0), tile(self, part, row)) }
-                })
+            return chained { l in
+                let sum = l.builder.matmul(
+                    own.enumerated().flatMap { row, block in
+                        weights.blocks[block].map { MatmulTerm(Use($0), tile(l, part, row)) }
+                    })
+                return (sum, shift.map { l.builder.shift(Use(sum), by: $0) })
+            }
         }
     }
 }

@@ -53,9 +53,9 @@ extension DecoderLowering {
     func mixedVectors(on place: Int) -> [MixedVector] {
         let heads = heads[place]
         return heads.sets.indices.flatMap { set in
-            let (count, perVector) = (heads.queryVectors(set), lanes / heads.width(set))
-            return stride(from: 0, to: count, by: perVector).map {
-                MixedVector(set: set, queries: $0..<min($0 + perVector, count))
+            let (count, slots) = (heads.queryVectors(set), slots(ofSet: set, on: place))
+            return stride(from: 0, to: count, by: slots).map {
+                MixedVector(set: set, queries: $0..<min($0 + slots, count))
             }
         }
     }
@@ -75,6 +75,11 @@ extension DecoderLowering {
         return IndexMap(segments: segments)
     }
 
+    /// Query vectors of a set that stand side by side.
+    func slots(ofSet set: Int, on place: Int) -> Int {
+        max(1, min(lanes / heads[place].width(set), heads[place].queryVectors(set)))
+    }
+
     /// The outputs of a chip's heads, in their places side by side.
     ///
     /// Sums take their places while what they are to be multiplied by is still to come.
@@ -82,23 +87,27 @@ extension DecoderLowering {
         let groups = zip(headGroups(on: place), attended)
         return mixedVectors(on: place).enumerated().map { number, vector in
             let width = heads[place].width(vector.set)
-            var parts: [(sum: Use, share: Use)] = []
+            var outputs: [(parts: [Use], share: Use)] = []
             for (group, made) in groups where group.set == vector.set {
                 for (i, head) in group.heads.enumerated() where vector.queries ~= head.query {
                     let slot = head.query - vector.queries.lowerBound
-                    let sum = made.sums.at(i)
-                    parts.append(
-                        (
-                            slot == 0 ? sum : builder.shift(sum, by: slot * width, count: 1).at(),
-                            made.shares.at(i)
-                        ))
+                    let parts =
+                        slot < made.parts.count
+                        ? made.parts[slot].map { $0.at(i) }
+                        : made.parts[0].map {
+                            builder.shift($0.at(i), by: slot * width, count: 1).at()
+                        }
+                    outputs.append((parts, made.shares.at(i)))
                 }
             }
             return chained { l in
-                let outputs = parts.map {
-                    l.builder.elementwise(.multiply, $0.sum, $0.share, count: 1)
+                let shared = outputs.map { output in
+                    let sum = output.parts.dropFirst().reduce(output.parts[0]) {
+                        l.builder.elementwise(.add, $0, $1, count: 1).at()
+                    }
+                    return l.builder.elementwise(.multiply, sum, output.share, count: 1)
                 }
-                return l.sumInTurn(outputs, "layer.mixed\(number)")
+                return l.sumInTurn(shared, "layer.mixed\(number)")
             }
         }
     }

@@ -128,7 +128,7 @@ extension Placer {
         guard takesTurns(uses[k]), isFirst,
             let load = planes[place][planeIndex(plane)].loads.last
         else { return nil }
-        let end = load.cycle + turn(of: plane, columns: columns(uses[k])) + 1
+        let end = load.cycle + turn(of: plane, uses[k]) + 1
         return end - gap(uses[k])..<end
     }
 

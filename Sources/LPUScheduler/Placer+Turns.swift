@@ -37,7 +37,7 @@ extension Placer {
             gap(last.use) == gap(use)
         {
             guard abs(start - last.cycle) < 2 * pitch else { return start }
-            let phase = last.cycle + turn(of: other, columns: columns(use)) + 1
+            let phase = last.cycle + turn(of: other, use) + 1
             let late = (start - phase) % pitch
             // Where it is a little late, the other plane falls into step.
             if (0...pitch / 4).contains(late) { return start }
@@ -49,7 +49,9 @@ extension Placer {
         } ?? start
     }
 
-    /// How long after its tile's first load an activation of the plane passes between two tiles of
-    /// the side's other plane.
-    func turn(of plane: PlaneChoice, columns: Int) -> Int { (columns - plane.plane) / 2 }
+    /// How long after its tile's first load the last activation of the plane passes between two
+    /// tiles of the side's other plane: the even one loads half a tile ahead.
+    func turn(of plane: PlaneChoice, _ use: Int) -> Int {
+        plane.plane == 0 ? columns(use) / 2 : (columns(use) - 1) / 2 + gap(use) - 1
+    }
 }
