@@ -49,18 +49,27 @@ struct ChipTimeline: Sendable {
             }
         }
         isInRows = allocations.map { problem($0) == nil }
-        isSound = bursts.map { isPlain($0) || addressProblem($0) == nil }
+        (isSound, isOrdered, issues) = judgedBursts()
+        demand = SRAMDemand(self)
+    }
+
+    /// What is told of bursts and queues; in one pass, for bursts are large and many.
+    private func judgedBursts() -> (isSound: [Bool], isOrdered: [Bool], issues: [Int]) {
+        var (sound, ordered, issues): ([Bool], [Bool], [Int]) = ([], [], [])
+        sound.reserveCapacity(bursts.count)
         for range in queues {
             var (isOrdered, count, free) = (true, 0, Int.min)
-            for i in range {
-                isOrdered = isOrdered && isSound[i] && free <= bursts[i].start.index
-                free = bursts[i].lastIssue.index + 1
-                count += bursts[i].issueCount
+            for burst in bursts[range] {
+                let isSound = isPlain(burst) || addressProblem(burst) == nil
+                sound.append(isSound)
+                isOrdered = isOrdered && isSound && free <= burst.start.index
+                free = burst.lastIssue.index + 1
+                count += burst.issueCount
             }
-            self.isOrdered.append(isOrdered)
+            ordered.append(isOrdered)
             issues.append(count)
         }
-        demand = SRAMDemand(self)
+        return (sound, ordered, issues)
     }
 
     /// Deals the bursts out to their queues, then sorts each queue that is not yet in order.
@@ -84,20 +93,24 @@ struct ChipTimeline: Sendable {
         queues = table.units.indices.map { next[$0]..<next[$0 + 1] }
         let count = next.last ?? 0
         let hasStrays = !strays.isEmpty
+        var isSorted = Array(repeating: true, count: table.units.count)
         bursts = Array(unsafeUninitializedCapacity: count) { buffer, initialized in
             for (placement, program) in parts {
                 for burst in program.bursts {
                     if hasStrays && isStray(burst, in: placement) { continue }
-                    buffer.initializeElement(
-                        at: next[burst.queue.index], to: burst.placed(placement))
-                    next[burst.queue.index] += 1
+                    let (queue, burst) = (burst.queue.index, burst.placed(placement))
+                    let place = next[queue]
+                    if place > queues[queue].lowerBound, buffer[place - 1].start > burst.start {
+                        isSorted[queue] = false
+                    }
+                    buffer.initializeElement(at: place, to: burst)
+                    next[queue] += 1
                 }
             }
             initialized = count
         }
-        for range in queues {
-            let isSorted = range.dropFirst().allSatisfy { bursts[$0 - 1].start <= bursts[$0].start }
-            if !isSorted { bursts[range].sort { $0.start < $1.start } }
+        for (range, isSorted) in zip(queues, isSorted) where !isSorted {
+            bursts[range].sort { $0.start < $1.start }
         }
     }
 

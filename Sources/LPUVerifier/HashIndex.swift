@@ -33,7 +33,7 @@ struct HashIndex {
         precondition(place < Self.placeMask, "a hash index has fewer than 2^29 places")
         table[slot] = Self.upper(hash) | UInt64(place)
         count += 1
-        if 4 * count > 3 * table.count { grow() }
+        if 4 * count > 3 * table.count { grow(to: 2 * table.count) }
     }
 
     /// Puts a place where another one is.
@@ -44,15 +44,50 @@ struct HashIndex {
     @inline(__always)
     private static func upper(_ hash: UInt64) -> UInt64 { (hash | 1 << 63) & ~placeMask }
 
-    private mutating func grow() {
+    /// Room for so many places.
+    mutating func reserve(_ places: Int) {
+        var slots = table.count
+        while 4 * places > 3 * slots { slots *= 2 }
+        if slots > table.count { grow(to: slots) }
+    }
+
+    private mutating func grow(to slots: Int) {
         let old = table
-        let mask = 2 * old.count - 1
-        table = .zeroedPages(capacity: 2 * old.count, isLarge: true)
+        let mask = slots - 1
+        table = .zeroedPages(capacity: slots, isLarge: true)
         for entry in old where entry != 0 {
             var slot = Int(truncatingIfNeeded: entry >> UInt64(Self.placeBits)) & mask
             while table[slot] != 0 { slot = (slot + 1) & mask }
             table[slot] = entry
         }
         old.deallocatePages()
+    }
+}
+
+/// The hash of some words for a `HashIndex`. Where they are one more each than those of another
+/// hash, as those of lanes beside one another often are, the slots too are mostly beside one
+/// another: a line of the processor's memory holds eight.
+struct NearHash {
+    private var far: UInt64
+    /// The lowest bits of the words, and of their sum.
+    private var near: UInt64 = 0
+    private var sum: UInt64 = 0
+    private static var odd: UInt64 { 0x9e37_79b9_7f4a_7c15 }
+
+    @inline(__always)
+    init(_ seed: UInt64) { far = seed }
+
+    @inline(__always)
+    mutating func add(_ word: UInt64) {
+        far = (far ^ word & ~7) &* Self.odd
+        far ^= far >> 29
+        near = near << 3 ^ word & 7
+        sum &+= word
+    }
+
+    @inline(__always)
+    var value: UInt64 {
+        let (mixed, place) = (far &* 0xbf58_476d_1ce4_e5b9, UInt64(HashIndex.placeBits))
+        return (mixed ^ (near &* Self.odd) & 0xff << 56) & ~(7 << place) | (sum & 7) << place
     }
 }

@@ -1,6 +1,6 @@
 import Foundation
 
-extension UnsafeMutableBufferPointer where Element: BitwiseCopyable {
+extension UnsafeMutableBufferPointer {
     /// Memory that is looked up here and there: much of it comes in large pages where the system
     /// has them, which takes fewer faults and fewer walks through its tables.
     static func allocateLarge(capacity: Int) -> Self {
@@ -10,7 +10,9 @@ extension UnsafeMutableBufferPointer where Element: BitwiseCopyable {
         madvise(bytes.baseAddress, size, MADV_HUGEPAGE)
         return bytes.bindMemory(to: Element.self)
     }
+}
 
+extension UnsafeMutableBufferPointer where Element: BitwiseCopyable {
     /// Zeros in pages of their own, straight from the system: a page that is never touched is never
     /// taken, which an allocator that clears recycled memory does not promise.
     /// - Parameter isLarge: in large pages where the system has them.
@@ -28,5 +30,19 @@ extension UnsafeMutableBufferPointer where Element: BitwiseCopyable {
     /// Gives pages back that came from `zeroedPages`.
     func deallocatePages() {
         munmap(baseAddress, count * MemoryLayout<Element>.stride)
+    }
+}
+
+extension Array {
+    /// Room for so many elements, much of it in large pages: memory that is looked up here and
+    /// there. Of a long list what is never used is never taken.
+    mutating func reserveLarge(_ capacity: Int) {
+        reserveCapacity(capacity)
+        withUnsafeMutableBufferPointer { elements in
+            let page = 1 << 12
+            let start = UnsafeMutableRawPointer(elements.baseAddress)?.alignedUp(toMultipleOf: page)
+            let size = capacity * MemoryLayout<Element>.stride - page
+            if let start, size >= 1 << 21 { madvise(start, size & -page, MADV_HUGEPAGE) }
+        }
     }
 }

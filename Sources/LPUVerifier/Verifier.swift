@@ -41,11 +41,12 @@ public struct Verifier: Sendable {
 
     /// The reports of laws 1-15, in the contract's order.
     func reports(_ machine: Machine, _ schedule: Schedule, _ program: Program) -> [LawReport] {
-        // The laws that need no program, and what the others need of it.
-        var (reports, (flat, digest)) = concurrently(threads: threads) {
-            structuralReports(machine, schedule, users: program.users)
-        } _: {
+        // What the others need of the program, and the laws that need no program: last what can be
+        // dealt out to a thread that is done with something else.
+        var ((flat, digest), reports) = concurrently(threads: threads) {
             (SymbolicProgram(program), program.digest)
+        } _: {
+            structuralReports(machine, schedule, users: program.users)
         }
         let bursts = reports.map(\.scope.bursts).max() ?? 0
         for i in reports.indices where reports[i].law == .claims && schedule.program != digest {

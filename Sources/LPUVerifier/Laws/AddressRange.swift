@@ -170,7 +170,7 @@ extension ChipTimeline {
         _ west: Stream?
     ) -> String? {
         let result = operation.resultType(of: .fp32)
-        return operandProblem(a) ?? b.flatMap(operandProblem)
+        return operandProblem(a) ?? b.flatMap { operandProblem($0) }
             ?? east.flatMap { typedProblem($0, result) ?? flowProblem($0, .east) }
             ?? west.flatMap { typedProblem($0, result) ?? flowProblem($0, .west) }
     }

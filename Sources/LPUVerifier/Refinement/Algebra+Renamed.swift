@@ -19,7 +19,7 @@ final class LongForms {
         /// By name: a column, a term's monomial or a member of it.
         private(set) var samples: [Int32: Int32] = [:]
         /// By length and sample.
-        private var bySample: [UInt64: [Int32]] = [:]
+        private var bySample: [Int: [Int32: [Int32]]] = [:]
         /// Written out.
         var written: [Int32: Int32] = [:]
 
@@ -28,16 +28,11 @@ final class LongForms {
         mutating func note(_ name: Int32, sample: Int32, length: Int) {
             guard samples[name] == nil else { return }
             samples[name] = sample
-            bySample[Self.key(sample, length), default: []].append(name)
+            bySample[length, default: [:]][sample, default: []].append(name)
         }
 
-        func having(_ sample: Int32, length: Int) -> [Int32] {
-            bySample[Self.key(sample, length)] ?? []
-        }
-
-        private static func key(_ sample: Int32, _ length: Int) -> UInt64 {
-            UInt64(length) << 32 | sample.word
-        }
+        /// Those of a length, by sample.
+        func having(length: Int) -> [Int32: [Int32]] { bySample[length] ?? [:] }
     }
 }
 
@@ -84,7 +79,7 @@ extension Algebra {
     func named(covector: Int32) -> Int32 {
         let runs = covectors[covector]
         guard runs.count >= LongForms.length else { return covector }
-        let names = longForms.covectors.having(runs[0].polynomial, length: runs.count)
+        let names = longForms.covectors.having(length: runs.count)[runs[0].polynomial] ?? []
         return names.first { columns(of: $0).baseAddress == runs.baseAddress } ?? covector
     }
 
@@ -126,9 +121,8 @@ extension Algebra {
         if let known = longForms.namesOfSums[sum], known.name != sum || known.of == count {
             return known.name
         }
-        let names = terms.lazy.map {
-            self.longForms.sums.having($0.monomial, length: terms.count)
-        }.joined()
+        let bySample = longForms.sums.having(length: terms.count)
+        let names = terms.lazy.flatMap { bySample[$0.monomial] ?? [] }
         let name = names.first { name in
             self.onlyAtom(name).map { self.written(polynomial: name, $0.b) == sum } ?? false
         }
@@ -181,10 +175,10 @@ extension Algebra {
     /// The name of members that were written out, or themselves.
     private func named(members list: Int32) -> Int32 {
         let members = lists[list]
-        guard members.count >= LongForms.length, longForms.maxima.count > 0 else { return list }
-        let names = members.lazy.map {
-            self.longForms.maxima.having($0, length: members.count)
-        }.joined()
+        guard members.count >= LongForms.length else { return list }
+        let bySample = longForms.maxima.having(length: members.count)
+        if bySample.isEmpty { return list }
+        let names = members.lazy.flatMap { bySample[$0] ?? [] }
         return names.first { self.members($0).baseAddress == members.baseAddress } ?? list
     }
 }

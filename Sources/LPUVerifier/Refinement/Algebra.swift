@@ -65,7 +65,7 @@ struct Atom: PoolElement {
     var c: Int32 = 0
 
     var word: UInt64 {
-        (a.word | b.word << 32) &* 0xd6e8_feb8_6659_fd93 ^ (c.word << 8 | kind.rawValue.word)
+        (b.word << 32 | c.word << 8 | kind.rawValue.word) &* 0xd6e8_feb8_6659_fd93 ^ a.word
     }
 
     /// Never negative: a factor of a sum that may leave its root.

@@ -72,12 +72,9 @@ final class Pool<Element: PoolElement> {
 
     @inline(__always)
     private static func hash(_ sequence: UnsafeBufferPointer<Element>) -> UInt64 {
-        var hash = UInt64(sequence.count)
-        for element in sequence {
-            hash = (hash ^ element.word) &* 0x9e37_79b9_7f4a_7c15
-            hash ^= hash >> 29
-        }
-        return hash &* 0xbf58_476d_1ce4_e5b9
+        var hash = NearHash(UInt64(sequence.count))
+        for element in sequence { hash.add(element.word) }
+        return hash.value
     }
 
     @inline(__always)
@@ -201,15 +198,15 @@ final class ElementPool<Element: PoolElement> {
             state.pointee.last = next
             return next
         }
-        let word = element.word &* 0x9e37_79b9_7f4a_7c15
-        let hash = (word ^ word >> 29) &* 0xbf58_476d_1ce4_e5b9
-        let (place, slot) = state.pointee.index.find(hash) { elements[$0] == element }
+        var hash = NearHash(0)
+        hash.add(element.word)
+        let (place, slot) = state.pointee.index.find(hash.value) { elements[$0] == element }
         if let place {
             state.pointee.last = place
         } else {
             state.pointee.last = Int32(count)
             elements.append(element)
-            state.pointee.index.insert(state.pointee.last, hash, at: slot)
+            state.pointee.index.insert(state.pointee.last, hash.value, at: slot)
         }
         return state.pointee.last
     }

@@ -206,11 +206,17 @@ extension TemplateRun {
 
     /// Row `offset` of a run.
     private func polynomial(_ group: Group, _ offset: Int) -> Int32 {
-        let rows = group.segment.rows.map { $0(group.vector + offset) }
-        let slot = algebra.lists.intern([group.segment.tensor, group.segment.axis] + rows)
+        let (segment, vector) = (group.segment, group.vector + offset)
+        let count = 2 + segment.rows.count
+        let slot = withUnsafeTemporaryAllocation(of: Int32.self, capacity: count) { slot in
+            (slot[0], slot[1]) = (segment.tensor, segment.axis)
+            for (i, row) in segment.rows.enumerated() { slot[2 + i] = row(vector) }
+            return algebra.lists.intern(UnsafeBufferPointer(slot))
+        }
         guard var term = algebra.term(group.covector, slot: slot) else { return Algebra.zero }
-        if let quantum = group.segment.quantum {
-            let divisor = Factor(atom: algebra.atom(.quantum, quantum, rows[0]), halves: -2)
+        if let quantum = segment.quantum {
+            let channel = segment.rows[0](vector)
+            let divisor = Factor(atom: algebra.atom(.quantum, quantum, channel), halves: -2)
             term.monomial =
                 algebra.product(term.monomial, algebra.monomial([divisor]))
                 ?? term.monomial

@@ -1,3 +1,4 @@
+import CNumerics
 import LPUMachine
 import LPUSchedule
 import LPUSupport
@@ -31,9 +32,9 @@ final class BurstOrder: @unchecked Sendable {
                 ? $0.start < $1.start : ($0.queue, $0.number) < ($1.queue, $1.number)
         }
         self.refusals = refusals
-        let bursts = UnsafeMutableBufferPointer<Burst>.allocate(capacity: keys.count)
+        let bursts = UnsafeMutableBufferPointer<Burst>.allocateLarge(capacity: keys.count)
         _ = bursts.initialize(from: keys.lazy.map { all[Int($0.number)] })
-        let codes = UnsafeMutableBufferPointer<Int32>.allocate(capacity: keys.count)
+        let codes = UnsafeMutableBufferPointer<Int32>.allocateLarge(capacity: keys.count)
         _ = codes.initialize(from: bursts.map { code($0.instruction) })
         (self.bursts, self.codes) = (UnsafeBufferPointer(bursts), UnsafeBufferPointer(codes))
     }
@@ -158,11 +159,12 @@ struct BurstQueue {
         return body(burst, code, placement)
     }
 
-    /// One of the next bursts of the part that the next one is of.
+    /// One of the next bursts of the part that the next one is of; fetches a later one.
     @inline(__always)
     func ahead(_ count: Int, _ body: (Burst, PlacedInstance) -> Void) {
         let position = parts[first].next + count
         guard position < parts[first].end else { return }
+        fetchAhead(parts[first].bursts.baseAddress.unsafelyUnwrapped + position + count)
         body(parts[first].bursts[position], parts[first].placement)
     }
 

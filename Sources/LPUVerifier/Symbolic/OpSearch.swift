@@ -19,12 +19,11 @@ extension SymbolicProgram {
     static func searchKey(
         _ kind: OpRecord.Kind, _ code: Int, _ first: UInt64, _ second: UInt64, chip: Int
     ) -> UInt64 {
-        var hash = UInt64(kind.rawValue) &+ UInt64(truncatingIfNeeded: code) << 8
-        for part in [first, second, UInt64(truncatingIfNeeded: chip)] {
-            hash = (hash ^ part) &* 0x9e37_79b9_7f4a_7c15
-            hash ^= hash >> 29
-        }
-        return hash
+        var hash = NearHash(UInt64(kind.rawValue) &+ UInt64(truncatingIfNeeded: code) << 8)
+        hash.add(first)
+        hash.add(second)
+        hash.add(UInt64(truncatingIfNeeded: chip))
+        return hash.value
     }
 
     /// Of a sampled term: the family of its root, or what it is instead.

@@ -16,6 +16,17 @@ final class SymbolicProgram: Sendable {
         var view: View
     }
 
+    /// An aliased value: its five entries, which nearly always differ in their views alone.
+    struct Alias {
+        /// -1: the entries differ in more, and stand in `mixed` from `start` on.
+        var root: Int32
+        var start: Int32
+        var step: Int32
+        /// By slot.
+        var views = SIMD8<UInt8>()
+        var isMixed: Bool { root < 0 }
+    }
+
     /// Where a value comes from.
     enum Origin: UInt8 {
         case parameter, image, op
@@ -42,9 +53,10 @@ final class SymbolicProgram: Sendable {
     let types: [ElementType]
     let counts: [Int32]
     let origins: [Origin]
-    /// 0: a root of its own; n > 0: entries from 5 (n - 1) on; n < 0: scatter -n - 1.
+    /// 0: a root of its own; n > 0: that of `aliased` before n; n < 0: scatter -n - 1.
     let aliases: [Int32]
-    let entries: [Entry]
+    let aliased: [Alias]
+    let mixed: [Entry]
     let scatters: [ScatterVersions]
     /// Roots that are versions of one region have one family, by root.
     let families: [Int32]
@@ -78,7 +90,8 @@ final class SymbolicProgram: Sendable {
         counts = builder.counts
         origins = builder.origins
         aliases = builder.aliases
-        entries = builder.entries
+        aliased = builder.aliased
+        mixed = builder.mixed
         scatters = builder.scatters
         families = builder.families
         packs = builder.packs

@@ -7,7 +7,7 @@ extension SymbolicProgramBuilder {
     mutating func share(_ record: inout OpRecord, _ number: Int) {
         let result = Int(record.result)
         let hash = hash(record)
-        let (first, slot) = firstEqual.find(hash) { areEqual(ops[Int($0)], record) }
+        let (first, slot) = firstEqual.find(hash.value) { areEqual(ops[Int($0)], record) }
         if record.isMove {
             if record.kind == .elementwise {
                 aliasCopy(result, to: record.a)
@@ -21,7 +21,7 @@ extension SymbolicProgramBuilder {
         } else if record.isConstant {
             aliasConstant(result)
         }
-        guard let first else { return firstEqual.insert(Int32(number), hash, at: slot) }
+        guard let first else { return firstEqual.insert(Int32(number), hash.value, at: slot) }
         let ofFirst = find(record, hash, chip: ops[Int(first)].chip)
         if ofFirst.op == nil { firstEqualOnChip.insert(first, ofFirst.hash, at: ofFirst.slot) }
         let onChip = find(record, hash, chip: record.chip)
@@ -35,50 +35,43 @@ extension SymbolicProgramBuilder {
 
     /// The first op on a chip that is described like `record`; or where it belongs.
     private func find(
-        _ record: OpRecord, _ hash: UInt64, chip: Int32
+        _ record: OpRecord, _ hash: NearHash, chip: Int32
     ) -> (op: Int32?, slot: Int, hash: UInt64) {
-        let hash = mixed(hash, Int(chip))
-        let (op, slot) = firstEqualOnChip.find(hash) {
+        var hash = hash
+        hash.add(chip, 0)
+        let (op, slot) = firstEqualOnChip.find(hash.value) {
             ops[Int($0)].chip == chip && areEqual(ops[Int($0)], record)
         }
-        return (op, slot, hash)
-    }
-
-    @inline(__always)
-    private func mixed(_ hash: UInt64, _ word: Int) -> UInt64 {
-        let hash = (hash ^ UInt64(truncatingIfNeeded: word)) &* 0x9e37_79b9_7f4a_7c15
-        return hash ^ hash >> 29
+        return (op, slot, hash.value)
     }
 
     // MARK: Descriptions
 
     /// Equal for ops that make equal vectors, iteration by iteration.
-    private func hash(_ record: OpRecord) -> UInt64 {
+    private func hash(_ record: OpRecord) -> NearHash {
         let isWord = record.kind == .elementwise
-        var hash = mixed(UInt64(record.kind.rawValue), Int(record.code))
-        hash = mixed(hash, Int(record.count))
-        hash = mixed(mixed(mixed(hash, record.a, isWord), record.b, isWord), record.c, isWord)
+        var hash = NearHash(UInt64(record.kind.rawValue))
+        hash.add(record.code, record.count)
+        for operand in [record.a, record.b, record.c] { add(operand, isWord, to: &hash) }
         guard record.kind == .matmul else { return hash }
         for term in terms[Int(record.firstTerm)..<Int(record.firstTerm + record.code)] {
-            hash = mixed(hash, Int(term.tileCount) << 32 | Int(term.sourceCount))
-            hash = mixed(hash, term.activation, isWord)
+            hash.add(term.tileCount, term.sourceCount)
+            add(term.activation, isWord, to: &hash)
             let first = Int(term.firstSource)
             for source in first..<first + Int(term.sourceCount) {
-                hash = mixed(hash, sources[source], isWord)
+                add(sources[source], isWord, to: &hash)
             }
         }
         return hash
     }
 
     @inline(__always)
-    private func mixed(_ hash: UInt64, _ operand: Operand, _ isWord: Bool) -> UInt64 {
-        guard operand.isUse else {
-            return mixed(hash, Int(operand.value) << 32 ^ Int(operand.start))
-        }
+    private func add(_ operand: Operand, _ isWord: Bool, to hash: inout NearHash) {
+        guard operand.isUse else { return hash.add(operand.value, operand.start) }
         // The other bytes mostly follow from the first.
         let e = entry(operand, isWord ? SymbolicProgram.word : 0)
-        return mixed(
-            mixed(hash, Int(e.root) << 32 ^ Int(e.start)), Int(e.step) << 8 ^ Int(e.view.raw))
+        hash.add(e.root, e.start)
+        hash.add(e.step << 8 ^ Int32(e.view.raw), 0)
     }
 
     /// `true` iff they make equal vectors, iteration by iteration.
@@ -120,5 +113,12 @@ extension SymbolicProgramBuilder {
     private func areEqual(_ x: Operand, _ y: Operand, in slot: Int) -> Bool {
         let (a, b) = (entry(x, slot), entry(y, slot))
         return a.root == b.root && a.start == b.start && a.step == b.step && a.view == b.view
+    }
+}
+
+extension NearHash {
+    @inline(__always)
+    fileprivate mutating func add(_ low: Int32, _ high: Int32) {
+        add(UInt64(UInt32(bitPattern: low)) | UInt64(UInt32(bitPattern: high)) << 32)
     }
 }

@@ -3,7 +3,7 @@ import LPUNumerics
 import LPUSupport
 
 /// Flattens a program, instance by instance, in the order in which operands are made.
-struct SymbolicProgramBuilder: TermLookup {
+struct SymbolicProgramBuilder: TermLookup, ~Copyable {
     let program: Program
     var valueBases: [Int] = []
     var opBases: [Int] = []
@@ -12,7 +12,8 @@ struct SymbolicProgramBuilder: TermLookup {
     var counts: [Int32] = []
     var origins: [SymbolicProgram.Origin] = []
     var aliases: [Int32] = []
-    var entries: [SymbolicProgram.Entry] = []
+    var aliased: [SymbolicProgram.Alias] = []
+    var mixed: [SymbolicProgram.Entry] = []
     var scatters: [ScatterVersions] = []
     var families: [Int32] = []
     var packs: [Int32: [Int32]] = [:]
@@ -51,10 +52,11 @@ struct SymbolicProgramBuilder: TermLookup {
         let count = program.instances.reduce(0) {
             $0 + program.templates[$1.template].values.count
         }
-        chips.reserveCapacity(count)
-        types.reserveCapacity(count)
-        counts.reserveCapacity(count)
-        origins.reserveCapacity(count)
+        chips.reserveLarge(count)
+        types.reserveLarge(count)
+        counts.reserveLarge(count)
+        origins.reserveLarge(count)
+        aliased.reserveLarge(count)
         var ops = 0
         for instance in program.instances {
             let template = program.templates[instance.template]
@@ -68,8 +70,9 @@ struct SymbolicProgramBuilder: TermLookup {
                 origins.append(SymbolicProgram.Origin(value.origin))
             }
         }
-        aliases = Array(repeating: 0, count: types.count)
-        families.reserveCapacity(types.count + types.count / 4)
+        aliases.reserveLarge(count)
+        aliases.append(contentsOf: repeatElement(0, count: count))
+        families.reserveLarge(count + count / 4)
         for value in types.indices { families.append(Int32(value)) }
     }
 
@@ -90,9 +93,10 @@ struct SymbolicProgramBuilder: TermLookup {
                 ops + size.ops, terms + size.terms, sources + size.sources
             )
         }
-        self.ops.reserveCapacity(ops)
-        self.terms.reserveCapacity(terms)
-        self.sources.reserveCapacity(sources)
+        firstEqual.reserve(ops)
+        self.ops.reserveLarge(ops)
+        self.terms.reserveLarge(terms)
+        self.sources.reserveLarge(sources)
     }
 
     /// What a parameter is bound to is known once the earlier instances' ops are.
@@ -109,21 +113,36 @@ struct SymbolicProgramBuilder: TermLookup {
 
     // MARK: Aliases
 
-    /// - Parameter entry: of each of the five slots.
-    private mutating func setAlias(_ value: Int, _ entry: (Int) -> SymbolicProgram.Entry) {
-        let first = entry(0)
-        entries.append(first)
-        for slot in 1..<5 { entries.append(entry(slot)) }
-        aliases[value] = Int32(entries.count / 5)
-        families[value] = families[Int(first.root)]
+    private mutating func setAlias(_ value: Int, _ alias: SymbolicProgram.Alias) {
+        aliased.append(alias)
+        aliases[value] = Int32(aliased.count)
+        families[value] = families[Int(alias.root)]
+    }
+
+    /// - Parameter entries: of the five slots.
+    private mutating func setAlias(_ value: Int, _ entries: [SymbolicProgram.Entry]) {
+        aliased.append(SymbolicProgram.Alias(root: -1, start: Int32(mixed.count), step: 0))
+        mixed += entries
+        aliases[value] = Int32(aliased.count)
+        families[value] = families[Int(entries[0].root)]
     }
 
     /// `value` is vectors `start + k * step` of `other`.
     mutating func alias(_ value: Int, to other: Int, start: Int = 0, step: Int = 1) {
-        let first = entries.count
-        for slot in 0..<5 { entries.append(entry(other, slot, start: start, step: step)) }
-        aliases[value] = Int32(entries.count / 5)
-        families[value] = families[Int(entries[first].root)]
+        let number = aliases[other]
+        if number > 0, aliased[Int(number) - 1].isMixed {
+            var entries: [SymbolicProgram.Entry] = []
+            for slot in 0..<5 { entries.append(entry(other, slot, start: start, step: step)) }
+            return setAlias(value, entries)
+        }
+        let first = entry(other, 0, start: start, step: step)
+        var alias = SymbolicProgram.Alias(root: first.root, start: first.start, step: first.step)
+        if number > 0 {
+            alias.views = aliased[Int(number) - 1].views
+        } else {
+            for slot in 0..<5 { alias.views[slot] = ownView(other, slot).raw }
+        }
+        setAlias(value, alias)
     }
 
     /// `value` is one vector of its own in every iteration.
@@ -137,11 +156,10 @@ struct SymbolicProgramBuilder: TermLookup {
         guard !word.view.isWholeWord else {
             return alias(value, to: other, start: start, step: step)
         }
-        setAlias(value) { slot in
-            var entry = word
-            if slot < 4 { entry.view = word.view.widenedByte(slot) }
-            return entry
-        }
+        var alias = SymbolicProgram.Alias(root: word.root, start: word.start, step: word.step)
+        for slot in 0..<4 { alias.views[slot] = word.view.widenedByte(slot).raw }
+        alias.views[SymbolicProgram.word] = word.view.raw
+        setAlias(value, alias)
     }
 
     /// Bytes of other values side by side; the word is theirs if they are planes of one root.
@@ -153,17 +171,20 @@ struct SymbolicProgramBuilder: TermLookup {
         }
         let key = bytes.flatMap { [Int($0.root), Int($0.start), Int($0.step), Int($0.view.raw)] }
         if !consecutive, let first = firstPack[key] { return alias(value, to: first) }
-        var word = low
-        if consecutive {
-            word.view = View(word: types[value], plane: low.view.byte)
-        } else {
-            word = SymbolicProgram.Entry(
+        func byte(_ b: Int) -> SymbolicProgram.Entry { b < bytes.count ? bytes[b] : low }
+        guard consecutive else {
+            let word = SymbolicProgram.Entry(
                 root: Int32(value), start: 0, step: 1, view: ownView(value, SymbolicProgram.word))
             packs[low.root, default: []].append(Int32(value))
             firstPack[key] = value
+            setAlias(value, (0..<4).map(byte) + [word])
+            families[value] = Int32(value)
+            return
         }
-        setAlias(value) { $0 == 4 ? word : $0 < bytes.count ? bytes[$0] : low }
-        if !consecutive { families[value] = Int32(value) }
+        var alias = SymbolicProgram.Alias(root: low.root, start: low.start, step: low.step)
+        for slot in 0..<4 { alias.views[slot] = byte(slot).view.raw }
+        alias.views[SymbolicProgram.word] = View(word: types[value], plane: low.view.byte).raw
+        setAlias(value, alias)
     }
 
     // MARK: Ops

@@ -2,16 +2,17 @@ import LPUDataflow
 import LPUNumerics
 
 /// The value side of the flattened program that both the builder and the run read.
-protocol TermLookup {
+protocol TermLookup: ~Copyable {
     var types: [ElementType] { get }
     var aliases: [Int32] { get }
-    var entries: [SymbolicProgram.Entry] { get }
+    var aliased: [SymbolicProgram.Alias] { get }
+    var mixed: [SymbolicProgram.Entry] { get }
     var scatters: [ScatterVersions] { get }
 }
 
 extension SymbolicProgram: TermLookup {}
 
-extension TermLookup {
+extension TermLookup where Self: ~Copyable {
     /// Slot `slot` of vector `k` of `value`: a byte plane, or the word. O(depth of versions).
     @inline(__always)
     func term(_ value: Int, _ k: Int, _ slot: Int) -> Term {
@@ -25,11 +26,21 @@ extension TermLookup {
     func aliasedTerm(_ value: Int, _ k: Int, _ slot: Int) -> Term {
         let alias = aliases[value]
         if alias < 0 { return versionTerm(value, k, ownView(value, slot)) }
-        let entry = entries[5 * (Int(alias) - 1) + slot]
+        let entry = entry(ofAlias: alias, slot)
         let root = Int(entry.root)
         let vector = Int(entry.start) + k * Int(entry.step)
         if aliases[root] < 0 { return versionTerm(root, vector, entry.view) }
         return Term(root: root, vector: vector, view: entry.view)
+    }
+
+    /// - Requires: the number of an alias is positive.
+    @inline(__always)
+    func entry(ofAlias number: Int32, _ slot: Int) -> SymbolicProgram.Entry {
+        let alias = aliased[Int(number) - 1]
+        guard !alias.isMixed else { return mixed[Int(alias.start) + slot] }
+        return SymbolicProgram.Entry(
+            root: alias.root, start: alias.start, step: alias.step,
+            view: View(raw: alias.views[slot]))
     }
 
     @inline(__always)
@@ -70,7 +81,7 @@ extension TermLookup {
             return term.root == value
                 ? term.vector : index(of: term, in: Int(versions.region), slot)
         }
-        let entry = entries[5 * (Int(alias) - 1) + slot]
+        let entry = entry(ofAlias: alias, slot)
         var vector = term.vector
         if term.root != Int(entry.root) {
             guard aliases[Int(entry.root)] < 0,
@@ -100,7 +111,7 @@ extension TermLookup {
                 root: Int32(value), start: Int32(truncatingIfNeeded: start),
                 step: Int32(truncatingIfNeeded: step), view: ownView(value, slot))
         }
-        var entry = entries[5 * (Int(alias) - 1) + slot]
+        var entry = entry(ofAlias: alias, slot)
         entry.start &+= Int32(truncatingIfNeeded: start) &* entry.step
         entry.step &*= Int32(truncatingIfNeeded: step)
         return entry

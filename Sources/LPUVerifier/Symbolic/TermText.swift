@@ -104,6 +104,6 @@ extension SymbolicProgram {
     /// The value that a parameter stands for: one that an op makes or an image holds.
     func bound(_ value: Int) -> Int {
         origins[value] == .parameter
-            ? Int(entries[5 * (Int(aliases[value]) - 1)].root) : value
+            ? Int(entry(ofAlias: aliases[value], 0).root) : value
     }
 }
