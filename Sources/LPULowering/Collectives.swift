@@ -62,7 +62,11 @@ extension DecoderLowering {
                 l.chained { l in finish(&l, n, l.sumInTurn(products)) }
             }
         }
-        for n in outputs where !weights.packedOutputs.contains(n) { add(n) }
+        for n in outputs where !weights.packedOutputs.contains(n) {
+            // What comes later finds all streams taken by loads.
+            if n == planes { shift(input, weights, &started.packed) }
+            add(n)
+        }
         // A packed tile for each plane, an output for each: so outputs leave evenly. Products are
         // there some outputs ahead: nobody waits for them to rest.
         for n in outputs.clamped(to: weights.packedOutputs) {

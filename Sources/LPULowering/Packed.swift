@@ -35,10 +35,7 @@ extension Lowering {
             for (k, packing) in weights.packings.enumerated() where packed.tiles < packing.tiles {
                 let tile = weights.packedTile(k, packed.tiles)
                 for piece in packing.pieces(of: packed.tiles) {
-                    let terms =
-                        packed.terms[k][piece.shift]
-                        ?? input.terms[k].map { shifted($0, by: piece.shift) }
-                    packed.terms[k][piece.shift] = terms
+                    let terms = terms(of: input, k, shiftedBy: piece.shift, &packed)
                     packed.products[piece.output].append(
                         builder.matmul(terms.map { MatmulTerm($0.at(), tile) }, count: 1))
                     packed.missing[piece.output] -= 1
@@ -57,7 +54,26 @@ extension Lowering {
             value: chained { l in l.sumInTurn(products) }, tiles: weights.packings.count)
     }
 
-    private mutating func shifted(_ value: ValueID, by lanes: Int) -> ValueID {
-        lanes == 0 ? value : builder.shift(value.at(), by: lanes, count: 1)
+    /// Shifts all that packed tiles take.
+    mutating func shift(
+        _ input: LinearInput, _ weights: LinearWeights, _ packed: inout PackedProducts
+    ) {
+        for (k, packing) in weights.packings.enumerated() {
+            for piece in (0..<packing.tiles).flatMap(packing.pieces) {
+                _ = terms(of: input, k, shiftedBy: piece.shift, &packed)
+            }
+        }
+    }
+
+    /// Terms of contraction tile `k` in other lanes, made where they are first asked for.
+    private mutating func terms(
+        of input: LinearInput, _ k: Int, shiftedBy lanes: Int, _ packed: inout PackedProducts
+    ) -> [ValueID] {
+        if let known = packed.terms[k][lanes] { return known }
+        let terms = input.terms[k].map {
+            lanes == 0 ? $0 : builder.shift($0.at(), by: lanes, count: 1)
+        }
+        packed.terms[k][lanes] = terms
+        return terms
     }
 }

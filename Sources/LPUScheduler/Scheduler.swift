@@ -126,13 +126,14 @@ struct Assembly {
         }
     }
 
-    /// Starts of the round robin over slices to try: two for what is placed most often, since more
-    /// gain nothing.
+    /// Starts of the round robin over slices to try where templates repeat: two, up to eight for
+    /// what is placed most often, of which each cycle counts as often.
     private func starts(of t: Int) -> Int {
         let counts = program.templates.indices.map { t in
             program.instances.count { $0.template == t }
         }
-        return strategy == .list && counts[t] > 1 && counts[t] == counts.max() ? 2 : 1
+        guard strategy == .list, let most = counts.max(), most > 1 else { return 1 }
+        return counts[t] == most ? min(8, max(2, most / 4)) : 2
     }
 
     /// What is to place the template of instance `i`, in rows that are free before.

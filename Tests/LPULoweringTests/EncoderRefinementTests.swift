@@ -3,6 +3,7 @@ import LPUMachine
 import LPUModel
 import LPUNumerics
 import LPUPlanning
+import LPUSchedule
 import LPUSupport
 import LPUVerifier
 import Testing
