@@ -308,18 +308,19 @@ extension DecoderLowering {
         let place = builder.place(of: values.key)
         let count = heads[place].rows(group.set)
         let rows = count / chip.weightStreamsPerPlane
-        let own = builder.elementwise(.multiply, Use(weights.current), values.value.at())
+        let own = builder.elementwise(
+            .multiply, Use(weights.current), values.value.at(), name: "\(name).own")
         let cached = valuesOfUser(values.cache, set: group.set)
         // The next slot's sums take their lanes on their way from the planes.
         let slots = slots(ofSet: group.set, on: place)
         let shift =
             slots == 2 && constants.headLanes == nil ? heads[place].width(group.set) : nil
-        let parts = partSums(weights, shift: shift) { _, part, row in
+        let parts = partSums(weights, shift: shift, "\(name).sums") { _, part, row in
             Tile(cached[part].map { Use($0, start: row * rows) }, count: count)
         }
         let shares = share(weights, on: place, name)
         if let shift {
-            let shifted = builder.shift(Use(own), by: shift)
+            let shifted = builder.shift(Use(own), by: shift, name: "\(name).own")
             return HeadSums(
                 parts: [[own] + parts.map(\.sum), [shifted] + parts.compactMap(\.shifted)],
                 shares: shares)
@@ -335,8 +336,8 @@ extension DecoderLowering {
     /// 1 / (sum of p), in every lane.
     ///
     /// The sums of a lane over its blocks become two fp16 terms times a power of two by which the
-    /// first does not overflow. What the second loses is little beside a sum of at least
-    /// the greatest p.
+    /// first does not overflow. What the second loses is little beside a sum of at least the
+    /// greatest p.
     private mutating func share(_ weights: Weights, on place: Int, _ name: String) -> ValueID {
         let greatest = plan.kvType == .fp8 ? Scale.greatestProbability : 1
         var shift: Float = 1
@@ -359,7 +360,8 @@ extension DecoderLowering {
     /// For each part the sum over its blocks of weights times a tile that the part and the block's
     /// number in it give, and the same `shift` lanes further.
     private mutating func partSums(
-        _ weights: Weights, shift: Int?, _ tile: (Self, _ part: Int, _ row: Int) -> Tile
+        _ weights: Weights, shift: Int?, _ name: String,
+        _ tile: (Self, _ part: Int, _ row: Int) -> Tile
     ) -> [(sum: ValueID, shifted: ValueID?)] {
         (0..<blocks.parts).map { part in
             let own = stride(from: part, to: blocks.count, by: blocks.parts)
@@ -367,8 +369,8 @@ extension DecoderLowering {
                 let sum = l.builder.matmul(
                     own.enumerated().flatMap { row, block in
                         weights.blocks[block].map { MatmulTerm(Use($0), tile(l, part, row)) }
-                    })
-                return (sum, shift.map { l.builder.shift(Use(sum), by: $0) })
+                    }, name: name)
+                return (sum, shift.map { l.builder.shift(Use(sum), by: $0, name: name) })
             }
         }
     }

@@ -184,9 +184,10 @@ import Testing
         for i in trials.indices { trials[i].laws = laws[i] }
     }
 
-    /// The lines that the mutant has and the original has not.
+    /// The lines that the original or the mutant has alone; a burst's template, chip and unit are
+    /// written out.
     private func change(_ trial: Trial, _ original: Original) -> [String] {
-        func lines(_ schedule: Schedule) -> [Substring] {
+        func lines(_ schedule: Schedule) -> [String] {
             var plain = schedule
             for t in plain.templates.indices {
                 for c in plain.templates[t].chips.indices {
@@ -195,8 +196,22 @@ import Testing
                     }
                 }
             }
-            return String(decoding: plain.text(on: original.machine), as: UTF8.self)
-                .split(separator: "\n")
+            let text = String(decoding: plain.text(on: original.machine), as: UTF8.self)
+            var (template, chip, unit) = ("", "", "")
+            return text.split(separator: "\n").filter { !$0.hasPrefix("claims") }.map { line in
+                var words = line.split(separator: " ").map(String.init)
+                if words[0] == "template" { template = words[1] }
+                if words[0] == "chip" { chip = words[1] }
+                guard words[0].hasPrefix("@") else { return String(line) }
+                if ["mem.", "mxm.", "sxm.", "alu", "link", "host"].contains(
+                    where: words[1].hasPrefix)
+                {
+                    unit = words[1]
+                } else {
+                    words.insert(unit, at: 1)
+                }
+                return words.joined(separator: " ") + " of \(template) chip \(chip)"
+            }
         }
         let (before, after) = (lines(original.schedule), lines(trial.mutant))
         let (old, new) = (Set(before), Set(after))
