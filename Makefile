@@ -82,7 +82,7 @@ long: setup
 	mkdir -p out
 	$(BUILD) --build-tests
 	LPUC_LONG=1 LPUC_MUTANTS=out/mutants.txt swift test -c release -Xswiftc -enable-testing \
-	    --skip-build --filter 'SchedulerPropertyTests|MutationTests|ProcessesTests'
+	    --skip-build --filter 'SchedulerPropertyTests|MutationTests|ProcessesTests|CapacityTests'
 
 bench: setup
 	swift run -c release --package-path Benchmarks bench

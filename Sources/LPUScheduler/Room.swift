@@ -9,7 +9,8 @@ struct Room {
 }
 
 /// Calls `body` with the room that tables leave to results: more where banks are so uneven that
-/// rows run out, and where that does not help either, the same rows for all templates.
+/// rows run out, or less where a table finds none near the VXM, and where that does not help
+/// either, the same rows for all templates.
 func withRoom<Result>(
     _ body: (Room) throws(Infeasibility) -> Result
 ) throws(Infeasibility) -> Result {
@@ -17,7 +18,7 @@ func withRoom<Result>(
         return try body(Room(reserve: 2))
     } catch {
         guard error.id == "sram-capacity" else { throw error }
-        for room in [Room(reserve: 4), Room(reserve: 1, isShared: true)] {
+        for room in [Room(reserve: 4), Room(reserve: 1), Room(reserve: 1, isShared: true)] {
             if let result = try? body(room) { return result }
         }
         throw error
