@@ -38,6 +38,14 @@ struct ExchangeHome {
     }
 }
 
+/// A link of an exchange, and the slot that what comes over it goes to.
+private struct ExchangeLink {
+    var link: LinkID
+    var axis: LPUMachine.Axis
+    var op: Int
+    var slot: Int
+}
+
 /// All-gathers: every chip of an orbit sends a part to all others, at the same time and over the
 /// same links as seen from it.
 ///
@@ -130,11 +138,13 @@ extension Placer {
     func placeExchange(_ e: Int) throws(Infeasibility) {
         let exchange = exchanges[e]
         let place = template.values[exchange.part.index].chip
-        var links: [(link: LinkID, op: Int, slot: Int)] = []
+        var links: [ExchangeLink] = []
         for (k, op) in exchange.transfers.enumerated() {
-            guard let link = machine.topology.link(from: chips[place], to: orbitChips[place][k + 1])
+            let to = orbitChips[place][k + 1]
+            guard let link = machine.topology.link(from: chips[place], to: to),
+                let axis = machine.topology.axis(of: link)
             else { preconditionFailure("the chips of an orbit are wired all to all") }
-            links.append((link, op, k + 1))
+            links.append(ExchangeLink(link: link, axis: axis, op: op, slot: k + 1))
         }
         // Which slot the last part goes to depends on the chip: none is read before it is there.
         var ready = 0
@@ -142,12 +152,8 @@ extension Placer {
             for side in Hemisphere.allCases {
                 let own = links.filter { chip.hemisphere(of: $0.link) == side }
                 guard !own.isEmpty else { continue }
-                let sent = try broadcast(e, plane: plane, side: side, own.map(\.link), place: place)
-                for (link, op, slot) in own {
-                    let at = try take(
-                        e, plane: plane, slot: slot, over: link, op: op, place: place, sent: sent)
-                    ready = max(ready, at + chip.writeToRead)
-                }
+                ready = max(
+                    ready, try broadcast(e, plane: plane, side: side, own, place: place))
             }
         }
         let part = vectorBase[exchange.part.index]
@@ -161,90 +167,87 @@ extension Placer {
         }
     }
 
-    /// One byte plane of the own part over all links of a side at once: they sample one stream.
+    /// One byte plane of the own part over all links of a side at once, which sample one stream,
+    /// between what else they send; the cycle from which on those of the others may be read.
     private func broadcast(
-        _ e: Int, plane: Int, side: Hemisphere, _ links: [LinkID], place: Int
+        _ e: Int, plane: Int, side: Hemisphere, _ links: [ExchangeLink], place: Int
     ) throws(Infeasibility) -> Int {
         let part = exchanges[e].part
         let edge = side.sign * chip.edge
-        let type = template.values[part.index].type
-        var start = earliestArrival(part, 0, type: type, at: edge)
-        for link in links { start = max(start, linkReady(link, place: place)) }
+        let table = tables[place]
+        let start = earliestArrival(
+            part, 0, type: template.values[part.index].type, at: edge)
         let op = exchanges[e].transfers[0]
+        var taken: [Int] = []
         let at = try firstCycle(from: start, on: place, op: op) { cycle throws(Infeasibility) in
-            guard links.allSatisfy({ tables[place].isFree(chip.queue(of: .link($0)), at: cycle) })
-            else { return false }
             guard
+                links.allSatisfy({
+                    table.isFree(chip.queue(of: .link($0.link)), at: cycle)
+                        && linkHistory[place * chip.linkCount + $0.link.index].maySend(
+                            at: cycle, every: $0.axis.interval)
+                }),
                 let stream = deliverPlane(
                     part, 0, plane, to: edge, at: cycle,
                     streams: streams([side.outward, side.inward]), op: op, exchange: e)
             else { return false }
             for link in links {
-                tables[place].issue(
-                    .send(stream), on: chip.queue(of: .link(link)), at: cycle, op: OpID(op))
+                table.issue(
+                    .send(stream), on: chip.queue(of: .link(link.link)), at: cycle, op: OpID(op))
+            }
+            taken.removeAll(keepingCapacity: true)
+            for link in links {
+                guard let at = take(e, plane: plane, link, place: place, sent: cycle) else {
+                    return false
+                }
+                taken.append(at)
             }
             return true
         }
-        tables[place].commit()
-        for link in links { linkHistory[place * chip.linkCount + link.index].sends.append(at) }
-        return at
+        table.commit()
+        var ready = 0
+        for (link, received) in zip(links, taken) {
+            let h = place * chip.linkCount + link.link.index
+            let order = linkHistory[h].order(of: at)
+            linkHistory[h].sends.insert(at, at: order)
+            linkHistory[h].receives.insert(received, at: order)
+            let slice = exchangeHomes[e].locations(ofSlot: link.slot)[plane].slice
+            ready = max(ready, received + chip.receiveLatency + abs(register(of: slice) - edge))
+        }
+        return ready + chip.writeToRead
     }
 
-    /// The first cycle at which the link may send: it keeps its interval, and the FIFO at the other
-    /// end, which by symmetry is emptied as the own one is, has room.
-    private func linkReady(_ link: LinkID, place: Int) -> Int {
-        let history = linkHistory[place * chip.linkCount + link.index]
-        guard let axis = machine.topology.axis(of: link), let last = history.sends.last else {
-            return 0
-        }
-        let interval = axis.interval
-        var start = last + interval.numerator / interval.denominator
-        if history.sends.count >= interval.denominator {
-            start = max(
-                start,
-                history.sends[history.sends.count - interval.denominator] + interval.numerator)
-        }
-        if history.receives.count >= chip.receiveDepth {
-            let oldest = history.receives[history.receives.count - chip.receiveDepth]
-            start = max(start, oldest - axis.latency)
-        }
-        return start
-    }
-
-    /// Takes in what the chip at the other end sent at the same cycle; the cycle of the write.
+    /// Takes in what the chip at the other end sent at the same cycle: between its neighbours, and
+    /// before more can have come than the FIFO holds. nil where there is no such cycle.
     private func take(
-        _ e: Int, plane: Int, slot: Int, over link: LinkID, op: Int, place: Int, sent: Int
-    ) throws(Infeasibility) -> Int {
-        let h = place * chip.linkCount + link.index
-        let queue = chip.queue(of: .link(link))
-        let side = chip.hemisphere(of: link)
-        let latency = machine.topology.axis(of: link)?.latency ?? 0
-        let location = exchangeHomes[e].locations(ofSlot: slot)[plane]
+        _ e: Int, plane: Int, _ link: ExchangeLink, place: Int, sent: Int
+    ) -> Int? {
+        let queue = chip.queue(of: .link(link.link))
+        let side = chip.hemisphere(of: link.link)
+        let location = exchangeHomes[e].locations(ofSlot: link.slot)[plane]
         let other = exchangeHomes[e].other(than: location.slice)
         let target = register(of: location.slice)
         let table = tables[place]
         let edge = side.sign * chip.edge
         let hops = abs(target - edge)
-        let start = max(sent + latency, (linkHistory[h].receives.last ?? -1) + 1)
-        let at = try firstCycle(from: start, on: place, op: op) { cycle throws(Infeasibility) in
+        let cycles = linkHistory[place * chip.linkCount + link.link.index].mayTake(
+            sent: sent, over: link.axis, depth: chip.receiveDepth)
+        guard let cycles else { return nil }
+        for cycle in cycles {
             let arrival = cycle + chip.receiveLatency
             guard table.isFree(queue, at: cycle),
                 table.canWrite(
                     location.slice, or: other, bank: Int(location.bank), at: arrival + hops)
-            else { return false }
+            else { continue }
             for stream in streams([side.inward])
             where table.isFree(stream, from: edge, at: arrival, to: target) {
                 table.occupy(stream, from: edge, at: arrival, to: target)
-                table.issue(.receive(stream), on: queue, at: cycle, op: OpID(op))
+                table.issue(.receive(stream), on: queue, at: cycle, op: OpID(link.op))
                 table.issue(
                     .memory(.none, .write(location.address, stream)), on: location.slice,
-                    or: other, at: arrival + hops, op: OpID(op), exchange: e)
-                return true
+                    or: other, at: arrival + hops, op: OpID(link.op), exchange: e)
+                return cycle
             }
-            return false
         }
-        table.commit()
-        linkHistory[h].receives.append(at)
-        return at + chip.receiveLatency + hops
+        return nil
     }
 }

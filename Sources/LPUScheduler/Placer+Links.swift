@@ -95,16 +95,12 @@ extension Placer {
         let table = tables[place]
         let queue = chip.queue(of: .link(link))
         let side = chip.hemisphere(of: link)
-        let interval = hop.axis.interval
-        let arrival = sent + hop.axis.latency
-        let wait = (chip.receiveDepth - 1) * (interval.numerator / interval.denominator)
-        let order = linkHistory[hop.near.place * chip.linkCount + hop.near.link.index].order(
-            of: sent)
-        let receives = linkHistory[place * chip.linkCount + link.index].receives
-        let first = max(arrival, order > 0 ? receives[order - 1] + 1 : 0)
-        let last = min(arrival + wait, order < receives.count ? receives[order] - 1 : Int.max)
-        guard first <= last else { return nil }
-        for cycle in first...last where table.isFree(queue, at: cycle) {
+        let near = linkHistory[hop.near.place * chip.linkCount + hop.near.link.index]
+        let far = linkHistory[place * chip.linkCount + link.index]
+        let cycles = far.mayTake(
+            sent: sent, order: near.order(of: sent), over: hop.axis, depth: chip.receiveDepth)
+        guard let cycles else { return nil }
+        for cycle in cycles where table.isFree(queue, at: cycle) {
             let mark = table.mark
             let stream = writePlane(
                 hop.result, hop.iteration, plane, from: side.sign * chip.edge,
