@@ -37,11 +37,16 @@ extension DecoderLowering {
             tensor: model.tiesEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight",
             rows: own.ranges.map { .range($0) }, columns: hiddenColumns,
             inputFactor: input.factor, norm: "model.norm.weight", on: place)
+        // While x arrives and the norm is taken, the planes sum up outputs that do not wait for it.
+        let early = input.deferred == nil ? 0 : min(2 * planes, own.count)
+        let sums = (0..<early).map { sum(input, unscaled, $0, after: nil) }
         let weights = scaled(unscaled, by: scale(of: input, "head", on: place).scale)
         var best: Best?
         for (n, range) in own.ranges.enumerated() {
             let logits = chained { l in
-                l.product(input, weights, n, name: "logits.\(range.lowerBound)")
+                l.product(
+                    input, weights, n, after: n < early ? sums[n] : nil,
+                    name: "logits.\(range.lowerBound)")
             }
             let tile = limited(logits, range, on: place)
             best = best.map { better($0, tile) } ?? tile
