@@ -9,9 +9,9 @@ import LPUSupport
 extension DecoderLowering {
     // MARK: Maximum
 
-    /// Values whose greatest is the maximum over all lanes of each vector, in every lane: first over
-    /// the lanes of a superlane, then over superlanes; each is one way to the SXMs, which take the
-    /// turns together, and back.
+    /// Values whose greatest is the maximum over all lanes of each vector, in every lane: first
+    /// over the lanes of a superlane, then over superlanes; each is one way to the SXMs, which
+    /// take the turns together, and back.
     mutating func maximaOverLanes(_ values: ValueID, _ name: String) -> [ValueID] {
         let width = chip.lanesPerSuperlane
         let maps = (1..<width).map { turn in (0..<width).map { Int16(($0 + turn) % width) } }
