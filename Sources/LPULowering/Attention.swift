@@ -205,22 +205,8 @@ extension DecoderLowering {
         let terms = chained { l in
             l.pairOfTerms(of: l.builder.elementwise(.multiply, Use(query), key.at()))
         }
-        return sumOverLanes(terms, on: builder.place(of: key), "\(name).current")
-    }
-
-    /// The value in two fp16 terms.
-    private mutating func pairOfTerms(of value: ValueID) -> [ValueID] {
-        let high = builder.elementwise(.toFP16, Use(value))
-        let rest = builder.elementwise(.subtract, Use(value), Use(high))
-        return [high, builder.elementwise(.toFP16, Use(rest))]
-    }
-
-    /// In every lane the sum of all terms over all lanes.
-    private mutating func sumOverLanes(
-        _ terms: [ValueID], on place: Int, _ name: String? = nil
-    ) -> ValueID {
-        let ones = Tile([Use(shared[place].ones)], count: lanes)
-        return builder.matmul(terms.map { MatmulTerm(Use($0), ones) }, name: name)
+        let ones = shared[builder.place(of: key)].ones
+        return sumOverLanes([terms.high, terms.low], ones, "\(name).current")
     }
 
     /// The group's queries in the lanes of one block of a tile: vector i is head i's.
@@ -345,7 +331,7 @@ extension DecoderLowering {
             return l.pairOfTerms(of: times(&l, sum, shift))
         }
         return chained { l in
-            let sum = l.sumOverLanes(terms, on: place)
+            let sum = l.sumOverLanes([terms.high, terms.low], l.shared[place].ones)
             let all = l.builder.elementwise(
                 .add, Use(times(&l, sum, 1 / shift)), Use(weights.current))
             return l.reciprocal(all, name: "\(name).share")

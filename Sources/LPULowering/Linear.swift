@@ -282,6 +282,13 @@ extension Lowering {
         }
     }
 
+    /// The value in two fp16 terms.
+    mutating func pairOfTerms(of value: ValueID) -> (high: ValueID, low: ValueID) {
+        let high = builder.elementwise(.toFP16, Use(value))
+        let rest = builder.elementwise(.subtract, Use(value), Use(high))
+        return (high, builder.elementwise(.toFP16, Use(rest)))
+    }
+
     /// `value` times `scale` as two fp16 terms, for sums that leave fp16: the second is 2^11 times
     /// what the first dropped.
     mutating func wideTerms(

@@ -157,17 +157,20 @@ extension DecoderLowering {
         let epsilon = Float(model.normEpsilon) / divisor
         // Both terms pass the ones while they are installed.
         return chained { l in
-            let sum = l.sumOverLanes(high, ones)
+            let sum = l.sumOverLanes([high], ones)
             let scaled = l.builder.elementwise(.multiply, sum.at(), unit)
             let most = l.builder.elementwise(.add, scaled.at(), epsilon)
-            let low = l.sumOverLanes(low, ones)
+            let low = l.sumOverLanes([low], ones)
             let rest = l.builder.elementwise(.multiply, low.at(), unit * 0x1p-11)
             return finish(&l, l.builder.elementwise(.add, rest.at(), most.at()))
         }
     }
 
-    /// In every lane the sum over all lanes of a term, vector by vector.
-    mutating func sumOverLanes(_ term: ValueID, _ ones: ValueID) -> ValueID {
-        builder.matmul([MatmulTerm(Use(term), Tile([Use(ones)], count: lanes))])
+    /// In every lane the sum of all terms over all lanes, vector by vector.
+    mutating func sumOverLanes(
+        _ terms: [ValueID], _ ones: ValueID, _ name: String? = nil
+    ) -> ValueID {
+        let tile = Tile([Use(ones)], count: lanes)
+        return builder.matmul(terms.map { MatmulTerm(Use($0), tile) }, name: name)
     }
 }

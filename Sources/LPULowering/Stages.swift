@@ -170,16 +170,8 @@ extension DecoderLowering {
     private mutating func handedOver(
         _ x: Residual, from near: [ChipID], to far: [ChipID]
     ) -> (rounded: Residual, whole: [[ValueID]]) {
-        let rounded = x.tiles.map { tiles in
-            tiles.map { builder.elementwise(.toFP16, $0.at(), name: "layer.x.rounded") }
-        }
-        let rests = zip(x.tiles, rounded).map { tiles, rounded in
-            zip(tiles, rounded).map { tile, rounded in
-                chained { l in
-                    let rest = l.builder.elementwise(.subtract, tile.at(), rounded.at())
-                    return l.builder.elementwise(.toFP16, rest.at(), name: "layer.x.rest")
-                }
-            }
+        let terms = x.tiles.map { tiles in
+            tiles.map { tile in chained { l in l.pairOfTerms(of: tile) } }
         }
         // What elements are times may be any number, if only it is the same there.
         let inverses = x.inverses.map { inverses in
@@ -187,8 +179,8 @@ extension DecoderLowering {
         }
         builder.firstChip = places.count
         let ahead = inverses.map { handed($0.map { [$0] }).map { $0[0] } }
-        let first = handed(rounded)
-        let whole = zip(first, handed(rests)).map { tiles, rests in
+        let first = handed(terms.map { $0.map(\.high) })
+        let whole = zip(first, handed(terms.map { $0.map(\.low) })).map { tiles, rests in
             zip(tiles, rests).map { tile, rest in
                 builder.elementwise(.add, tile.at(), rest.at(), name: "layer.x.whole")
             }
