@@ -31,6 +31,8 @@ final class RefinementState {
     private var dots: [UInt64: Int32] = [:]
 
     var runCount = 0
+    /// Numbers under comparisons.
+    var compared: Set<Int32> = []
 
     /// Users in flight.
     let users: Int

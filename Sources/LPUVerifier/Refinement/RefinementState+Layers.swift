@@ -44,7 +44,7 @@ extension RefinementState {
                 case .weight, .named, .contraction, .chosen, .quantum, .exponential, .tanh,
                     .absolute, .magnitude, .carried, .sum, .maximum, .guarded, .rest, .recent,
                     .stored,
-                    .operation, .branch, .either, .integer, .renamed:
+                    .operation, .integer, .renamed:
                     false
                 }
             }
