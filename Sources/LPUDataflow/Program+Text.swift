@@ -81,7 +81,13 @@ extension ProgramTemplate {
         lines.put("v")
         lines.put(index)
         lines.blank()
-        lines.put(value.name)
+        let own = ".\(index)"
+        if value.name.hasSuffix(own) {
+            // The reader puts the number there again.
+            lines.put(String(value.name.dropLast(own.count - 1)))
+        } else {
+            lines.put(value.name)
+        }
         lines.blank()
         lines.put(value.type.rawValue)
         lines.blank()

@@ -138,7 +138,8 @@ private struct ProgramParser {
         guard !templates.isEmpty, instances.isEmpty else {
             throw line.error(syntax, "a value stands outside a template")
         }
-        let name = String(try line.word("a name", id: syntax))
+        var name = String(try line.word("a name", id: syntax))
+        if name.hasSuffix(".") { name += "\(id.index)" }
         let type = try line.elementType()
         let count = try line.number("a number of vectors")
         let chip = try line.suffixed("place", "a place such as 'place0'")

@@ -36,8 +36,10 @@ struct TemplateChecker {
     }
 
     private mutating func check(_ value: Value, _ id: ValueID) {
-        if !isWord(value.name) {
-            report("dataflow-name", "'\(value.name)' is not a word of printable ASCII: rename it")
+        if !isWord(value.name) || value.name.hasSuffix(".") {
+            report(
+                "dataflow-name",
+                "'\(value.name)' is not a word of printable ASCII without a dot behind: rename it")
         }
         if !(0..<template.chipCount).contains(value.chip) {
             report("dataflow-chip", "place \(value.chip) is outside 0..<\(template.chipCount)")

@@ -18,8 +18,8 @@ private struct Scores {
     var query: ValueID
     /// A block of cached tokens each.
     var blocks: [ValueID]
-    /// Their greatest, in every lane.
-    var maximum: ValueID
+    /// In every lane what has the greatest of all as its greatest.
+    var maxima: [ValueID]
 }
 
 /// What a group's heads have made of the values: vector i is head i's.
@@ -168,8 +168,7 @@ extension DecoderLowering {
     ) -> HeadSums {
         let current = currentScore(scores.query, values.key, name)
         let maximum = chained { l -> ValueID in
-            let greatest = l.builder.elementwise(
-                .max, Use(scores.maximum), Use(current), name: "\(name).greatest")
+            let greatest = l.maximum(of: [current] + scores.maxima, "\(name).greatest")
             guard l.plan.kvType == .fp8 else { return greatest }
             return l.builder.elementwise(
                 .subtract, Use(greatest), Scale.probabilityLogarithm, name: "\(name).greatest")
@@ -272,14 +271,10 @@ extension DecoderLowering {
             }
         }
         let greatest = best.compactMap { $0 }
-        let all = chained { l in
-            greatest.dropFirst().reduce(greatest[0]) {
-                l.builder.elementwise(.max, Use($0), Use($1), name: "\(name).best")
-            }
-        }
+        let all = chained { l in l.maximum(of: greatest, "\(name).best") }
         return Scores(
             query: query[0], blocks: scores.compactMap { $0 },
-            maximum: maximumOverLanes(all, "\(name).maximum"))
+            maxima: maximaOverLanes(all, "\(name).maximum"))
     }
 
     /// The scores of one block; `best` is the greatest so far.

@@ -48,11 +48,11 @@ private func checkSupport(
             "head_dim is \(model.headDimension), an even number up to "
                 + "\(chip.lanes) lanes is lowered")
     }
-    if plan.pipelineStages < 1 || plan.pipelineStages > model.layerCount {
+    if plan.pipelineStages < 1 || plan.pipelineStages > model.mostStages {
         refuse(
             "plan.pipelineStages",
             "\(plan.pipelineStages) stages share \(model.layerCount) layers, "
-                + "a stage has at least one")
+                + "a stage but the first has at least one")
     }
     if !plan.stageLayers.isEmpty
         && (plan.stageLayers.count != plan.pipelineStages

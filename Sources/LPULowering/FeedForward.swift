@@ -117,9 +117,8 @@ extension DecoderLowering {
         // over the others while the norm is still to come. What is left when all planes have had as
         // many outputs several of them sum up.
         let left = 2 * own.count % planes / 2
-        let first = firstTiles(of: input, outputs: 2 * own.count)
         var sums = own.ranges.map { _ in InnerSums() }
-        for tiles in [min(1, first), first] {
+        for tiles in rounds(of: input, outputs: 2 * own.count, pace: x.pace) {
             for n in (left..<own.count).reversed() {
                 sums[n].gate = sum(input, gate, n, after: sums[n].gate, upTo: tiles)
                 sums[n].up = sum(input, up, n, after: sums[n].up, upTo: tiles)
@@ -172,12 +171,26 @@ extension DecoderLowering {
         return (terms, length)
     }
 
-    /// Contraction tiles over which all outputs are summed up first: the planes are busy with them
-    /// for as long as all of x takes to arrive.
-    private func firstTiles(of input: LinearInput, outputs: Int) -> Int {
-        let rounds = outputs / planes
+    /// How many contraction tiles all outputs are summed up over before any is over more: so that
+    /// the planes are busy for as long as x takes to arrive.
+    ///
+    /// Where tiles come more slowly than a plane takes them, a round has as many as are there when
+    /// the planes get to them.
+    private func rounds(of input: LinearInput, outputs: Int, pace: Int) -> [Int] {
+        let perPlane = outputs / planes
         let isUneven = outputs % planes > 0
-        guard places.count > 1, input.deferred != nil, isUneven || rounds > 1 else { return 0 }
-        return input.terms.count / max(rounds, 2)
+        guard places.count > 1, input.deferred != nil, isUneven || perPlane > 1 else { return [] }
+        let (all, cycles) = (input.terms.count, chip.loadCycles + 1)
+        var rounds = [min(1, all)]
+        guard pace > cycles else { return rounds + [all / max(perPlane, 2)] }
+        /// Cycles that tile `last` comes later than it is wanted, with `done` behind all outputs.
+        func wait(for last: Int, behind done: Int) -> Int {
+            pace * last - cycles * (perPlane * done + last - done)
+        }
+        while let done = rounds.last, done < all, wait(for: all - 1, behind: done) > 0 {
+            let next = (done..<all).last { wait(for: $0, behind: done) <= 0 } ?? done
+            rounds.append(next + 1)
+        }
+        return rounds
     }
 }

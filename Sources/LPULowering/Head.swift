@@ -40,6 +40,9 @@ extension DecoderLowering {
             tensor: model.tiesEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight",
             rows: own.ranges.map { .range($0) }, columns: hiddenColumns,
             inputFactor: input.factor, norm: "model.norm.weight", on: place)
+        // While x arrives and the norm is taken, the planes sum up outputs that do not wait for it.
+        let early = input.deferred == nil ? 0 : min(2 * planes, own.count)
+        let sums = (0..<early).map { sum(input, unscaled, $0, after: nil) }
         let weights = scaled(unscaled, by: scale(of: input, "head", on: place).scale)
         var best: Best?
         for (n, range) in own.ranges.enumerated() {
@@ -47,7 +50,9 @@ extension DecoderLowering {
             let token = tokens(of: range, on: place)
             let last = best
             best = chained { l in
-                let logits = l.product(input, weights, n, name: "logits.\(range.lowerBound)")
+                let logits = l.product(
+                    input, weights, n, after: n < early ? sums[n] : nil,
+                    name: "logits.\(range.lowerBound)")
                 let logit = l.builder.elementwise(.min, Use(logits), Use(limit))
                 guard let last else {
                     return Best(logit: logit, token: l.builder.elementwise(.copy, Use(token)))
@@ -101,11 +106,7 @@ extension DecoderLowering {
     /// The greatest logit in each lane and its token; of equal ones the lowest.
     private mutating func best(of found: [Best]) -> Best {
         guard found.count > 1 else { return found[0] }
-        let greatest = chained { l in
-            found.dropFirst().reduce(found[0].logit) {
-                l.builder.elementwise(.max, Use($0), Use($1.logit), name: "greatest")
-            }
-        }
+        let greatest = chained { l in l.maximum(of: found.map(\.logit), "greatest") }
         // One after another: together they would wait for each other's slices.
         let tokens = found.map { found in chained { l in l.kept(found, at: greatest) } }
         return Best(logit: greatest, token: chained { l in l.lowest(of: tokens) })

@@ -14,6 +14,8 @@ struct Residual {
     /// On every chip 448 / bound, in every lane: what elements are times in terms. nil where terms
     /// do not ask for a bound.
     var inverses: [ValueID]?
+    /// Cycles from tile to tile where they come over one link; 0 where they do not.
+    var pace = 0
 
     /// What a template takes of it or makes, by chip.
     var values: [[ValueID]] {

@@ -20,40 +20,42 @@ extension DecoderLowering {
         }
     }
 
-    /// The maximum over all lanes of each vector, in every lane: first over the lanes of a
-    /// superlane, then over superlanes; each is one way to the SXMs, which take the turns together,
-    /// and back.
-    mutating func maximumOverLanes(_ values: ValueID, _ name: String) -> ValueID {
-        let result = maximum(values, name, turns: turnsInSuperlane) {
+    /// Values whose greatest is the maximum over all lanes of each vector, in every lane: first
+    /// over the lanes of a superlane, then over superlanes; each is one way to the SXMs, which
+    /// take the turns together, and back.
+    mutating func maximaOverLanes(_ values: ValueID, _ name: String) -> [ValueID] {
+        let maxima = maxima(values, name, turns: turnsInSuperlane) {
             $0.builder.distribute($1, Use(values))
         }
-        return maximum(result, name, turns: turnsOfSuperlanes) {
+        let result = chained { l in l.maximum(of: maxima, name) }
+        return self.maxima(result, name, turns: turnsOfSuperlanes) {
             $0.builder.permute($1, Use(result))
         }
     }
 
-    /// The maximum of the values and of all their turns: of about the square root of them at once,
-    /// each one after another as they come.
-    private mutating func maximum(
+    /// Maxima of the values and their turns: each of about the square root of them, one after
+    /// another as they come.
+    private mutating func maxima(
         _ values: ValueID, _ name: String, turns: [[Int16]],
         _ turn: (inout DecoderLowering, [Int16]) -> ValueID
-    ) -> ValueID {
+    ) -> [ValueID] {
+        guard !turns.isEmpty else { return [values] }
         var size = 1
         while size * size < turns.count { size += 1 }
-        let parts = stride(from: 0, to: turns.count, by: size).map { first in
-            chained { l -> ValueID in
+        return stride(from: 0, to: turns.count, by: size).map { first in
+            chained { l in
                 let turned = turns[first..<min(first + size, turns.count)].map { turn(&l, $0) }
                 return turned.reduce(values) {
                     l.builder.elementwise(.max, Use($1), Use($0), name: name)
                 }
             }
         }
-        return chained { l in
-            var best = parts.first ?? values
-            for part in parts.dropFirst() {
-                best = l.builder.elementwise(.max, Use(best), Use(part), name: name)
-            }
-            return best
+    }
+
+    /// The greatest of the values, taken one after another. - Requires: there is one.
+    mutating func maximum(of values: [ValueID], _ name: String) -> ValueID {
+        values.dropFirst().reduce(values[0]) {
+            builder.elementwise(.max, Use($0), Use($1), name: name)
         }
     }
 }

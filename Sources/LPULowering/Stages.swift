@@ -12,12 +12,23 @@ private enum StagePart: String {
     case opening
     /// What follows attention, and the attention of the next layer on the same chips.
     case layer
-    /// The same with the next layer on the next stage's chips, to which parts of a sum go at once.
+    /// The same, the output of attention where attention was, the rest on the next stage's chips.
     case crossing
-    /// What follows the last attention.
+    /// What follows the attention of the last layer, and the head.
     case closing
+    /// The same on the next stage's chips, but for the output of attention.
+    case landing
+    /// What follows a stage's last attention, where stages do not cross.
+    case ending
     /// The residual on its way to the next stage, where stages do not cross.
     case handOver
+
+    /// `true` iff it ends on the next stage's chips.
+    var goesOn: Bool { self == .crossing || self == .landing || self == .handOver }
+    /// `true` iff the attention of a layer is its end.
+    var attends: Bool { self == .opening || self == .layer || self == .crossing }
+    /// `true` iff the token is.
+    var hasHead: Bool { self == .closing || self == .landing }
 }
 
 /// A part, and the stage on whose chips it begins.
@@ -26,9 +37,6 @@ private struct StageStep {
     var stage: Int
     /// nil where the part has nothing of a layer.
     var layer: Int?
-
-    /// `true` iff it ends on the next stage's chips.
-    var goesOn: Bool { part == .crossing || part == .handOver }
 }
 
 /// A part's template, which is placed wherever the part recurs.
@@ -37,27 +45,29 @@ private struct LoweredPart {
     /// The residual, and the outputs of attention.
     var results: [[ValueID]]
     var outputs: [[ValueID]] = []
+    /// The token's bytes.
+    var bytes: ValueID?
 }
 
 /// Layers of all stages, and the way between stages.
 extension DecoderLowering {
-    /// The residual behind the last layer.
+    /// The token's bytes behind the last layer and the head.
     mutating func lowerLayers(
         _ stages: [[ChipID]], _ prologue: inout Prologue, _ embedded: [[Made]],
         _ program: inout ProgramBuilder
-    ) -> [[Made]] {
+    ) -> Made {
         var parts: [StagePart: LoweredPart] = [:]
         var x = embedded
         var outputs: [[Made]] = []
         for step in stageSteps(stages) {
             // The next stage's prologue is done before anything else arrives there.
-            if step.goesOn {
+            if step.part.goesOn {
                 lowerForward(
                     from: stages[step.stage], to: stages[step.stage + 1], &prologue, &program)
             }
             let part = parts[step.part] ?? lower(step.part, stages, prologue, x, outputs, &program)
             parts[step.part] = part
-            let own = step.stage..<step.stage + (step.goesOn ? 2 : 1)
+            let own = step.stage..<step.stage + (step.part.goesOn ? 2 : 1)
             let shared =
                 step.part == .handOver ? [] : own.flatMap { prologue.made(by: $0, program) }
             let instance = program.place(
@@ -70,24 +80,46 @@ extension DecoderLowering {
                 x = part.results.map { $0.map { program.made($0, by: instance) } }
             }
             outputs = part.outputs.map { $0.map { program.made($0, by: instance) } }
+            if let bytes = part.bytes { return program.made(bytes, by: instance) }
         }
-        return x
+        return lowerLateHead(x, prologue, stages[stages.count - 1], &program)
+    }
+
+    /// The head of a last stage without layers.
+    private mutating func lowerLateHead(
+        _ x: [[Made]], _ prologue: Prologue, _ chips: [ChipID], _ program: inout ProgramBuilder
+    ) -> Made {
+        open("head", chips: places.count)
+        shared = parameters(prologue, program)
+        let bytes = lowerHead(residual(parameters(x)))
+        let last = prologue.instances.count - 1
+        let head = program.place(
+            close(&program), on: chips, prologue.made(by: last, program) + x.flatMap { $0 })
+        return program.made(bytes, by: head)
     }
 
     private func stageSteps(_ stages: [[ChipID]]) -> [StageStep] {
         let crosses = stagesCross(stages, plan, of: model, topology)
         return stages.indices.flatMap { stage -> [StageStep] in
             let layers = plan.layers(of: stage, count: model.layerCount)
-            let goesOn = stage + 1 < stages.count
-            var steps = layers.dropLast().map { StageStep(part: .layer, stage: stage, layer: $0) }
-            if let first = layers.first, let last = layers.last {
-                if stage == 0 || !crosses {
-                    steps.insert(StageStep(part: .opening, stage: stage, layer: first), at: 0)
+            var steps = layers.map { layer in
+                let isLast = layer + 1 == model.layerCount && stage + 1 == stages.count
+                if crosses, stage > 0, layer == layers.lowerBound {
+                    return StageStep(
+                        part: isLast ? .landing : .crossing, stage: stage - 1, layer: layer)
                 }
-                let part: StagePart = goesOn && crosses ? .crossing : .closing
-                steps.append(StageStep(part: part, stage: stage, layer: last))
+                let isCut = !crosses && layer + 1 == layers.upperBound
+                return StageStep(
+                    part: isLast ? .closing : isCut ? .ending : .layer, stage: stage,
+                    layer: layer)
             }
-            if goesOn, !crosses { steps.append(StageStep(part: .handOver, stage: stage)) }
+            if crosses ? stage == 0 : !layers.isEmpty {
+                let opening = StageStep(part: .opening, stage: stage, layer: layers.lowerBound)
+                steps.insert(opening, at: 0)
+            }
+            if !crosses, stage + 1 < stages.count {
+                steps.append(StageStep(part: .handOver, stage: stage))
+            }
             return steps
         }
     }
@@ -97,10 +129,10 @@ extension DecoderLowering {
         _ outputs: [[Made]], _ program: inout ProgramBuilder
     ) -> LoweredPart {
         if part == .handOver { return lowerHandOver(x, from: stages[0], to: stages[1], &program) }
-        open(part.rawValue, chips: (part == .crossing ? 2 : 1) * places.count)
+        open(part.rawValue, chips: (part.goesOn ? 2 : 1) * places.count)
         shared = parameters(prologue, program)
         var later: [SharedValues] = []
-        if part == .crossing {
+        if part.goesOn {
             builder.firstChip = places.count
             later = parameters(prologue, program)
             builder.firstChip = 0
@@ -111,37 +143,67 @@ extension DecoderLowering {
         var attended: [[ValueID]] = []
         if part != .opening {
             residual = lowerOutput(residual.tiles, Array(start.dropFirst(x.count)))
-            let biased = downBiased(residual.tiles)
-            if part == .crossing {
-                residual = lowerCrossing(residual, biased)
+            var whole = residual.tiles
+            if part.goesOn {
+                (residual, whole) = handedOver(residual, from: stages[0], to: stages[1])
                 shared = later
-            } else {
-                let sums = lowerFeedForward(residual, biased)
-                residual = Residual(
-                    tiles: addPartialSums(sums.parts, to: biased, "layer.output"),
-                    inverses: sums.inverses)
             }
+            let biased = downBiased(whole)
+            let sums = lowerFeedForward(residual, biased)
+            residual = Residual(
+                tiles: addPartialSums(sums.parts, to: biased, "layer.output"),
+                inverses: sums.inverses)
             layer = "$next"
         }
-        if part != .closing { attended = lowerAttention(residual) }
+        if part.attends { attended = lowerAttention(residual) }
+        let bytes = part.hasHead ? lowerHead(residual) : nil
         return LoweredPart(
             template: close(&program),
-            results: part == .opening ? [] : part == .closing ? residual.values : residual.tiles,
-            outputs: attended)
+            results: part == .ending
+                ? residual.values : part == .layer || part == .crossing ? residual.tiles : [],
+            outputs: attended, bytes: bytes)
     }
 
-    /// The feed-forward network of a stage's last layer. Its parts of sums go to the chip of the
-    /// same place in the next stage, which sends them to all others there; so does the residual,
-    /// which is added to their sum. Afterwards the builder is with the next stage.
-    private mutating func lowerCrossing(_ x: Residual, _ biased: [[ValueID]]) -> Residual {
-        let sums = lowerFeedForward(x, biased)
+    /// The residual on the chips of the next stage, each tile from the chip of its place: rounded
+    /// to the wire's fp16, and with what that left of it, which comes behind. Afterwards the
+    /// builder is with the next stage.
+    private mutating func handedOver(
+        _ x: Residual, from near: [ChipID], to far: [ChipID]
+    ) -> (rounded: Residual, whole: [[ValueID]]) {
+        let rounded = x.tiles.map { tiles in
+            tiles.map { builder.elementwise(.toFP16, $0.at(), name: "layer.x.rounded") }
+        }
+        let rests = zip(x.tiles, rounded).map { tiles, rounded in
+            zip(tiles, rounded).map { tile, rounded in
+                chained { l in
+                    let rest = l.builder.elementwise(.subtract, tile.at(), rounded.at())
+                    return l.builder.elementwise(.toFP16, rest.at(), name: "layer.x.rest")
+                }
+            }
+        }
+        // What elements are times may be any number, if only it is the same there.
+        let inverses = x.inverses.map { inverses in
+            inverses.map { builder.elementwise(.toFP16, $0.at(), name: "layer.x.inverse") }
+        }
         builder.firstChip = places.count
-        let parts = handed(sums.parts)
-        let inverses = sums.inverses.map { handed($0.map { [$0] }).map { $0[0] } }
-        return Residual(
-            tiles: addPartialSums(
-                parts, to: places.count > 1 ? handed(biased) : [], "layer.output", isLate: true),
-            inverses: inverses)
+        let ahead = inverses.map { handed($0.map { [$0] }).map { $0[0] } }
+        let first = handed(rounded)
+        let whole = zip(first, handed(rests)).map { tiles, rests in
+            zip(tiles, rests).map { tile, rest in
+                builder.elementwise(.add, tile.at(), rest.at(), name: "layer.x.whole")
+            }
+        }
+        return (
+            Residual(tiles: first, inverses: ahead, pace: pace(from: near[0], to: far[0])), whole
+        )
+    }
+
+    /// Cycles in which a link carries a tile of fp16.
+    private func pace(from near: ChipID, to far: ChipID) -> Int {
+        guard let link = topology.link(from: near, to: far),
+            let interval = topology.axis(of: link)?.interval
+        else { return 0 }
+        return ElementType.fp16.byteCount * interval.numerator / interval.denominator
     }
 
     /// Every chip's values on the chip of its place in the stage that the builder is with.

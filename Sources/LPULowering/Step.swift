@@ -65,9 +65,9 @@ extension DecoderLowering {
         var program = ProgramBuilder()
         let entry = lowerEntry(stages[0], &program)
         var prologue = lowerPrologue(stages[0], entry, &program)
-        var x = lowerEmbeddings(stages[0], prologue, &program)
-        x = lowerLayers(stages, &prologue, x, &program)
-        lowerExit(stages, prologue, x, &program)
+        let x = lowerEmbeddings(stages[0], prologue, &program)
+        let token = lowerLayers(stages, &prologue, x, &program)
+        lowerExit(stages, token, &program)
         return Program(
             name: model.architecture.rawValue, lanes: lanes,
             lanesPerSuperlane: chip.lanesPerSuperlane, users: plan.users,
@@ -176,30 +176,21 @@ extension DecoderLowering {
         return x.map { $0.map { program.made($0, by: i) } }
     }
 
-    // MARK: Head
+    // MARK: Exit
 
     private mutating func lowerExit(
-        _ stages: [[ChipID]], _ prologue: Prologue, _ x: [[Made]],
-        _ program: inout ProgramBuilder
+        _ stages: [[ChipID]], _ token: Made, _ program: inout ProgramBuilder
     ) {
-        let last = stages.count - 1
-        open("head", chips: places.count)
-        shared = parameters(prologue, program)
-        let bytes = lowerHead(residual(parameters(x)))
-        let head = program.place(
-            close(&program), on: stages[last],
-            prologue.made(by: last, program) + x.flatMap { $0 })
-        let made = program.made(bytes, by: head)
         // Home over as many hops as it takes.
         let home = stages[0][0]
-        let way = topology.route(from: stages[last][0], to: home) ?? []
+        let way = topology.route(from: stages[stages.count - 1][0], to: home) ?? []
         open("egress", chips: way.count + 1)
-        var out = parameter(made, chip: 0)
+        var out = parameter(token, chip: 0)
         for hop in way.indices {
             out = builder.transfer(out.at(), to: hop + 1, count: 1, name: "returned")
         }
         builder.egress(out.at(), name: "egress")
-        _ = program.place(close(&program), on: way.map(\.chip) + [home], [made])
+        _ = program.place(close(&program), on: way.map(\.chip) + [home], [token])
     }
 }
 

@@ -32,11 +32,14 @@ public struct Bound: Hashable, Sendable {
                 ChipShare(model, place: $0, of: plan.tensorParallel, lanes: machine.chip.lanes),
                 plan)
         }
+        let stages = stageChips(plan, machine)
+        let parts = plan.stageParts(of: model, on: machine)
+        let crosses = stagesCross(stages, plan, of: model, machine.topology)
         func length(_ bytes: [StreamedBytes]) -> Int {
             StepTiming(
-                machine: machine, stages: stageChips(plan, machine),
-                layers: plan.layerCounts(of: model),
-                paths: StepPaths(shortest: machine.chip, model, plan), bytes: bytes,
+                machine: machine, stages: stages, stageParts: parts, crosses: crosses,
+                paths: StepPaths(shortest: machine.chip, model, plan, crosses: crosses),
+                bytes: bytes,
                 bytesPerCycle: machine.chip.streamedBytesPerCycle,
                 ahead: machine.chip.planeBytes
             ).length()
@@ -44,11 +47,7 @@ public struct Bound: Hashable, Sendable {
         // One byte a matrix keeps the chain through every matrix that a chip has.
         chain = length(bytes.map(\.marked))
         combined = length(bytes)
-        let last = plan.pipelineStages - 1
-        let busiest =
-            plan.layerCounts(of: model).enumerated().flatMap { stage, layers in
-                bytes.map { layers * $0.layer + (stage == last ? $0.head : 0) }
-            }.max() ?? 0
+        let busiest = parts.flatMap { stage in bytes.map { $0.of(stage) } }.max() ?? 0
         let rate = machine.chip.streamedBytesPerCycle
         stream = max(0, busiest - machine.chip.planeBytes + rate - 1) / rate
     }
@@ -70,13 +69,6 @@ extension ModelConfiguration {
         }
         return cycles(layerCount * tokens * linear, type)
             + cycles(layerCount * tokens * attention, .fp16)
-    }
-}
-
-extension Plan {
-    /// How many layers each stage has.
-    func layerCounts(of model: ModelConfiguration) -> [Int] {
-        (0..<pipelineStages).map { layers(of: $0, count: model.layerCount).count }
     }
 }
 
@@ -123,7 +115,9 @@ extension StreamedBytes {
 
 extension StepPaths {
     /// The fewest units that each edge of the model graph must pass; see `Documentation/Bounds.md`.
-    fileprivate init(shortest chip: Chip, _ model: ModelConfiguration, _ plan: Plan) {
+    fileprivate init(
+        shortest chip: Chip, _ model: ModelConfiguration, _ plan: Plan, crosses: Bool
+    ) {
         // Ingress, inward to the next slices, an embedding row, outward again.
         embedding = chip.ingressLatency + 1 + chip.gatherLatency + 1
         // q cos + q' sin, narrowed.
@@ -141,7 +135,10 @@ extension StepPaths {
         enter = chip.vxmPath(2)
         ownPart = chip.sumPath(3)
         head = chip.sumPath(1)
-        let wire: ElementType = isSplit ? .fp16 : .fp32
-        partVectors = (model.hiddenSize * wire.byteCount + chip.lanes - 1) / chip.lanes
+        func vectors(_ type: ElementType) -> Int {
+            (model.hiddenSize * type.byteCount + chip.lanes - 1) / chip.lanes
+        }
+        partVectors = vectors(isSplit ? .fp16 : .fp32)
+        handedVectors = crosses ? vectors(.fp16) : nil
     }
 }

@@ -52,7 +52,8 @@ public struct Demand: Hashable, Sendable {
 /// What the parts of a step ask of one chip; stages differ only in how many of them they have.
 struct ChipDemand {
     var perStage = Demand()
-    var layer = Demand()
+    var attention = Demand()
+    var feedForward = Demand()
     var embedding = Demand()
     var head = Demand()
     /// Slices and rows of each that the embedding's tables take; all have as many.
@@ -67,7 +68,8 @@ struct ChipDemand {
         var rows = DemandRows(
             share: share, model: model, plan: plan, chip: chip, place: place)
         perStage = rows.perStage()
-        layer = rows.layer()
+        attention = rows.attention()
+        feedForward = rows.feedForward()
         embedding = rows.embedding()
         head = rows.head()
         let (parts, tokens) = rows.vocabularyParts
@@ -79,10 +81,11 @@ struct ChipDemand {
         regionRows = rows.longestRegion
     }
 
-    func demand(layers: Int, isFirst: Bool, isLast: Bool) -> Demand {
-        var sum = perStage + layers * layer
-        if isFirst { sum = sum + embedding }
-        if isLast { sum = sum + head }
+    func demand(_ stage: StageParts) -> Demand {
+        var sum =
+            perStage + stage.attentions * attention + stage.feedForwards * feedForward
+        if stage.isFirst { sum = sum + embedding }
+        if stage.isLast { sum = sum + head }
         return sum
     }
 }
@@ -94,12 +97,8 @@ extension Plan {
         of model: ModelConfiguration, on machine: Machine
     ) -> [[Demand]] {
         let places = chipDemands(of: model, on: machine)
-        return (0..<pipelineStages).map { stage in
-            let layers = layers(of: stage, count: model.layerCount).count
-            return places.map {
-                $0.demand(
-                    layers: layers, isFirst: stage == 0, isLast: stage == pipelineStages - 1)
-            }
+        return stageParts(of: model, on: machine).map { stage in
+            places.map { $0.demand(stage) }
         }
     }
 
@@ -187,27 +186,49 @@ private struct DemandRows {
         return taken()
     }
 
-    mutating func layer() -> Demand {
-        let type = plan.weightType
-        let gate = share.gate(plan, on: chip)
-        for matrix in [
-            share.query, share.key, share.key, share.output(plan, on: chip), gate, gate,
-            share.down(plan, on: chip),
-        ] { add(matrix, type) }
-        // The greatest scales of the two row-parallel layers, by which residuals are bounded.
-        if type.byteCount == 1 && !model.hasAttentionBias && !model.hasFeedForwardBias {
-            addConstants(2, .fp32)
-        }
+    mutating func attention() -> Demand {
+        let output = share.output(plan, on: chip)
+        for matrix in [share.query, share.key, share.key, output] { add(matrix, plan.weightType) }
         addCache()
-        addBiases()
-        addScales()
+        if model.hasAttentionBias {
+            let vectors = 2 * share.sets.count + share.allQueryVectors
+            let heads = share.queryHeads + 2 * share.keyValueHeads
+            addVectors(vectors, elements: heads * share.headDimension)
+            addVectors(share.tiles(model.hiddenSize), elements: model.hiddenSize)
+        }
+        addHeadScales()
+        addSums(isEmpty: share.sets.isEmpty)
         if model.hasQueryKeyNorm && !share.sets.isEmpty {
             let heads = share.perSet * share.headDimension
             addVectors(4, elements: 4 * heads)
         }
-        addText(64 * share.tiles(model.hiddenSize) * plan.tensorParallel)
         addText(100 * share.queryHeads)
         return taken()
+    }
+
+    mutating func feedForward() -> Demand {
+        let gate = share.gate(plan, on: chip)
+        for matrix in [gate, gate, share.down(plan, on: chip)] { add(matrix, plan.weightType) }
+        let inner = share.tiles(share.intermediate)
+        if model.hasFeedForwardBias {
+            addVectors(2 * inner, elements: 2 * share.intermediate)
+            addVectors(share.tiles(model.hiddenSize), elements: model.hiddenSize)
+        }
+        if plan.weightType.byteCount == 1 {
+            addVectors(2 * inner, elements: 2 * share.intermediate)
+        }
+        addSums(isEmpty: false)
+        return taken()
+    }
+
+    /// What a row-parallel layer has of its own: a scale an output, the greatest of them, by which
+    /// residuals are bounded, and the instructions of its sums.
+    private mutating func addSums(isEmpty: Bool) {
+        if plan.weightType.byteCount == 1 {
+            if !isEmpty { addVectors(share.tiles(model.hiddenSize), elements: model.hiddenSize) }
+            if !model.hasAttentionBias && !model.hasFeedForwardBias { addConstants(1, .fp32) }
+        }
+        addText(32 * share.tiles(model.hiddenSize) * plan.tensorParallel)
     }
 
     private mutating func addCache() {
@@ -233,30 +254,13 @@ private struct DemandRows {
 
     /// Of fp8 and int8 weights: one an output channel, and once more with the lanes of each pair
     /// swapped where heads turn as they leave the projection.
-    private mutating func addScales() {
+    private mutating func addHeadScales() {
         guard plan.weightType.byteCount == 1 else { return }
         let copies = model.hasQueryKeyNorm || model.hasAttentionBias ? 1 : 2
         let turned = share.allQueryVectors + share.sets.count
         let heads = copies * (share.queryHeads + share.keyValueHeads) + share.keyValueHeads
         addVectors(
             copies * turned + share.sets.count, elements: heads * share.headDimension)
-        addVectors(2 * share.tiles(share.intermediate), elements: 2 * share.intermediate)
-        let outputs = (share.sets.isEmpty ? 0 : 1) + 1
-        addVectors(
-            outputs * share.tiles(model.hiddenSize), elements: outputs * model.hiddenSize)
-    }
-
-    private mutating func addBiases() {
-        if model.hasAttentionBias {
-            let vectors = 2 * share.sets.count + share.allQueryVectors
-            let heads = share.queryHeads + 2 * share.keyValueHeads
-            addVectors(vectors, elements: heads * share.headDimension)
-            addVectors(share.tiles(model.hiddenSize), elements: model.hiddenSize)
-        }
-        if model.hasFeedForwardBias {
-            addVectors(2 * share.tiles(share.intermediate), elements: 2 * share.intermediate)
-            addVectors(share.tiles(model.hiddenSize), elements: model.hiddenSize)
-        }
     }
 
     /// The chips hold equal shares of the vocabulary, in parts that gathers reach: a table a part

@@ -33,9 +33,8 @@ public struct Estimate: Hashable, Sendable {
         let timing = StepTiming(lowered: model, plan, on: machine)
         length = timing.length()
         // A stage's chips work on one step at a time; the streams tell the stages apart.
-        let last = plan.pipelineStages - 1
-        let stages = timing.layers.enumerated().map { stage, layers in
-            timing.bytes.map { layers * $0.layer + (stage == last ? $0.head : 0) }.max() ?? 0
+        let stages = timing.stageParts.map { stage in
+            timing.bytes.map { $0.of(stage) }.max() ?? 0
         }
         let stage = length * (stages.max() ?? 0) / max(1, stages.reduce(0, +))
         interval = max(stage, timing.busiestLink(), (length + users - 1) / max(1, users), 1)
@@ -65,10 +64,12 @@ extension StepTiming {
         let widest = shares.reduce(shares[0]) { $1.queryHeads > $0.queryHeads ? $1 : $0 }
         let stages = stageChips(plan, machine)
         var paths = StepPaths(lowered: chip, model, plan, widest: widest)
-        if stagesCross(stages, plan, of: model, machine.topology) { paths.handedVectors = nil }
+        let crosses = stagesCross(stages, plan, of: model, machine.topology)
+        if crosses { paths.handedVectors = paths.partVectors }
         let keyTiles = CacheBlocks(model, plan, on: chip).tiles
         self.init(
-            machine: machine, stages: stages, layers: plan.layerCounts(of: model), paths: paths,
+            machine: machine, stages: stages,
+            stageParts: plan.stageParts(of: model, on: machine), crosses: crosses, paths: paths,
             bytes: shares.map { StreamedBytes(padded: $0, plan, keyTiles: keyTiles, chip: chip) },
             bytesPerCycle: chip.streamedBytesPerCycle, ahead: chip.planeBytes)
     }
@@ -86,7 +87,8 @@ extension StepTiming {
             paths.maximumIsExact = self.paths.maximumIsExact
         }
         var timing = StepTiming(
-            machine: machine, stages: stages, layers: layers, paths: paths, bytes: bytes,
+            machine: machine, stages: stages, stageParts: stageParts, crosses: crosses,
+            paths: paths, bytes: bytes,
             bytesPerCycle: bytesPerCycle, ahead: ahead)
         if cause == .hops { timing.countsHops = false }
         return timing
@@ -98,7 +100,7 @@ extension StepTiming {
             let link = machine.topology.link(from: chips[0], to: chips[1]),
             let axis = machine.topology.axis(of: link)
         else { return 0 }
-        let vectors = 2 * (layers.max() ?? 0) * paths.partVectors
+        let vectors = 2 * (stageParts.map(\.feedForwards).max() ?? 0) * paths.partVectors
         return vectors * axis.interval.numerator / axis.interval.denominator
     }
 }

@@ -21,14 +21,11 @@ struct Fit {
         let places = plan.chipDemands(of: model, on: machine)
         let rooms = Rooms(plan, machine.chip, isLenient: isLenient)
         var tightest: (demand: Demand, room: Room, stage: Int)?
-        for stage in 0..<plan.pipelineStages {
-            let layers = plan.layers(of: stage, count: model.layerCount).count
-            let (isFirst, isLast) = (stage == 0, stage == plan.pipelineStages - 1)
+        for (stage, parts) in plan.stageParts(of: model, on: machine).enumerated() {
             for place in places {
-                for room in rooms.of(place, layers: layers, isFirst: isFirst, isLast: isLast) {
+                for room in rooms.of(place, parts) {
                     if let tightest, tightest.room.free <= room.free { continue }
-                    let demand = place.demand(layers: layers, isFirst: isFirst, isLast: isLast)
-                    tightest = (demand, room, stage)
+                    tightest = (place.demand(parts), room, stage)
                 }
             }
         }
@@ -58,7 +55,6 @@ struct Fit {
 extension Fit {
     /// The plan with layers dealt out evenly, or by demand if only so it fits, or comes nearer; a
     /// stage is left without layers only where that alone helps.
-    /// - Requires: no more stages than layers.
     static func best(_ plan: Plan, _ model: ModelConfiguration, on machine: Machine) -> Fit {
         var best = Fit(model, plan, on: machine)
         for dealt in dealings(of: plan, model, on: machine) where !best.fits {
@@ -86,7 +82,7 @@ extension Fit {
         of plan: Plan, _ model: ModelConfiguration, on machine: Machine
     ) -> [Plan] {
         guard plan.pipelineStages > 1 else { return [] }
-        return [1, 0].map { plan.dealtByDemand(of: model, least: $0, on: machine) }
+        return [1, 0].compactMap { plan.dealtByDemand(of: model, least: $0, on: machine) }
     }
 }
 
@@ -180,8 +176,8 @@ extension PlanRequest {
         var options: [SmallestMachine] = []
         let degrees = tensorParallel.map { [$0] } ?? Array(1...(isLine ? 64 : first.size))
         for degree in degrees where degree > 0 {
-            for stages in pipelineStages.map({ [$0] }) ?? Array(1...model.layerCount)
-            where (1...model.layerCount).contains(stages) {
+            for stages in pipelineStages.map({ [$0] }) ?? Array(1...model.mostStages)
+            where (1...model.mostStages).contains(stages) {
                 let chips =
                     isLine || degree * stages <= first.size
                     ? degree * stages : (first.size * stages + unit - 1) / unit * unit

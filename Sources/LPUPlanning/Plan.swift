@@ -33,8 +33,8 @@ public struct Plan: Hashable, Sendable {
         self.stageLayers = stageLayers
     }
 
-    /// The layers of a stage, of `count` in all: whole ones, as evenly as can be unless the plan
-    /// says how many.
+    /// The layers of a stage, of `count` in all: as evenly as can be unless the plan says how many.
+    /// Where stages cross (`stagesCross`), the attention of its first one is the stage's before.
     public func layers(of stage: Int, count: Int) -> Range<Int> {
         if !stageLayers.isEmpty {
             let first = stageLayers[..<stage].reduce(0, +)

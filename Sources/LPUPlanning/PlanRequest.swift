@@ -207,7 +207,7 @@ extension PlanRequest {
         let stages = pipelineStages.map { [$0] } ?? Array(1...model.layerCount)
         return degrees.flatMap { degree in
             stages.filter {
-                degree > 0 && $0 > 0 && $0 <= model.layerCount
+                degree > 0 && $0 > 0 && $0 <= model.mostStages
                     && degree * $0 <= machine.chipCount
             }.map { plan(degree: degree, stages: $0) }
         }

@@ -30,18 +30,18 @@ struct Rooms {
         self.isLenient = isLenient
     }
 
-    /// The rooms of a chip that has so many layers.
-    func of(_ parts: ChipDemand, layers: Int, isFirst: Bool, isLast: Bool) -> [Room] {
-        let uneven = layers * uneven(parts)
-        let own = layers * parts.layer
-        let feeding = isLast && !headSpills ? own + parts.head : own
+    /// The rooms of a chip of the stage.
+    func of(_ parts: ChipDemand, _ stage: StageParts) -> [Room] {
+        let uneven = max(stage.attentions, stage.feedForwards) * uneven(parts)
+        let own = stage.attentions * parts.attention + stage.feedForwards * parts.feedForward
+        let feeding = stage.isLast && !headSpills ? own + parts.head : own
         var weights = room(
             feeding.resting, uneven: uneven, gaps: 4 * chip.loadCycles,
             "bytes of the weight slices of a chip", slices: weightSlices)
-        if isFirst && !isLenient {
+        if stage.isFirst && !isLenient {
             weights.terms.append(.init("embedding tables", spilled(parts)))
         }
-        let all = parts.demand(layers: layers, isFirst: isFirst, isLast: isLast)
+        let all = parts.demand(stage)
         return [
             weights,
             room(
@@ -60,7 +60,7 @@ struct Rooms {
     /// A plane has five tiles more than another at most, and fills its banks evenly but for half a
     /// tile; a region of the cache is in one bank.
     private func uneven(_ parts: ChipDemand) -> Int {
-        let bytes = parts.layer.resting.total
+        let bytes = (parts.attention + parts.feedForward).resting.total
         let row = rowBytes(weightSlices)
         let even = (bytes + row - 1) / row
         if isLenient { return max(even, parts.regionRows) * row - bytes }

@@ -21,13 +21,59 @@ public func linkedPlaces(
     near.indices.filter { topology.link(from: near[$0], to: far[$0]) != nil }
 }
 
-/// `true` iff parts of sums go from a stage to the next one at once: every chip is linked to the
-/// one of its place there, and all stages have layers.
+/// `true` iff stages are cut within a layer, behind its attention: every chip is linked to the one
+/// of its place in the next stage, and all stages but the first, which has an attention, have
+/// layers.
+///
+/// The network behind it streams its weights for longer than the residual takes to come over one
+/// link, so that it waits for a hop and no more; attention, behind a whole layer, would wait for
+/// all of it.
 public func stagesCross(
     _ stages: [[ChipID]], _ plan: Plan, of model: ModelConfiguration, _ topology: Topology
 ) -> Bool {
-    stages.count > 1 && !plan.layerCounts(of: model).contains(0)
+    stages.count > 1
+        && plan.pipelineStages == stages.count
+        && (1..<stages.count).allSatisfy {
+            !plan.layers(of: $0, count: model.layerCount).isEmpty
+        }
         && linkedPlaces(stages[0], stages[1], topology).count == stages[0].count
+}
+
+extension ModelConfiguration {
+    /// A stage a layer, and one before them.
+    public var mostStages: Int { layerCount + 1 }
+}
+
+/// What a stage runs, and keeps the weights of.
+struct StageParts: Hashable {
+    /// Attentions, with their output projections and caches.
+    var attentions: Int
+    /// Feed-forward networks: as many as the stage has layers.
+    var feedForwards: Int
+    /// Whether it has the embedding, and the LM head.
+    var isFirst: Bool
+    var isLast: Bool
+}
+
+extension Plan {
+    /// Of a stage with so many layers. Where stages cross, the attention of a stage's first layer
+    /// is the stage's before.
+    func parts(ofStage stage: Int, layers: Int, crosses: Bool) -> StageParts {
+        let (isFirst, isLast) = (stage == 0, stage == pipelineStages - 1)
+        let moved = crosses ? (isFirst ? 0 : -1) + (isLast ? 0 : 1) : 0
+        return StageParts(
+            attentions: layers + moved, feedForwards: layers, isFirst: isFirst, isLast: isLast)
+    }
+
+    /// Of every stage.
+    func stageParts(of model: ModelConfiguration, on machine: Machine) -> [StageParts] {
+        let crosses = stagesCross(stageChips(self, machine), self, of: model, machine.topology)
+        return (0..<pipelineStages).map {
+            parts(
+                ofStage: $0, layers: layers(of: $0, count: model.layerCount).count,
+                crosses: crosses)
+        }
+    }
 }
 
 /// Why the stages cannot exchange what they must, alike and in single hops; nil if they can. Only

@@ -13,7 +13,11 @@ struct StreamedBytes {
     var down = 0
     var head = 0
 
-    var layer: Int { query + keyValue + keys + values + output + gateAndUp + down }
+    /// What a stage passes in all.
+    func of(_ stage: StageParts) -> Int {
+        stage.attentions * (query + keyValue + keys + values + output)
+            + stage.feedForwards * (gateAndUp + down) + (stage.isLast ? head : 0)
+    }
 }
 
 /// Cycles between the points at which a step has activations at the MXM, by the shortest path that
@@ -41,8 +45,8 @@ struct StepPaths {
     var head = 0
     /// Vectors of a partial sum on a link.
     var partVectors = 0
-    /// Vectors of the residual that chips of a stage which are linked to the next hand over; nil
-    /// where partial sums may go there at once.
+    /// Vectors of the residual that a stage's chips hand over: where stages cross each chip, else
+    /// all that are linked to the next stage; nil where partial sums may go there at once.
     var handedVectors: Int?
     /// Whether all scores are needed before the first value is.
     var maximumIsExact = false
@@ -56,8 +60,9 @@ struct StepPaths {
 struct StepTiming {
     let machine: Machine
     let stages: [[ChipID]]
-    /// Layers of each stage.
-    let layers: [Int]
+    let stageParts: [StageParts]
+    /// Whether stages are cut behind the attention of a layer.
+    let crosses: Bool
     let paths: StepPaths
     /// By place.
     let bytes: [StreamedBytes]
@@ -83,12 +88,19 @@ struct StepTiming {
     func length() -> Int {
         var states = entry()
         for (stage, chips) in stages.enumerated() {
-            let next = stage + 1 < stages.count ? stages[stage + 1] : nil
+            let next = crosses || stage + 1 == stages.count ? nil : stages[stage + 1]
             let ways = ways(from: chips, to: chips)
-            for layer in 0..<layers[stage] {
-                reduce(attended(&states), &states, ways)
+            let layers = stageParts[stage].feedForwards
+            for layer in 0..<layers {
+                if crosses, stage > 0, layer == 0 {
+                    let before = stages[stage - 1]
+                    reduce(attended(&states), &states, self.ways(from: before, to: before))
+                    states = crossed(states, from: before, to: chips)
+                } else {
+                    reduce(attended(&states), &states, ways)
+                }
                 let sums = fed(&states)
-                if let next, layer == layers[stage] - 1, paths.handedVectors == nil {
+                if let next, layer == layers - 1, paths.handedVectors == nil {
                     reduce(sums, &states, self.ways(from: chips, to: next))
                     for place in states.indices {
                         (states[place].passed, states[place].stream) = (0, emptyStream)
@@ -99,7 +111,7 @@ struct StepTiming {
             }
             if let next, let vectors = paths.handedVectors {
                 states = handedOver(states, vectors, from: chips, to: next)
-            } else if let next, layers[stage] == 0 {
+            } else if let next, layers == 0 {
                 states = passedOn(states, from: chips, to: next)
             }
         }
@@ -201,6 +213,20 @@ struct StepTiming {
                 last = max(last, max(sums.last, sums.first + way.span) + way.path)
             }
             (states[target].first, states[target].last) = (first, last)
+        }
+    }
+
+    /// Each chip hands all of the residual to the chip of its place.
+    private func crossed(
+        _ states: [ChipState], from sources: [ChipID], to targets: [ChipID]
+    ) -> [ChipState] {
+        states.indices.map { place in
+            let (state, near, far) = (states[place], sources[place], targets[place])
+            let hop = hops(near, far)
+            let span = span(paths.handedVectors ?? 0, from: near, to: far)
+            return ChipState(
+                first: state.first + hop, last: max(state.last, state.first + span) + hop,
+                stream: emptyStream)
         }
     }
 

@@ -128,6 +128,17 @@ extension Placer {
         guard takesTurns(uses[k]), isFirst,
             let load = planes[place][planeIndex(plane)].loads.last
         else { return nil }
+        let other = planes[place][
+            planeIndex(PlaneChoice(hemisphere: plane.hemisphere, plane: 1 - plane.plane))]
+        if let beside = other.loads.last {
+            let between = beside.cycle + columns(beside.use)..<other.nextLoad
+            let state = planes[place][planeIndex(plane)]
+            if columns(beside.use) != columns(uses[k]), between.lowerBound >= state.lastInstall,
+                between.upperBound <= load.cycle + columns(load.use)
+            {
+                return between
+            }
+        }
         let end = load.cycle + turn(of: plane, uses[k]) + 1
         return end - gap(uses[k])..<end
     }

@@ -77,7 +77,7 @@ enum PlantedFault: String, CaseIterable {
         case .noMaximum:
             return template.changeOps { kind, _ in
                 guard case .elementwise(.subtract, let a, .use(let maximum)?) = kind,
-                    values[maximum.value.index].name.hasSuffix(".greatest")
+                    values[maximum.value.index].name.contains(".greatest")
                 else { return }
                 kind = .elementwise(.subtract, a, .immediate(0))
             }

@@ -150,11 +150,12 @@ import Testing
         var model = model
         model.layerCount = 8
         let plan = Plan(context: 256, tensorParallel: 4, pipelineStages: 3)
-        let dealt = plan.dealtByDemand(of: model, least: 1, on: try machine(rows: 4880))
+        let machine = try machine(rows: 4880)
+        let dealt = try #require(plan.dealtByDemand(of: model, least: 1, on: machine))
         #expect(dealt.stageLayers.reduce(0, +) == 8 && dealt.stageLayers.allSatisfy { $0 > 0 })
         #expect(dealt.stageLayers[1] > dealt.stageLayers[2])
-        let even = Fit(model, plan, on: try machine(rows: 4880))
-        #expect(Fit(model, dealt, on: try machine(rows: 4880)).room.free > even.room.free)
+        let even = Fit(model, plan, on: machine)
+        #expect(Fit(model, dealt, on: machine).room.free > even.room.free)
     }
 
     /// More of anything is never bounded lower.

@@ -68,10 +68,11 @@ extension Refinement {
             case .numbers(let logits)? = head.elements[node.inputs[0].index]
         else { return [] }
         var made: Set<Int32> = []
-        for (_, run) in candidates(nil) { forEachLane(of: run) { _, lane in made.insert(lane) } }
+        let candidates = candidates(headBase > 0 ? headBase : nil)
+        for (_, run) in candidates { forEachLane(of: run) { _, lane in made.insert(lane) } }
         let absent = logits.indices.filter { !made.contains(logits[$0]) }
         let found = explained(
-            absent.map { (logits[$0], "logits[\($0)]") }, candidates(nil), origins)
+            absent.map { (logits[$0], "logits[\($0)]") }, candidates, origins)
         if found.isEmpty, let first = absent.first {
             return [
                 Violation(.refinement, "logits[\(first)] and \(absent.count - 1) more are not made")

@@ -20,6 +20,9 @@ struct Refinement {
     /// The layers again, as those after the one that is looked at.
     let next: [GraphExpansion]
     let head: GraphExpansion
+    /// The layer from which the head counts layers: the last one where that layer's template makes
+    /// the token, else the first.
+    let headBase: Int
     private(set) var runs: [PlacedRun] = []
     private var memory: [RunKey: TemplateRun] = [:]
     private var activeShapes = Shapes(own: 0, next: 0)
@@ -65,8 +68,16 @@ struct Refinement {
         next = (isCut ? graph.layerShapes : []).map {
             GraphExpansion($0, state, isNext: true, input: residual(1), output: residual(2))
         }
-        let last = residual(graph.layers.count)
+        headBase = Self.headBase(of: program, layers: graph.layers.count)
+        let last = residual(graph.layers.count - headBase)
         head = GraphExpansion(graph.head, state, input: last, output: last)
+        if headBase > 0, let output = graph.head.output,
+            case .token(let token)? = head.elements[output.index]
+        {
+            state.token = (
+                token, headBase, state.algebra.polynomial(.named, state.algebra.name("token"))
+            )
+        }
         activate(activeShapes)
         for i in program.instances.indices { place(i) }
     }
@@ -110,8 +121,19 @@ struct Refinement {
         runs.append(PlacedRun(run: run, base: base))
     }
 
-    /// The graph's next token.
+    private static func headBase(of program: Program, layers: Int) -> Int {
+        let last = program.instances.last { instance in
+            program.templates[instance.template].ops.contains {
+                if case .matmul = $0.kind { true } else { false }
+            }
+        }
+        guard let last, last.layer == layers - 1 else { return 0 }
+        return program.templates[last.template].namesLayer ? layers - 1 : 0
+    }
+
+    /// The graph's next token, as what is not of a layer calls it.
     var nextToken: Int32? {
+        if let token = state.token { return token.name }
         guard let output = graph.head.output,
             case .token(let token)? = head.elements[output.index]
         else { return nil }

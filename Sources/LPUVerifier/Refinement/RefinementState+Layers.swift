@@ -17,9 +17,19 @@ extension RefinementState {
         return result
     }
 
-    /// A number of the residual stream gets its new name; what no layer is in stays; a positive
-    /// number, such as a bound, becomes one of which nothing else is known.
+    /// A number of the residual stream gets its new name, and the token of the last layer, and its
+    /// bytes; what no layer is in stays; a positive number, such as a bound, becomes one of which
+    /// nothing else is known.
     private func shiftedPolynomial(_ polynomial: Int32, _ layers: Int32) -> Int32 {
+        // Nothing but the last layer is counted so far from where it goes.
+        if let token, polynomial == token.polynomial, layers == Int32(token.base) {
+            return token.name
+        }
+        if let atom = algebra.onlyAtom(polynomial), atom.kind == .byte, atom.b > 0,
+            let inner = Optional(shiftedPolynomial(atom.b, layers)), inner != atom.b
+        {
+            return algebra.polynomial(.byte, atom.a, inner, atom.c)
+        }
         if let atom = algebra.onlyAtom(polynomial), atom.kind == .named {
             return algebra.polynomial(.named, atom.a, atom.b + layers, atom.c)
         }
@@ -40,11 +50,10 @@ extension RefinementState {
                 return switch atom.kind {
                 case .trigonometric, .indicator, .tokens, .word, .unknown: true
                 case .byte: atom.b < 0 || isFreeOfLayers(atom.b)
-                case .argument: true
                 case .weight, .named, .contraction, .chosen, .quantum, .exponential, .tanh,
                     .absolute, .magnitude, .carried, .sum, .maximum, .guarded, .rest, .recent,
                     .stored,
-                    .operation, .integer, .renamed:
+                    .argument, .operation, .integer, .renamed:
                     false
                 }
             }
