@@ -154,10 +154,12 @@ extension StepPaths {
         leave = chip.sumPath(1) + rest
         enter = chip.vxmPath(degree + 1) + rest
         ownPart = chip.sumPath(degree + 2) + rest
+        // The greatest over chips, lanes of a superlane and superlanes, then its token.
         head =
-            chip.sumPath(4) + (degree - 1) * chip.vxmPass(4)
-            + Self.rotations(of: chip.lanes)
-            * (chip.vxmPath(1) + chip.permuteLatency + chip.vxmPass(4) + rest)
+            chip.sumPath(6) + rest + chip.vxmPath(degree) + rest
+            + chip.distributeLatency + chip.vxmPath(chip.lanesPerSuperlane) + rest
+            + chip.permuteLatency + chip.vxmPath(chip.superlanes) + rest
+            + chip.vxmPass(chip.superlanes + 2) + rest + chip.vxmPass(3)
         let tiles = (model.hiddenSize + chip.lanes - 1) / chip.lanes
         partVectors = tiles * ElementType.fp16.byteCount
         handedVectors = tiles * ElementType.fp32.byteCount
@@ -190,12 +192,5 @@ extension StepPaths {
             return shift + chip.vxmPath(queries * share.sets[set].count + 2)
         }
         return longest.max() ?? 0
-    }
-
-    /// Rotations after which every lane has what all lanes had.
-    private static func rotations(of lanes: Int) -> Int {
-        let halvings = lanes.trailingZeroBitCount
-        let rest = lanes >> halvings
-        return halvings + (rest > 1 ? Int.bitWidth - (rest - 1).leadingZeroBitCount : 0)
     }
 }

@@ -6,7 +6,7 @@ import LPUSupport
 enum RefinementFault: String, CaseIterable {
     case shardTwice, shardMissing, contractedTwice, swappedRows, otherLayer, layersSwapped
     case vocabularyMissing, tokenIndex, otherBias, lastTileRow, swappedOutputHeads, otherKeyHead
-    case valueAsKey, gateForUp, wrongGate, cacheRowOffByOne, egressByte, lessEqual, halfScale
+    case valueAsKey, gateForUp, wrongGate, cacheRowOffByOne, egressByte, halfScale
     case embeddingPart, softmaxOfOneBlock, rotaryFrequency, normOverPart
     case otherScale, otherScaleRow, noScale, lowTermElsewhere, embeddingScale
     case swappedBlocks, queryOfOtherBlock, blockTwice
@@ -26,7 +26,7 @@ enum RefinementFault: String, CaseIterable {
                 name: "fp8", keys: { ["hidden_size": 328, "intermediate_size": 700] }, weights: .fp8
             )
         case .embeddingPart: .init(name: "vocabulary", keys: { ["vocab_size": 5000] })
-        case .vocabularyMissing, .tokenIndex, .lessEqual:
+        case .vocabularyMissing, .tokenIndex:
             .init(name: "vocabulary", keys: { ["vocab_size": 700] })
         case .contractedTwice, .swappedRows, .lastTileRow, .swappedOutputHeads, .otherKeyHead,
             .valueAsKey, .gateForUp, .wrongGate, .cacheRowOffByOne, .egressByte, .halfScale,
@@ -44,7 +44,7 @@ enum RefinementFault: String, CaseIterable {
         case .swappedRows, .lastTileRow: ["down_proj", "hidden.$next"]
         case .otherLayer: ["layer.values"]
         case .layersSwapped: ["attended", "nothing computes"]
-        case .vocabularyMissing, .tokenIndex, .lessEqual: ["egress", "logits"]
+        case .vocabularyMissing, .tokenIndex: ["egress", "logits"]
         case .otherBias: ["bias"]
         case .swappedOutputHeads: ["attended"]
         case .otherKeyHead, .valueAsKey: ["keys", "_proj"]
@@ -148,7 +148,7 @@ enum RefinementFault: String, CaseIterable {
             return template.changeLayouts(named: "layer.k") { layout in
                 layout.tensor = layout.tensor.replacing("k_proj", with: "v_proj")
             }
-        case .gateForUp, .wrongGate, .cacheRowOffByOne, .egressByte, .lessEqual, .halfScale,
+        case .gateForUp, .wrongGate, .cacheRowOffByOne, .egressByte, .halfScale,
             .embeddingPart, .softmaxOfOneBlock, .rotaryFrequency, .normOverPart, .otherScale,
             .otherScaleRow, .noScale, .lowTermElsewhere, .embeddingScale, .swappedBlocks,
             .queryOfOtherBlock, .blockTwice:
@@ -188,13 +188,6 @@ enum RefinementFault: String, CaseIterable {
                 else { return }
                 bits[2] = 8
                 formula = .table(bits: bits, stride: stride, run: run)
-            }
-        case .lessEqual:
-            return template.changeOps { kind, _ in
-                guard case .elementwise(.less, let a, let b) = kind, case .use(let logit) = a,
-                    name(logit).hasPrefix("min")
-                else { return }
-                kind = .elementwise(.lessEqual, a, b)
             }
         case .halfScale:
             return template.changeFormulas { name, formula in
@@ -304,7 +297,7 @@ extension RefinementFault {
             .layersSwapped,
             .vocabularyMissing, .tokenIndex, .otherBias, .lastTileRow, .swappedOutputHeads,
             .otherKeyHead, .valueAsKey, .gateForUp, .wrongGate, .cacheRowOffByOne, .egressByte,
-            .lessEqual, .halfScale, .embeddingPart, .softmaxOfOneBlock, .rotaryFrequency,
+            .halfScale, .embeddingPart, .softmaxOfOneBlock, .rotaryFrequency,
             .normOverPart, .swappedBlocks, .queryOfOtherBlock, .blockTwice:
             return 0
         }

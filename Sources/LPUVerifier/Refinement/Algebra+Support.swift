@@ -98,14 +98,6 @@ extension Algebra {
         case .stored: return unrenamable(support(atom.a))
         case .operation: return unrenamable(union(support(lane: atom.b), support(lane: atom.c)))
         case .byte: return unrenamable(support(lane: atom.b))
-        case .branch:
-            return unrenamable(
-                lists[atom.b].reduce(support(lane: atom.a)) {
-                    union($0, support(lane: $1 >> 1))
-                })
-        case .either:
-            return unrenamable(
-                lists[atom.a].reduce(Self.nothing) { union($0, support(lane: $1)) })
         case .argument: return unrenamable(support(atom.b))
         case .unknown: return mark(Supports.unrenamable)
         }

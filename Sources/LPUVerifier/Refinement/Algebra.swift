@@ -42,12 +42,8 @@ struct Atom: PoolElement {
         case operation
         /// Byte `a` of lane b.
         case byte
-        /// Lane a where all conditions of list `b` hold, else 0.
-        case branch
-        /// Bits of the lanes of list `a` together.
-        case either
-        /// The index of the greatest of list `a` (numbers and indices in turn), which is `b`; the
-        /// lowest of equal ones.
+        /// The lowest index of list `a` (numbers and indices in turn) whose number is `b`, the
+        /// greatest of them and perhaps of others; 0 where none is.
         case argument
         /// A number that is not negative, and that a layer made: polynomial `a` of the layer `b`
         /// counted from the one that is looked at. Nothing else is taken of it.
@@ -74,8 +70,8 @@ struct Atom: PoolElement {
         case .exponential, .sum, .absolute, .magnitude, .carried, .quantum: true
         case .weight, .named, .contraction, .chosen, .tokens, .trigonometric, .indicator, .tanh,
             .maximum,
-            .guarded, .rest, .recent, .stored, .word, .operation, .byte, .branch, .either,
-            .argument, .integer, .unknown, .renamed:
+            .guarded, .rest, .recent, .stored, .word, .operation, .byte, .argument, .integer,
+            .unknown, .renamed:
             false
         }
     }

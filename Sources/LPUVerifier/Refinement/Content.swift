@@ -34,6 +34,8 @@ final class RefinementState {
     var token: (polynomial: Int32, base: Int, name: Int32)?
 
     var runCount = 0
+    /// Numbers under comparisons.
+    var compared: Set<Int32> = []
 
     /// Users in flight.
     let users: Int

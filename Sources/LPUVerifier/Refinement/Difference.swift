@@ -104,7 +104,7 @@ extension LaneAlgebra {
             path.append(a.a)
             return differ(e.a, a.a, &path)
         case .weight, .named, .contraction, .chosen, .tokens, .quantum, .trigonometric, .indicator,
-            .maximum, .magnitude, .carried, .word, .operation, .byte, .branch, .either, .argument,
+            .maximum, .magnitude, .carried, .word, .operation, .byte, .argument,
             .unknown,
             .renamed:
             return nil

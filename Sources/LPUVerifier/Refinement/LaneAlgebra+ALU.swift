@@ -108,11 +108,12 @@ extension LaneAlgebra {
         case .less, .equal: return compared(operation, a, b)
         case .mask: return masked(a, b, true)
         case .maskNot: return masked(a, b, false)
-        case .or: return either(a, b)
+        case .or: return bitsOfBoth(a, b)
         case .and: return bitsKept(a, b)
-        case .minInt: return a == b ? a : opaque(operation, min(a, b), max(a, b))
+        case .minInt: return lower(a, b) ?? opaque(operation, min(a, b), max(a, b))
+        case .addInt: return shifted(a, by: b) ?? opaque(operation, a, b)
         case .shiftRight: return bits(b) == 0 ? a : opaque(operation, a, b)
-        case .addInt, .subtractInt, .multiplyInt, .maxInt, .xor, .shiftLeft, .lessEqual, .notEqual,
+        case .subtractInt, .multiplyInt, .maxInt, .xor, .shiftLeft, .lessEqual, .notEqual,
             .lessInt, .lessEqualInt, .equalInt, .notEqualInt:
             return opaque(operation, a, b)
         case .copy, .negate, .absolute, .not, .exp, .tanh, .rsqrt, .toFP16, .toFP8, .toInt8,
@@ -194,8 +195,13 @@ extension LaneAlgebra {
             if set.ranges.isEmpty { return .zero }
             return Lane(polynomial: algebra.multiply(polynomial(a), indicator(set)))
         }
-        // Zero too is a branch here: index 0 may be the one that is chosen.
-        return branch(a, condition, isKept)
+        return (isKept ? kept(a, where: condition) : nil)
+            ?? opaque(isKept ? .mask : .maskNot, a, condition)
+    }
+
+    private func bitsOfBoth(_ a: Lane, _ b: Lane) -> Lane {
+        if a == .zero { return b }
+        return b == .zero ? a : opaque(.or, min(a, b), max(a, b))
     }
 
     /// Only whole low bytes or nothing are kept.

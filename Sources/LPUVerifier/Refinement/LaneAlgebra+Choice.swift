@@ -1,123 +1,105 @@
 import LPUNumerics
 
-/// Choices by a comparison: the index of the greatest.
+/// The index of the greatest of several numbers. Indices that compete are negative, and 0 is none:
+/// an index is kept where its number equals the greatest, and the lowest of those kept is taken.
 extension LaneAlgebra {
-    /// `lane` where the condition holds (or, if not `isKept`, does not), else 0.
-    func branch(_ lane: Lane, _ condition: Lane, _ isKept: Bool) -> Lane {
-        guard let atom = algebra.onlyAtom(condition.raw), atom.kind == .operation else {
-            return opaque(isKept ? .mask : .maskNot, lane, condition)
-        }
-        var (base, conditions) = (lane, [Int32]())
-        if let inner = lane.polynomial.flatMap(algebra.onlyAtom), inner.kind == .branch {
-            base = Lane(raw: inner.a)
-            conditions = Array(algebra.lists[inner.b])
-        }
-        let literal = 2 * condition.raw + (isKept ? 1 : 0)
-        conditions = mergedAscending(conditions, [literal])
-        return Lane(
-            polynomial: algebra.polynomial(.branch, base.raw, algebra.lists.intern(conditions)))
+    /// The index where two numbers are equal, else 0: one is the greatest of several, the other its
+    /// own, which is one of these or the greatest of some. nil for anything else.
+    func kept(_ index: Lane, where condition: Lane) -> Lane? {
+        guard let equal = algebra.onlyAtom(condition.raw), equal.kind == .operation,
+            equal.a == Self.operationNumbers[.equal]
+        else { return nil }
+        let (x, y) = (polynomial(Lane(raw: equal.b)), polynomial(Lane(raw: equal.c)))
+        return kept(index, of: x, at: y) ?? kept(index, of: y, at: x)
     }
 
-    /// The bits of both.
-    func either(_ a: Lane, _ b: Lane) -> Lane {
-        if a == .zero { return b }
+    /// All candidates of `number` are at most that: where it is less than `greatest`, so are they.
+    private func kept(_ index: Lane, of number: Int32, at greatest: Int32) -> Lane? {
+        guard isPart(number, of: greatest) else { return nil }
+        if let bits = bits(index) {
+            guard Int32(bitPattern: bits) < 0 else { return nil }
+            let candidate = algebra.lists.intern([number, Int32(bitPattern: bits)])
+            return Lane(polynomial: algebra.polynomial(.argument, candidate, greatest))
+        }
+        guard let known = competing(index), known.b == number else { return nil }
+        return Lane(polynomial: algebra.polynomial(.argument, known.a, greatest))
+    }
+
+    /// The lower of two indices, each of the same greatest number or 0 for none.
+    func lower(_ a: Lane, _ b: Lane) -> Lane? {
+        if a == b { return a }
+        if a == .zero { return competing(b) == nil ? nil : b }
+        guard let x = competing(a) else { return nil }
         if b == .zero { return a }
-        func parts(_ lane: Lane) -> [Int32] {
-            guard let atom = lane.polynomial.flatMap(algebra.onlyAtom), atom.kind == .either else {
-                return [lane.raw]
-            }
-            return Array(algebra.lists[atom.a])
+        guard let y = competing(b), x.b == y.b else { return nil }
+        return merged(algebra.lists[x.a], algebra.lists[y.a]).map {
+            Lane(polynomial: algebra.polynomial(.argument, algebra.lists.intern($0), x.b))
         }
-        let all = mergedAscending(parts(a), parts(b))
-        return chosen(all)
-            ?? Lane(polynomial: algebra.polynomial(.either, algebra.lists.intern(all)))
     }
 
-    private struct Branch {
-        var lane: Lane
-        /// Of the comparisons: `true` where it is to hold.
-        var conditions: [(comparison: Int32, holds: Bool)]
+    /// An index plus a constant, once all numbers that make the greatest have competed: then it is
+    /// one of theirs.
+    func shifted(_ index: Lane, by constant: Lane) -> Lane? {
+        guard let known = competing(index), let bits = bits(constant) else { return nil }
+        var list = Array(algebra.lists[known.a])
+        guard Set(candidates(list).map(\.number)) == Set(members(known.b)) else { return nil }
+        for i in stride(from: 1, to: list.count, by: 2) { list[i] &+= Int32(bitPattern: bits) }
+        let indices = candidates(list).map(\.index)
+        guard zip(indices, indices.dropFirst()).allSatisfy(<) else { return nil }
+        return Lane(polynomial: algebra.polynomial(.argument, algebra.lists.intern(list), known.b))
     }
 
-    /// The index of the greater of two numbers: of the lower index if they are equal.
-    private func chosen(_ parts: [Int32]) -> Lane? {
-        var branches: [Branch] = []
-        for part in parts {
-            guard part >= 0, let atom = algebra.onlyAtom(part), atom.kind == .branch else {
-                return nil
-            }
-            branches.append(
-                Branch(
-                    lane: Lane(raw: atom.a),
-                    conditions: algebra.lists[atom.b].map { ($0 / 2, $0 % 2 == 1) }))
-        }
-        guard let less = branches.lazy.flatMap(\.conditions).first(where: { isLess($0.comparison) })
-        else { return nil }
-        guard let atom = algebra.onlyAtom(less.comparison) else { return nil }
-        let (a, b) = (Lane(raw: atom.b), Lane(raw: atom.c))
-        let equal = apply(.equal, a, b).raw
-        /// The branch with exactly these conditions.
-        func branch(_ conditions: (Int32, Bool)...) -> Lane? {
-            branches.first { branch in
-                branch.conditions.count == conditions.count
-                    && conditions.allSatisfy { condition in
-                        branch.conditions.contains {
-                            $0.comparison == condition.0 && $0.holds == condition.1
-                        }
-                    }
-            }?.lane
-        }
-        guard let new = branch((less.comparison, true)) else { return nil }
-        if branches.count == 2, let old = branch((less.comparison, false)) {
-            return joined(old, a, new, b, isAscending: true)
-        }
-        guard branches.count == 3,
-            let old = branch((less.comparison, false), (equal, false)),
-            let lower = branch((equal, true)), lower == apply(.minInt, old, new)
-        else { return nil }
-        return joined(old, a, new, b, isAscending: false)
-    }
-
-    private func isLess(_ comparison: Int32) -> Bool {
-        algebra.onlyAtom(comparison).map {
-            $0.kind == .operation && $0.a == Self.operationNumbers[.less]
-        } ?? false
-    }
-
-    /// A number and its index, in turn: those whose greatest is `number` at `index`.
-    private func candidates(_ index: Lane, _ number: Lane) -> [(number: Int32, index: Int32)]? {
-        if let bits = bits(index) { return [(polynomial(number), Int32(bitPattern: bits))] }
+    /// What a lane holds that is an index of several, all negative.
+    private func competing(_ index: Lane) -> Atom? {
         guard let atom = index.polynomial.flatMap(algebra.onlyAtom), atom.kind == .argument,
-            atom.b == polynomial(number)
+            let last = algebra.lists[atom.a].last, last < 0
         else { return nil }
-        let list = algebra.lists[atom.a]
-        return stride(from: 0, to: list.count, by: 2).map { (list[$0], list[$0 + 1]) }
+        return atom
     }
 
-    /// - Parameter isAscending: of equal numbers the first's index was taken.
-    private func joined(
-        _ i: Lane, _ a: Lane, _ j: Lane, _ b: Lane, isAscending: Bool
-    ) -> Lane? {
-        guard let first = candidates(i, a), let second = candidates(j, b) else { return nil }
-        if isAscending, let last = first.last, let next = second.first, last.index >= next.index {
-            return nil
-        }
+    private func candidates(_ list: [Int32]) -> [(number: Int32, index: Int32)] {
+        stride(from: 0, to: list.count, by: 2).map { (list[$0], list[$0 + 1]) }
+    }
+
+    /// The numbers of which a number is the greatest, in ascending order: itself, if of no others.
+    func members(_ number: Int32) -> [Int32] {
+        guard let atom = algebra.onlyAtom(number), atom.kind == .maximum else { return [number] }
+        return Array(algebra.members(atom.a))
+    }
+
+    /// `true` iff a number is one of those of which another is the greatest, or the greatest of
+    /// some of them.
+    private func isPart(_ number: Int32, of greatest: Int32) -> Bool {
+        let key = number.word | greatest.word << 32
+        if let known = parts[key] { return known }
+        var rest = members(number)[...]
+        for member in members(greatest) where member == rest.first { rest.removeFirst() }
+        parts[key] = rest.isEmpty
+        return rest.isEmpty
+    }
+
+    /// Candidates of two ascending lists in the order of their indices, each once; nil where an
+    /// index is of two numbers.
+    private func merged(
+        _ a: UnsafeBufferPointer<Int32>, _ b: UnsafeBufferPointer<Int32>
+    ) -> [Int32]? {
         var all: [Int32] = []
-        var (m, n) = (0, 0)
-        while m < first.count || n < second.count {
-            if n == second.count || m < first.count && first[m].index < second[n].index {
-                all += [first[m].number, first[m].index]
-                m += 1
+        all.reserveCapacity(a.count + b.count)
+        var (i, j) = (0, 0)
+        while i < a.count || j < b.count {
+            if j == b.count || i < a.count && a[i + 1] < b[j + 1] {
+                all += [a[i], a[i + 1]]
+                i += 2
             } else {
-                if m < first.count, first[m].index == second[n].index {
-                    guard first[m].number == second[n].number else { return nil }
-                    m += 1
+                if i < a.count, a[i + 1] == b[j + 1] {
+                    guard a[i] == b[j] else { return nil }
+                    i += 2
                 }
-                all += [second[n].number, second[n].index]
-                n += 1
+                all += [b[j], b[j + 1]]
+                j += 2
             }
         }
-        return Lane(polynomial: argument(all))
+        return all
     }
 
     /// The index of the greatest of numbers and their indices in turn, in ascending order.

@@ -26,6 +26,8 @@ final class LaneAlgebra {
     private var elementwiseMemory: [ElementwiseKey: Int32] = [:]
     private var laneMemory: [UInt64: Lane] = [:]
     private var laneOperation: ALUOperation?
+    /// Of two numbers, whether the one is the greatest of some of those that the other is.
+    var parts: [UInt64: Bool] = [:]
 
     private struct ElementwiseKey: Hashable {
         var operation: ALUOperation
@@ -141,7 +143,7 @@ final class LaneAlgebra {
 
     /// Operations on which lanes that are no neighbours often meet again.
     private func isCostly(_ operation: ALUOperation) -> Bool {
-        operation == .max || operation == .or
+        operation == .max || operation == .minInt
     }
 
     /// The lane under the name that the graph has for what it holds.

@@ -53,7 +53,7 @@ extension RefinementState {
                 case .weight, .named, .contraction, .chosen, .quantum, .exponential, .tanh,
                     .absolute, .magnitude, .carried, .sum, .maximum, .guarded, .rest, .recent,
                     .stored,
-                    .argument, .operation, .branch, .either, .integer, .renamed:
+                    .argument, .operation, .integer, .renamed:
                     false
                 }
             }

@@ -161,7 +161,7 @@ final class Renaming {
             return (named(members: atom.a) ?? members(atom.a)).flatMap {
                 term(algebra.polynomial(.maximum, $0))
             }
-        case .stored, .operation, .byte, .branch, .either, .argument, .unknown:
+        case .stored, .operation, .byte, .argument, .unknown:
             return algebra.support(atom: number) == Algebra.nothing ? same() : nil
         }
     }

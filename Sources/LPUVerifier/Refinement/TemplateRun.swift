@@ -20,6 +20,9 @@ final class TemplateRun {
     var hasNamedSum = false
     /// Ops that made a number that has a name, or not.
     var naming: [Int: Bool] = [:]
+    /// Values under comparisons, and whether one of them holds what another one does.
+    var compared: Set<ValueID> = []
+    private var isAmbiguous = false
     /// Regions of its own.
     private(set) var regions: Range<Int>
     /// What its egress ops sent out, by op.
@@ -183,8 +186,12 @@ final class TemplateRun {
                     : magnitude(multiply(terms, i), number, i)
             }
         case .elementwise(let operation, let a, let b):
+            let isComparison = operation == .equal || operation == .less
+            if isComparison, !isExact([a, b]) { isAmbiguous = true }
             vectors = (0..<op.count).map { i in
-                numbers.apply(operation, operand(a, i), b.map { operand($0, i) })
+                isComparison && isAmbiguous
+                    ? unknown("a comparison of numbers of which one was made twice")
+                    : numbers.apply(operation, operand(a, i), b.map { operand($0, i) })
             }
         case .transpose(let use, let inputs):
             vectors = transpose(use, inputs, result.count)

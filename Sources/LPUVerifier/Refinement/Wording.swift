@@ -95,8 +95,6 @@ extension LaneAlgebra {
             let b = depth > 0 ? describe(Lane(raw: atom.c), depth: depth - 1) : "..."
             return "\(name)(\(a), \(b))"
         case .byte: return "byte \(atom.a) of \(describe(Lane(raw: atom.b), depth: depth))"
-        case .branch: return "\(describe(Lane(raw: atom.a), depth: depth)) by a comparison"
-        case .either: return "one of \(algebra.lists[atom.a].count) choices"
         case .argument:
             return "the index of the greatest of \(algebra.lists[atom.a].count / 2) numbers"
         case .unknown: return "<\(name(atom.a))>"
