@@ -2,12 +2,12 @@ import LPUMachine
 import LPUModel
 
 extension Plan {
-    /// The plan with its layers dealt out so that the fullest stage is as empty as layers allow: the
-    /// embedding and the LM head take the place of layers in the first and last stage.
+    /// The plan with its layers dealt out so that the fullest stage is as empty as layers allow:
+    /// the embedding and the LM head take the place of layers in the first and last stage.
     ///
     /// Each stage has `least` layers, the first none where stages cross; the others go one by one
-    /// to the stage that then has most to spare, the first of equal ones, which is the best there is,
-    /// as all layers are alike. nil where those are more than the model has.
+    /// to the stage that then has most to spare, the first of equal ones, which is the best there
+    /// is, as all layers are alike. nil where those are more than the model has.
     func dealtByDemand(
         of model: ModelConfiguration, least: Int, on machine: Machine
     ) -> Plan? {

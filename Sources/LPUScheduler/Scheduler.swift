@@ -127,13 +127,13 @@ struct Assembly {
     }
 
     /// Starts of the round robin over slices to try where templates repeat: one for each four
-    /// placements, of which each cycle counts as often, at least two, at most twelve.
+    /// placements, of which each cycle counts as often, at least four, at most twelve.
     private func starts(of t: Int) -> Int {
         let counts = program.templates.indices.map { t in
             program.instances.count { $0.template == t }
         }
         guard strategy == .list, let most = counts.max(), most > 1 else { return 1 }
-        return min(12, max(2, (counts[t] + 3) / 4))
+        return min(12, max(4, (counts[t] + 3) / 4))
     }
 
     /// What is to place the template of instance `i`, in rows that are free before.

@@ -26,7 +26,7 @@ import Testing
             Report.self, from: try #require(files["report.json"]))
         #expect(report.verdict.accepted)
         // A step is 429,540 cycles: what makes it longer is to be known.
-        #expect(report.step.cycles <= 430_000 && report.bound.lengthPercent <= 135)
+        #expect(report.step.cycles <= 420_000 && report.bound.lengthPercent <= 135)
         #expect(report.efficiency.streamThousandths >= 850)
         #expect(files.count == 18 && files.values.reduce(0) { $0 + $1.count } <= 100_000_000)
     }

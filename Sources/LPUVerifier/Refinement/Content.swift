@@ -30,7 +30,7 @@ final class RefinementState {
     private var products: [UInt64: ScaledCovector] = [:]
     private var dots: [UInt64: Int32] = [:]
 
-    /// The token as the last layer's template makes it, that layer, and what it is called behind it.
+    /// The token as the last layer's template makes it, that layer, and what it is called behind.
     var token: (polynomial: Int32, base: Int, name: Int32)?
 
     var runCount = 0

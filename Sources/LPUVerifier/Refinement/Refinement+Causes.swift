@@ -68,7 +68,7 @@ extension Refinement {
             case .numbers(let logits)? = head.elements[node.inputs[0].index]
         else { return [] }
         var made: Set<Int32> = []
-        let candidates = candidates(headBase > 0 ? headBase : nil)
+        let candidates = candidates(headLayer)
         for (_, run) in candidates { forEachLane(of: run) { _, lane in made.insert(lane) } }
         let absent = logits.indices.filter { !made.contains(logits[$0]) }
         let found = explained(
@@ -93,8 +93,8 @@ extension Refinement {
         }
     }
 
-    /// For each number the last one that was made of the same rows of weights, and where it first
-    /// differs; one violation an op.
+    /// For each number the last one that was made of the same rows of weights, but not times a
+    /// factor, and where it first differs; one violation an op.
     private func explained(
         _ wanted: [(written: Int32, name: String)],
         _ candidates: [(instance: Int, run: TemplateRun)], _ origins: Origins
@@ -106,13 +106,15 @@ extension Refinement {
                 if key >= 1 << 32 { targets[key] = i }
             }
         }
-        var closest: [Int: (run: Int, op: OpID, lane: Int32)] = [:]
+        var closest: [Int: (run: Int, op: OpID, lane: Int32, number: Int32)] = [:]
         for (_, run) in candidates {
             forEachLane(of: run) { op, lane in
+                let number = state.algebra.primitive(lane).polynomial
                 for term in state.algebra.polynomials[lane] {
-                    if let target = targets[state.algebra.key(term)] {
-                        closest[target] = (run.number, op, lane)
-                    }
+                    guard let target = targets[state.algebra.key(term)],
+                        closest[target]?.number != number
+                    else { continue }
+                    closest[target] = (run.number, op, lane, number)
                 }
             }
         }

@@ -20,9 +20,8 @@ struct Refinement {
     /// The layers again, as those after the one that is looked at.
     let next: [GraphExpansion]
     let head: GraphExpansion
-    /// The layer from which the head counts layers: the last one where that layer's template makes
-    /// the token, else the first.
-    let headBase: Int
+    /// The last layer where its template makes the token as well; from it the head counts layers.
+    let headLayer: Int?
     private(set) var runs: [PlacedRun] = []
     private var memory: [RunKey: TemplateRun] = [:]
     private var activeShapes = Shapes(own: 0, next: 0)
@@ -68,15 +67,14 @@ struct Refinement {
         next = (isCut ? graph.layerShapes : []).map {
             GraphExpansion($0, state, isNext: true, input: residual(1), output: residual(2))
         }
-        headBase = Self.headBase(of: program, layers: graph.layers.count)
-        let last = residual(graph.layers.count - headBase)
+        headLayer = Self.headLayer(of: program, layers: graph.layers.count)
+        let last = residual(graph.layers.count - (headLayer ?? 0))
         head = GraphExpansion(graph.head, state, input: last, output: last)
-        if headBase > 0, let output = graph.head.output,
+        if let headLayer, headLayer > 0, let output = graph.head.output,
             case .token(let token)? = head.elements[output.index]
         {
-            state.token = (
-                token, headBase, state.algebra.polynomial(.named, state.algebra.name("token"))
-            )
+            let name = state.algebra.polynomial(.named, state.algebra.name("token"))
+            state.token = (token, headLayer, name)
         }
         activate(activeShapes)
         for i in program.instances.indices { place(i) }
@@ -121,14 +119,14 @@ struct Refinement {
         runs.append(PlacedRun(run: run, base: base))
     }
 
-    private static func headBase(of program: Program, layers: Int) -> Int {
+    private static func headLayer(of program: Program, layers: Int) -> Int? {
         let last = program.instances.last { instance in
             program.templates[instance.template].ops.contains {
                 if case .matmul = $0.kind { true } else { false }
             }
         }
-        guard let last, last.layer == layers - 1 else { return 0 }
-        return program.templates[last.template].namesLayer ? layers - 1 : 0
+        guard let last, last.layer == layers - 1 else { return nil }
+        return program.templates[last.template].namesLayer ? last.layer : nil
     }
 
     /// The graph's next token, as what is not of a layer calls it.
