@@ -1,26 +1,30 @@
 import LPUSupport
 
-/// How rows near the VXM are dealt out.
+/// How rows are dealt out.
 struct Room {
-    /// How many times the rows that results take in the mean are kept from tables.
+    /// How many times the rows that results take in the mean are kept from tables near the VXM.
     var reserve: Int
+    /// `true` iff of several placers of a template the one of the fewest rows is taken, not the
+    /// shortest.
+    var isScarce = true
     /// `true` iff what ends with a template rests where that of others does, behind all tables.
     var isShared = false
 }
 
-/// Calls `body` with the room that tables leave to results: more where banks are so uneven that
-/// rows run out, or less where a table finds none near the VXM, and where that does not help
-/// either, the same rows for all templates.
+/// Calls `body` with the room that tables leave to results. Where rows run out, templates take as
+/// few as they can; then tables leave more where banks are uneven, or less where a table finds none
+/// near the VXM, and where that does not help either, all templates have the same rows.
 func withRoom<Result>(
     _ body: (Room) throws(Infeasibility) -> Result
 ) throws(Infeasibility) -> Result {
     do throws(Infeasibility) {
-        return try body(Room(reserve: 2))
+        return try body(Room(reserve: 2, isScarce: false))
     } catch {
         guard error.id == "sram-capacity" else { throw error }
-        for room in [Room(reserve: 4), Room(reserve: 1), Room(reserve: 1, isShared: true)] {
-            if let result = try? body(room) { return result }
+        for reserve in [2, 4, 1] {
+            if let result = try? body(Room(reserve: reserve)) { return result }
         }
+        if let result = try? body(Room(reserve: 1, isShared: true)) { return result }
         throw error
     }
 }

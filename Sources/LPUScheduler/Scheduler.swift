@@ -52,7 +52,7 @@ struct Assembly {
     private let threads: Int
 
     init(
-        program: Program, machine: Machine, strategy: Strategy, room: Room = Room(reserve: 2),
+        program: Program, machine: Machine, strategy: Strategy, room: Room = Room(reserve: 2, isScarce: false),
         threads: Int = 1
     ) {
         self.threads = threads
@@ -108,7 +108,7 @@ struct Assembly {
             let placer = try shortest(
                 of: (0..<starts(of: t)).map {
                     makePlacer(of: i, bindings, before: before, mapOf, start: $0)
-                }, threads: threads, place)
+                }, rowsAreScarce: room.isScarce, threads: threads, place)
             try residents?.check(placer)
             laneMaps = placer.laneMaps
             homes.note(placer, template: t)
