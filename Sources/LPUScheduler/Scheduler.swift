@@ -52,8 +52,8 @@ struct Assembly {
     private let threads: Int
 
     init(
-        program: Program, machine: Machine, strategy: Strategy, room: Room = Room(reserve: 2, isScarce: false),
-        threads: Int = 1
+        program: Program, machine: Machine, strategy: Strategy,
+        room: Room = Room(reserve: 2, isScarce: false), threads: Int = 1
     ) {
         self.threads = threads
         self.program = program
