@@ -14,11 +14,11 @@ private enum StagePart: String {
     case layer
     /// The same, the output of attention where attention was, the rest on the next stage's chips.
     case crossing
-    /// What follows the attention of the last layer, and the head.
+    /// What follows the attention of the last layer, and the head, where stages cross.
     case closing
     /// The same on the next stage's chips, but for the output of attention.
     case landing
-    /// What follows a stage's last attention, where stages do not cross.
+    /// What follows a stage's last attention, where they do not: then a head finds rows by itself.
     case ending
     /// The residual on its way to the next stage, where stages do not cross.
     case handOver
@@ -82,11 +82,10 @@ extension DecoderLowering {
             outputs = part.outputs.map { $0.map { program.made($0, by: instance) } }
             if let bytes = part.bytes { return program.made(bytes, by: instance) }
         }
-        return lowerLateHead(x, prologue, stages[stages.count - 1], &program)
+        return lowerHeadAlone(x, prologue, stages[stages.count - 1], &program)
     }
 
-    /// The head of a last stage without layers.
-    private mutating func lowerLateHead(
+    private mutating func lowerHeadAlone(
         _ x: [[Made]], _ prologue: Prologue, _ chips: [ChipID], _ program: inout ProgramBuilder
     ) -> Made {
         open("head", chips: places.count)
@@ -103,7 +102,7 @@ extension DecoderLowering {
         return stages.indices.flatMap { stage -> [StageStep] in
             let layers = plan.layers(of: stage, count: model.layerCount)
             var steps = layers.map { layer in
-                let isLast = layer + 1 == model.layerCount && stage + 1 == stages.count
+                let isLast = crosses && layer + 1 == model.layerCount
                 if crosses, stage > 0, layer == layers.lowerBound {
                     return StageStep(
                         part: isLast ? .landing : .crossing, stage: stage - 1, layer: layer)
