@@ -128,8 +128,8 @@ struct SRAM {
         }
     }
 
-    /// Rows of a slot that one placement takes in a bank, at most.
-    func rows(ofSlot slot: Int) -> Int { nextRow[slot].max() ?? 0 }
+    /// Rows of a slot that one placement takes in a bank, at most; a place may not have the slot.
+    func rows(ofSlot slot: Int) -> Int { slot < nextRow.count ? nextRow[slot].max() ?? 0 : 0 }
 
     /// Rows that tables, and what ends with a template, take at the end of the banks in which
     /// `other` has rows of `slot`.
