@@ -83,7 +83,7 @@ extension SymbolicProgram {
         return values.indices.contains(index) ? values[index] : nil
     }
 
-    /// `true` iff the program's formula makes all bytes of the term zero.
+    /// `true` iff the program's formula makes all bytes of the term zero in every step.
     func isZero(_ term: Term) -> Bool {
         guard term.isOfProgram, term.root < types.count,
             let value = declaration(term.root), case .image(let formula) = value.origin
@@ -96,8 +96,8 @@ extension SymbolicProgram {
             return bits == 0 || !vectors.contains(k) || lanes.isEmpty
         case .diagonal(let bits, _, _): return bits == 0
         case .table(let bits, _, _): return bits.allSatisfy { $0 == 0 }
-        case .greatestScale, .rotary: return false
-        case .zero: return true
+        // What is zero at first is a region: steps before this one wrote into it.
+        case .greatestScale, .rotary, .zero: return false
         }
     }
 
