@@ -148,11 +148,11 @@ import Testing
         }
     }
 
-    /// What three steps give with one filling of the weights, the caches of the first two read.
+    /// What eight steps give with one filling of the weights: later ones read the caches of others.
     private static func tokens(_ compilation: Compilation, _ draw: Int) throws -> [Int] {
         let weights = DrawnWeights(ModelGraph(compilation.model).weights, draw)
         var decoder = try LPUCompiler.Decoder(compilation, image: try compilation.load(weights))
-        return try (0..<3).map { try decoder.step(17 + 31 * draw + 5 * $0).next }
+        return try (0..<8).map { try decoder.step(17 + 31 * draw + 5 * $0).next }
     }
 
     private func trials(
