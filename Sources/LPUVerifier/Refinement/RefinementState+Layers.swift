@@ -25,10 +25,9 @@ extension RefinementState {
         if let token, polynomial == token.polynomial, layers == Int32(token.base) {
             return token.name
         }
-        if let atom = algebra.onlyAtom(polynomial), atom.kind == .byte, atom.b > 0,
-            let inner = Optional(shiftedPolynomial(atom.b, layers)), inner != atom.b
-        {
-            return algebra.polynomial(.byte, atom.a, inner, atom.c)
+        if let atom = algebra.onlyAtom(polynomial), atom.kind == .byte, atom.b > 0 {
+            return algebra.polynomial(
+                .byte, atom.a, shiftedPolynomial(atom.b, layers), atom.c)
         }
         if let atom = algebra.onlyAtom(polynomial), atom.kind == .named {
             return algebra.polynomial(.named, atom.a, atom.b + layers, atom.c)
