@@ -105,7 +105,7 @@ extension Placer {
 
     /// Those of the side's other plane.
     private func otherGroups(of plane: PlaneChoice, _ type: ElementType) -> [Int] {
-        ownGroups(of: PlaneChoice(hemisphere: plane.hemisphere, plane: 1 - plane.plane), type)
+        ownGroups(of: plane.beside, type)
     }
 
     /// Streams for an activation of an op: many pass on the other plane's while this one's next
@@ -128,8 +128,7 @@ extension Placer {
         guard takesTurns(uses[k]), isFirst,
             let load = planes[place][planeIndex(plane)].loads.last
         else { return nil }
-        let other = planes[place][
-            planeIndex(PlaneChoice(hemisphere: plane.hemisphere, plane: 1 - plane.plane))]
+        let other = planes[place][planeIndex(plane.beside)]
         if let beside = other.loads.last {
             let between = beside.cycle + columns(beside.use)..<other.nextLoad
             let state = planes[place][planeIndex(plane)]

@@ -28,7 +28,7 @@ extension Placer {
     /// Loads take all streams of a plane: what else goes to the edge passes between two tiles.
     func inTurn(_ use: Int, from start: Int) -> Int {
         let (plane, place) = (tileUses[use].plane, tileUses[use].place)
-        let other = PlaneChoice(hemisphere: plane.hemisphere, plane: 1 - plane.plane)
+        let other = plane.beside
         guard chip.planesPerHemisphere == 2,
             let last = planes[place][planeIndex(other)].loads.last
         else { return start }

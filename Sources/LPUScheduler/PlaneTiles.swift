@@ -8,6 +8,9 @@ struct PlaneChoice: Hashable {
     var hemisphere: Hemisphere
     /// The even plane of a tandem pair.
     var plane: Int
+
+    /// The other one of a side that has two.
+    var beside: PlaneChoice { PlaneChoice(hemisphere: hemisphere, plane: 1 - plane) }
 }
 
 /// Matmuls of one tile that follow one another on a plane: it is loaded and installed once.

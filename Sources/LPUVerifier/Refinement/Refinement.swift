@@ -70,9 +70,7 @@ struct Refinement {
         headLayer = Self.headLayer(of: program, layers: graph.layers.count)
         let last = residual(graph.layers.count - (headLayer ?? 0))
         head = GraphExpansion(graph.head, state, input: last, output: last)
-        if let headLayer, headLayer > 0, let output = graph.head.output,
-            case .token(let token)? = head.elements[output.index]
-        {
+        if let headLayer, headLayer > 0, let token = nextToken {
             let name = state.algebra.polynomial(.named, state.algebra.name("token"))
             state.token = (token, headLayer, name)
         }
@@ -129,7 +127,7 @@ struct Refinement {
         return program.templates[last.template].namesLayer ? last.layer : nil
     }
 
-    /// The graph's next token, as what is not of a layer calls it.
+    /// The graph's next token, as what is not of a layer calls it once that is known.
     var nextToken: Int32? {
         if let token = state.token { return token.name }
         guard let output = graph.head.output,
