@@ -32,33 +32,75 @@ extension LaneAlgebra {
         guard let x = competing(a) else { return nil }
         if b == .zero { return a }
         guard let y = competing(b), x.b == y.b else { return nil }
-        return merged(algebra.lists[x.a], algebra.lists[y.a]).map {
-            Lane(polynomial: algebra.polynomial(.argument, algebra.lists.intern($0), x.b))
-        }
+        return both(x.a, y.a).map { Lane(polynomial: algebra.polynomial(.argument, $0, x.b)) }
     }
 
     /// An index plus a constant, once all numbers that make the greatest have competed: then it is
     /// one of theirs.
     func shifted(_ index: Lane, by constant: Lane) -> Lane? {
-        guard let known = competing(index), let bits = bits(constant) else { return nil }
-        var list = Array(algebra.lists[known.a])
-        guard Set(candidates(list).map(\.number)) == Set(members(known.b)) else { return nil }
-        for i in stride(from: 1, to: list.count, by: 2) { list[i] &+= Int32(bitPattern: bits) }
-        let indices = candidates(list).map(\.index)
-        guard zip(indices, indices.dropFirst()).allSatisfy(<) else { return nil }
+        guard let known = competing(index), let bits = bits(constant),
+            var list = candidates(known.a)
+        else { return nil }
+        let places = stride(from: 0, to: list.count, by: 2)
+        guard Set(places.map { list[$0] }) == Set(members(known.b)) else { return nil }
+        for i in places { list[i + 1] &+= Int32(bitPattern: bits) }
+        guard places.dropFirst().allSatisfy({ list[$0 - 1] < list[$0 + 1] }) else { return nil }
         return Lane(polynomial: algebra.polynomial(.argument, algebra.lists.intern(list), known.b))
     }
 
     /// What a lane holds that is an index of several, all negative.
     private func competing(_ index: Lane) -> Atom? {
-        guard let atom = index.polynomial.flatMap(algebra.onlyAtom), atom.kind == .argument,
-            let last = algebra.lists[atom.a].last, last < 0
-        else { return nil }
-        return atom
+        guard let atom = index.polynomial.flatMap(algebra.onlyAtom), atom.kind == .argument else {
+            return nil
+        }
+        let list = algebra.lists[atom.a]
+        return list[0] == Self.ofParts || list[list.count - 1] < 0 ? atom : nil
     }
 
-    private func candidates(_ list: [Int32]) -> [(number: Int32, index: Int32)] {
-        stride(from: 0, to: list.count, by: 2).map { (list[$0], list[$0 + 1]) }
+    // MARK: Candidates
+
+    /// In the place of a number: lists follow whose candidates compete together. Many are written
+    /// out once, when all have come, and not at each step of a tree.
+    private static let ofParts: Int32 = -1
+    /// Words of a list up to which it is written out.
+    private static let shortest = 64
+
+    /// The candidates of two lists as one; nil where an index is of two numbers.
+    private func both(_ a: Int32, _ b: Int32) -> Int32? {
+        let (x, y) = (algebra.lists[a], algebra.lists[b])
+        if x[0] != Self.ofParts, y[0] != Self.ofParts, x.count + y.count <= Self.shortest {
+            return merged(x, y).map(algebra.lists.intern)
+        }
+        return algebra.lists.intern([Self.ofParts] + mergedAscending(parts(a), parts(b)))
+    }
+
+    /// In ascending order.
+    private func parts(_ list: Int32) -> [Int32] {
+        let items = algebra.lists[list]
+        return items[0] == Self.ofParts ? Array(items.dropFirst()) : [list]
+    }
+
+    /// Numbers and their indices in turn, in the order of these, each once; nil where an index is
+    /// of two numbers.
+    /// - Complexity: O(n log p) for p parts.
+    func candidates(_ list: Int32) -> [Int32]? {
+        var rest = parts(list).map { Array(algebra.lists[$0]) }[...]
+        while rest.count > 1 {
+            var pairs: [[Int32]] = []
+            while let a = rest.popFirst() {
+                guard let b = rest.popFirst() else {
+                    pairs.append(a)
+                    break
+                }
+                let both = a.withUnsafeBufferPointer { a in
+                    b.withUnsafeBufferPointer { merged(a, $0) }
+                }
+                guard let both else { return nil }
+                pairs.append(both)
+            }
+            rest = pairs[...]
+        }
+        return rest.first
     }
 
     /// The numbers of which a number is the greatest, in ascending order: itself, if of no others.
@@ -78,8 +120,7 @@ extension LaneAlgebra {
         return rest.isEmpty
     }
 
-    /// Candidates of two ascending lists in the order of their indices, each once; nil where an
-    /// index is of two numbers.
+    /// Those of two lists that are written out.
     private func merged(
         _ a: UnsafeBufferPointer<Int32>, _ b: UnsafeBufferPointer<Int32>
     ) -> [Int32]? {

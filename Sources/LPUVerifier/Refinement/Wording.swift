@@ -96,7 +96,7 @@ extension LaneAlgebra {
             return "\(name)(\(a), \(b))"
         case .byte: return "byte \(atom.a) of \(describe(Lane(raw: atom.b), depth: depth))"
         case .argument:
-            return "the index of the greatest of \(algebra.lists[atom.a].count / 2) numbers"
+            return "the index of the greatest of \((candidates(atom.a)?.count ?? 0) / 2) numbers"
         case .unknown: return "<\(name(atom.a))>"
         case .renamed: return "\(inner(atom.a)) of other rows"
         }

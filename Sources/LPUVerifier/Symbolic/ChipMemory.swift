@@ -26,6 +26,9 @@ final class ChipMemory: @unchecked Sendable {
         written = RowSet(count: count)
     }
 
+    /// Says that rows are about to be filled in.
+    func prepare(_ rows: Range<Int>) { pages.takePages(of: rows) }
+
     func noteWrite(_ row: Int) { written.insert(row) }
 
     func isWritten(_ row: Int) -> Bool { written.contains(row) }
@@ -41,14 +44,12 @@ final class RowAccess: @unchecked Sendable {
     /// What rows held that were read and then written.
     private(set) var overwritten: [Int: Term] = [:]
 
-    private let pages: UnsafeMutableBufferPointer<UInt8>
-
     init(_ memory: ChipMemory) {
-        pages = .zeroedPages(capacity: memory.count, isLarge: false)
-        states = pages.baseAddress.unsafelyUnwrapped
+        states = .allocate(capacity: memory.count)
+        states.initialize(repeating: 0, count: memory.count)
     }
 
-    deinit { pages.deallocatePages() }
+    deinit { states.deallocate() }
 
     @inline(__always)
     func noteRead(_ row: Int) {

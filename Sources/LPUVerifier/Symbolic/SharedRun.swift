@@ -265,6 +265,7 @@ private final class SharedChip: @unchecked Sendable {
         }
         for (range, base) in zip(ranges, bases) {
             let rows = base..<base + range.rows.count
+            memory.prepare(rows)
             let written = rows.filter { memory.rows[$0] != .none }.map { ($0, memory.rows[$0]) }
             for (_, allocation, placement) in images(range.queue, expansion) {
                 expansion.fill(allocation, placement, on: id, memory, rows)
