@@ -18,7 +18,7 @@ let argumentParser: Target.Dependency = .product(
 let rooms: [Room] = [
     // Vocabulary: values that producers and judges share.
     Room(name: "LPUSupport", uses: ["CNumerics"]),
-    Room(name: "LPUNumerics", uses: ["LPUSupport", "CNumerics"]),
+    Room(name: "LPUNumerics", uses: ["CNumerics"]),
     Room(
         name: "LPUMachine", uses: ["LPUSupport", "LPUNumerics"],
         resources: [.embedInCode("Presets")]),
@@ -49,13 +49,12 @@ let rooms: [Room] = [
             "CNumerics",
         ]),
     Room(name: "LPUSimulator", uses: ["LPUSupport", "LPUNumerics", "LPUMachine", "LPUSchedule"]),
-    Room(name: "LPUReference", uses: ["LPUSupport", "LPUNumerics"]),
+    Room(name: "LPUReference", uses: ["LPUSupport"]),
     // Readers and products.
     Room(
         name: "LPURendering",
         uses: [
-            "LPUSupport", "LPUNumerics", "LPUMachine", "LPUPlanning", "LPUDataflow", "LPUSchedule",
-            "CGraphviz",
+            "LPUSupport", "LPUNumerics", "LPUMachine", "LPUDataflow", "LPUSchedule", "CGraphviz",
         ]),
     Room(
         name: "LPUCompiler",

@@ -27,7 +27,7 @@ extension Program {
     public func problems(threads: Int = 1) -> DiagnosticSet {
         var checker = ProgramChecker(program: self)
         checker.checkShape()
-        guard !checker.found.containsError else { return checker.found }
+        guard checker.found.isEmpty else { return checker.found }
         let found = concurrentMap(count: templates.count, threads: threads) {
             var values = TemplateChecker(template: templates[$0], program: self)
             values.check()
@@ -35,14 +35,14 @@ extension Program {
         }
         for problems in found { checker.found.formUnion(problems) }
         checker.checkInstances()
-        guard !checker.found.containsError else { return checker.found }
+        guard checker.found.isEmpty else { return checker.found }
         checker.checkRegions()
         return checker.found
     }
 
     /// Throws `problems(threads:)` iff it holds an error.
     public func validate(threads: Int = 1) throws(DiagnosticSet) {
-        try problems(threads: threads).throwOnError()
+        try problems(threads: threads).throwIfAny()
     }
 }
 

@@ -80,7 +80,7 @@ private struct ProgramParser {
         endTemplate()
         if name == nil { report(Diagnostic.Place(file), "there is no line 'program <name>'") }
         if lanes == nil { report(Diagnostic.Place(file), "there is no line 'lanes <n> <n>'") }
-        try errors.throwOnError()
+        try errors.throwIfAny()
         return Program(
             name: name ?? "", lanes: lanes?.all ?? 0, lanesPerSuperlane: lanes?.superlane ?? 0,
             users: users ?? 1, templates: templates, instances: instances)
@@ -120,7 +120,7 @@ private struct ProgramParser {
             values.sort { ($0.id, $0.place) < ($1.id, $1.place) }
         }
         for (i, found) in values.enumerated() {
-            if found.id.index != i && !errors.containsError {
+            if found.id.index != i && errors.isEmpty {
                 report(
                     found.place,
                     "value \(found.id) stands where \(ValueID(i)) is expected: numbers start at v0,"
@@ -165,7 +165,7 @@ private struct ProgramParser {
     ) throws(DiagnosticSet) -> OpID {
         let id = try line.entity(OpID.self, id: syntax)
         let next = OpID(templates[templates.count - 1].ops.count)
-        if id != next && !errors.containsError {
+        if id != next && errors.isEmpty {
             throw line.error(syntax, "'\(id)' stands where '\(next)' is expected: ops are in order")
         }
         let iterations = line.take("count") ? try line.number("a number of iterations") : count
@@ -201,7 +201,7 @@ private struct ProgramParser {
     private mutating func readInstance(_ line: inout LineScanner) throws(DiagnosticSet) {
         endTemplate()
         let index = try line.suffixed("i", "an instance such as 'i0'")
-        if index != instances.count && !errors.containsError {
+        if index != instances.count && errors.isEmpty {
             throw line.error(syntax, "'i\(index)' stands where 'i\(instances.count)' is expected")
         }
         let name = try line.word("the name of a template", id: syntax)

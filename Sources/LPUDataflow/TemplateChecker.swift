@@ -28,7 +28,7 @@ struct TemplateChecker {
             check(value, ValueID(v))
         }
         // The checks of ops read values by their numbers and counts.
-        guard !found.containsError else { return }
+        guard found.isEmpty else { return }
         for (o, op) in template.ops.enumerated() {
             place = "\(template.name).\(OpID(o))"
             check(op, OpID(o))

@@ -60,7 +60,7 @@ struct ImageRowsFinder {
         }
         for p in schedule.placements.indices { finder.find(p) }
         let rows = finder.withoutRepeats()
-        try finder.problems.throwOnError()
+        try finder.problems.throwIfAny()
         return rows
     }
 

@@ -82,7 +82,7 @@ private func checkSupport(
             "context is \(plan.context), the model has "
                 + "\(model.maximumPositions) positions (max_position_embeddings)")
     }
-    try errors.throwOnError()
+    try errors.throwIfAny()
     let blocks = CacheBlocks(model, plan, on: chip)
     let widest = (chip.lanes + chip.weightStreamsPerPlane - 1) / chip.weightStreamsPerPlane
     let rows = max(blocks.keyRows, blocks.valueRows(perBlock: widest))
@@ -93,7 +93,7 @@ private func checkSupport(
                 + "takes \(rows) rows in a bank of each slice that feeds a plane; there are "
                 + "\(chip.rowsPerBank): lower it")
     }
-    try errors.throwOnError()
+    try errors.throwIfAny()
 }
 
 /// The state of one lowering: the template that grows, and the values that all layers share.

@@ -112,32 +112,10 @@ extension DecoderLowering {
             "\(name).up", tensor: prefix + "mlp.up_proj.weight", rows: rows,
             columns: hiddenColumns, factor: hiddenScale, inputFactor: input.factor, norm: norm,
             on: place)
-        // While x still arrives, the planes sum up all outputs over its first tile, then over those
-        // that come first, the narrow ones last, for which it would not come fast enough; and some
-        // over the others while the norm is still to come. What is left when all planes have had as
-        // many outputs several of them sum up.
-        let left = 2 * own.count % planes / 2
-        var sums = own.ranges.map { _ in InnerSums() }
-        for tiles in rounds(of: input, outputs: 2 * own.count, pace: x.pace) {
-            for n in (left..<own.count).reversed() {
-                sums[n].gate = sum(input, gate, n, after: sums[n].gate, upTo: tiles)
-                sums[n].up = sum(input, up, n, after: sums[n].up, upTo: tiles)
-            }
-        }
-        for n in 0..<left {
-            let parts = planes / (2 * left)
-            func all(_ l: inout Self, _ weights: LinearWeights) -> PartialSum {
-                PartialSum(
-                    value: l.sum(input, weights, n, parts: parts), tiles: input.terms.count)
-            }
-            sums[n] = InnerSums(gate: all(&self, gate), up: all(&self, up))
-        }
+        var sums = sumsAhead(input, gate, up, count: own.count, pace: x.pace)
         let early = input.deferred == nil ? 0 : max(own.count - lateTiles, 0)
         func finish(_ tiles: Range<Int>) {
-            for n in tiles {
-                sums[n].gate = sum(input, gate, n, after: sums[n].gate)
-                sums[n].up = sum(input, up, n, after: sums[n].up)
-            }
+            for n in tiles { sums[n] = sum(input, gate, up, n, after: sums[n]) }
         }
         // The planes turn to the norm together, once each has finished a sum.
         finish(0..<min(early, lateTiles))
@@ -169,6 +147,42 @@ extension DecoderLowering {
             }
         }
         return (terms, length)
+    }
+
+    /// While x still arrives, the planes sum up all outputs over its first tile, then over those
+    /// that come first, the narrow ones last, for which it would not come fast enough; and some
+    /// over the others while the norm is still to come. What is left when all planes have had as
+    /// many outputs several of them sum up.
+    private mutating func sumsAhead(
+        _ input: LinearInput, _ gate: LinearWeights, _ up: LinearWeights, count: Int, pace: Int
+    ) -> [InnerSums] {
+        let left = 2 * count % planes / 2
+        var sums = Array(repeating: InnerSums(), count: count)
+        for tiles in rounds(of: input, outputs: 2 * count, pace: pace) {
+            for n in (left..<count).reversed() {
+                sums[n] = sum(input, gate, up, n, after: sums[n], upTo: tiles)
+            }
+        }
+        for n in 0..<left {
+            let parts = planes / (2 * left)
+            func all(_ l: inout Self, _ weights: LinearWeights) -> PartialSum {
+                PartialSum(
+                    value: l.sum(input, weights, n, parts: parts), tiles: input.terms.count)
+            }
+            sums[n] = InnerSums(gate: all(&self, gate), up: all(&self, up))
+        }
+        return sums
+    }
+
+    /// Gate and up of an inner tile, over all tiles of x or those before `tiles`.
+    private mutating func sum(
+        _ input: LinearInput, _ gate: LinearWeights, _ up: LinearWeights, _ n: Int,
+        after sums: InnerSums, upTo tiles: Int? = nil
+    ) -> InnerSums {
+        let tiles = tiles ?? input.terms.count
+        return InnerSums(
+            gate: sum(input, gate, n, after: sums.gate, upTo: tiles),
+            up: sum(input, up, n, after: sums.up, upTo: tiles))
     }
 
     /// How many contraction tiles all outputs are summed up over before any is over more: so that

@@ -24,7 +24,7 @@
 }
 
 /// A stream: a direction and an id; prints as `s12e` (eastward) or `s3w`.
-@frozen public struct Stream: Hashable, Sendable, LosslessStringConvertible {
+@frozen public struct Stream: Hashable, Sendable, CustomStringConvertible {
     /// id in the low byte, direction in the high one.
     public let raw: UInt16
 
@@ -39,12 +39,4 @@
     @inlinable public func advanced(by k: Int) -> Stream { Stream(direction, id + k) }
 
     public var description: String { "s\(id)\(direction == .west ? "w" : "e")" }
-
-    public init?(_ description: String) {
-        guard description.first == "s", let last = description.last, last == "w" || last == "e",
-            let id = UInt8(description.dropFirst().dropLast()),
-            String(id).count == description.count - 2
-        else { return nil }
-        self.init(last == "w" ? .west : .east, Int(id))
-    }
 }

@@ -41,7 +41,8 @@ public import LPUNumerics
     case immediate(UInt32)
 }
 
-/// A lane map of the schedule's table: 16 entries for a distributor, `lanes` for a permutor.
+/// A lane map of the schedule's table: an entry for each lane of a superlane for a distributor, for
+/// each lane for a permutor.
 @frozen public struct LaneMapID: Hashable, Sendable {
     public var index: Int32
     @inlinable public init(_ index: Int) { self.index = Int32(index) }
@@ -52,8 +53,8 @@ public import LPUNumerics
 /// Streams name the first of as many aligned ones as the operands' type or `count` needs.
 @frozen public enum Instruction: Hashable, Sendable {
     case memory(MemoryRead, MemoryWrite)
-    /// Weight vectors `16 column + s` from the plane's outward streams s; tandem: low bytes over
-    /// the even plane's streams, high bytes over the odd plane's.
+    /// Weight vectors `weightStreamsPerPlane * column + s` from the plane's outward streams s;
+    /// tandem: low bytes over the even plane's streams, high bytes over the odd plane's.
     case loadWeights(column: Int16, tandem: Bool)
     case install(tandem: Bool)
     /// Activation on the outward stream; fp16 is tandem.

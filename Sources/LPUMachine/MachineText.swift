@@ -76,12 +76,12 @@ private struct MachineReader {
                 diagnostics.formUnion(error)
             }
         }
-        try diagnostics.throwOnError()
+        try diagnostics.throwIfAny()
         for key in MachineKey.all where lines[key.name] == nil && base == nil {
             report("key '\(key.name)' is missing; write '\(key.name) <value> <grade> \"<reason>\"'")
         }
         if name == nil { report("the name is missing; write 'machine <name>'") }
-        try diagnostics.throwOnError()
+        try diagnostics.throwIfAny()
         if let base, axes.isEmpty { axes = base.topology.axes }
         if let base, reaches.isEmpty { reaches = base.reaches }
         let keys = MachineKey.all.map(\.name) + axes.map(\.key) + reaches.map(\.key)
@@ -92,7 +92,7 @@ private struct MachineReader {
                     ?? Source(key: key, grade: .hypothesis, reason: "no source stated")
             })
         for problem in machine.problems { report(problem) }
-        try diagnostics.throwOnError()
+        try diagnostics.throwIfAny()
         return machine
     }
 

@@ -172,7 +172,7 @@ extension PlanRequest {
                 "head_dim", "plan-head",
                 "head_dim is \(model.headDimension), a vector has \(machine.chip.lanes) lanes")
         }
-        try errors.throwOnError()
+        try errors.throwIfAny()
     }
 
     /// The plans that the wiring allows.

@@ -57,8 +57,9 @@ struct Rooms {
 
     /// What a layer leaves free in other banks than the fullest.
     ///
-    /// A plane has five tiles more than another at most, and fills its banks evenly but for half a
-    /// tile; a region of the cache is in one bank.
+    /// A plane has five tiles more than another at most, since it takes one while it has less than
+    /// four more, and fills its banks evenly but for half a tile; a region of the cache is in one
+    /// bank.
     private func uneven(_ parts: ChipDemand) -> Int {
         let bytes = (parts.attention + parts.feedForward).resting.total
         let row = rowBytes(weightSlices)

@@ -80,14 +80,14 @@ public struct ReferenceConfig: Hashable, Sendable {
         if keys.flag("use_sliding_window") {
             keys.refuse("'use_sliding_window' is true; defined is attention to all positions")
         }
-        try keys.diagnostics.throwOnError()  // a refused value is in no relation to another
+        try keys.diagnostics.throwIfAny()  // a refused value is in no relation to another
         if headCount % keyValueHeadCount != 0 {
             keys.refuse(
                 "num_attention_heads \(headCount) is no multiple of num_key_value_heads "
                     + "\(keyValueHeadCount)")
         }
         if headSize % 2 != 0 { keys.refuse("head_dim \(headSize) is odd; rotation takes pairs") }
-        try keys.diagnostics.throwOnError()
+        try keys.diagnostics.throwIfAny()
     }
 }
 

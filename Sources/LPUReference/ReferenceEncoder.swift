@@ -47,7 +47,7 @@ public struct ReferenceEncoderConfig: Hashable, Sendable {
         if hiddenSize % headCount != 0 {
             keys.refuse("hidden_size \(hiddenSize) is no multiple of \(headCount) heads")
         }
-        try keys.diagnostics.throwOnError()
+        try keys.diagnostics.throwIfAny()
     }
 }
 

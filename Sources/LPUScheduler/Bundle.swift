@@ -330,3 +330,15 @@ extension Chip {
         }
     }
 }
+
+extension ProgramTemplate {
+    /// For each value, the ops that use it, each with the number of its operand.
+    /// - Complexity: O(uses).
+    var consumers: [[(op: Int, operand: Int)]] {
+        var consumers = values.map { _ in [(op: Int, operand: Int)]() }
+        for (i, op) in ops.enumerated() {
+            for (j, use) in op.operands.enumerated() { consumers[use.value.index].append((i, j)) }
+        }
+        return consumers
+    }
+}

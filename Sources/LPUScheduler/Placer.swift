@@ -48,7 +48,6 @@ final class Placer {
     var copies: [[Copy]]
     var tilePlaces: [[TilePlace]]
     var blockPlaces: [BlockPlace?]
-    /// For each value, the ops that use it: (op, operand).
     let consumers: [[(op: Int, operand: Int)]]
     /// By value: more sums take it than there are planes.
     private(set) lazy var isTakenByMany = consumers.map { consumers in
@@ -87,7 +86,6 @@ final class Placer {
     var isExchanged: [Bool]
     /// The chips that each representative stands for, itself first.
     let orbitChips: [[ChipID]]
-    /// Of each value that is a part, or arrives by an exchange's transfer, the exchange.
     private(set) var exchangeOf: [Int?]
     /// For a scattered version of a region, from when on its rows may be read.
     var regionReady: [Int]
@@ -95,11 +93,8 @@ final class Placer {
     var lastRead: [Int]
     /// Of an address vector, the cycle of the last gather by it.
     var lastAddressed: [Int: Int] = [:]
-    /// By slice.
     let registers: [Int]
-    /// By direction.
     let allStreams: [[Stream]]
-    /// By row of the mesh: small ALUs first, for only large ones have exp, tanh and rsqrt.
     let rankedALUs: [[Int]]
     let largeALUs: [[Int]]
     /// Cycles of the host port's instructions, by chip.
@@ -122,21 +117,9 @@ final class Placer {
         self.movesImages = movesImages
         self.scratchRows = scratchRows
         chip = machine.chip
-        registers = Hemisphere.allCases.flatMap { side in
-            (0..<machine.chip.memSlicesPerHemisphere).map {
-                machine.chip.register(ofSlice: $0, in: side)
-            }
-        }
-        let rows = machine.chip.aluRowGroups.indices.map { row in
-            Array(row * machine.chip.aluColumns..<(row + 1) * machine.chip.aluColumns)
-        }
-        largeALUs = rows.map { $0.filter(machine.chip.largeALUs.contains) }
-        rankedALUs = zip(rows, largeALUs).map { row, large in
-            row.filter { !large.contains($0) } + large
-        }
-        allStreams = Direction.allCases.map { direction in
-            (0..<machine.chip.streamsPerDirection).map { Stream(direction, $0) }
-        }
+        registers = chip.registersOfSlices
+        (largeALUs, rankedALUs) = (chip.largeALUsByRow, chip.rankedALUs)
+        allStreams = chip.streamsByDirection
         self.template = template
         let batched = template.ops.count { $0.count > machine.chip.weightStreamsPerPlane }
         isBatched = 2 * batched > template.ops.count
@@ -170,22 +153,14 @@ final class Placer {
         self.exchanges = exchanges
         isExchanged = exchanges.map { _ in false }
         self.orbitChips = orbitChips
-        exchangeOf = template.values.map { _ in nil }
-        for (e, exchange) in exchanges.enumerated() {
-            exchangeOf[exchange.part.index] = e
-            for op in exchange.transfers { exchangeOf[template.ops[op].result.index] = e }
-        }
+        exchangeOf = template.exchangeOfValues(exchanges)
         regionReady = Array(repeating: 0, count: template.values.count)
         tileGathers = template.tileGathers(streams: machine.chip.weightStreamsPerPlane)
         blockHomes = template.blockHomes(
             stripes: machine.chip.weightStreamsPerPlane, tileGathers)
         lastRead = Array(repeating: -1, count: template.values.count)
         hostHistory = chips.map { _ in [] }
-        var consumers = template.values.map { _ in [(op: Int, operand: Int)]() }
-        for (i, op) in template.ops.enumerated() {
-            for (j, use) in op.operands.enumerated() { consumers[use.value.index].append((i, j)) }
-        }
-        self.consumers = consumers
+        consumers = template.consumers
         bundles =
             BundleBuilder(
                 chip: machine.chip, template: template, followsChains: choice.followsChains,

@@ -11,6 +11,18 @@ struct Exchange {
     var transfers: [Int]
 }
 
+extension ProgramTemplate {
+    /// Of each value that is a part, or arrives by an exchange's transfer, the exchange.
+    func exchangeOfValues(_ exchanges: [Exchange]) -> [Int?] {
+        var result: [Int?] = values.map { _ in nil }
+        for (e, exchange) in exchanges.enumerated() {
+            result[exchange.part.index] = e
+            for op in exchange.transfers { result[ops[op].result.index] = e }
+        }
+        return result
+    }
+}
+
 /// Places of a template that do the same on different chips, so that one of them is timed and the
 /// others are copies of it.
 ///

@@ -24,9 +24,9 @@ struct InputCheck {
     ) -> DiagnosticSet {
         var check = InputCheck(machine: machine, schedule: schedule)
         check.checkMachine()
-        if check.diagnostics.containsError { return check.diagnostics }
+        if !check.diagnostics.isEmpty { return check.diagnostics }
         check.checkTemplates()
-        if check.diagnostics.containsError { return check.diagnostics }
+        if !check.diagnostics.isEmpty { return check.diagnostics }
         check.checkPlacements()
         check.checkImage(image)
         return check.diagnostics

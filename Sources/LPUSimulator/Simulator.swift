@@ -75,7 +75,7 @@ public final class Simulator {
         let schedules = [schedule] + others
         for schedule in schedules {
             try InputCheck.diagnostics(machine: machine, schedule: schedule, image: image)
-                .throwOnError()
+                .throwIfAny()
         }
         self.machine = machine
         self.schedules = schedules

@@ -30,23 +30,13 @@ public struct Diagnostic: Hashable, Sendable, Comparable {
         }
     }
 
-    public enum Severity: Int, Hashable, Sendable, Comparable {
-        case error, warning
-        public static func < (a: Severity, b: Severity) -> Bool { a.rawValue < b.rawValue }
-    }
-
-    public var severity: Severity
     public var place: Place
     public var id: String
     public var message: String
     /// Further lines, such as `try: --chips 168`.
     public var notes: [String]
 
-    public init(
-        _ severity: Severity = .error, at place: Place, id: String, _ message: String,
-        notes: [String] = []
-    ) {
-        self.severity = severity
+    public init(at place: Place, id: String, _ message: String, notes: [String] = []) {
         self.place = place
         self.id = id
         self.message = message
@@ -54,22 +44,20 @@ public struct Diagnostic: Hashable, Sendable, Comparable {
     }
 
     public static func < (a: Diagnostic, b: Diagnostic) -> Bool {
-        (a.place, a.severity, a.id, a.message) < (b.place, b.severity, b.id, b.message)
+        (a.place, a.id, a.message) < (b.place, b.id, b.message)
     }
 }
 
 extension Diagnostic: CustomStringConvertible {
     public var description: String {
-        let head = "\(place): \(severity == .error ? "error" : "warning"): \(message) [\(id)]"
-        return ([head] + notes.map { "  " + $0 }).joined(separator: "\n")
+        (["\(place): error: \(message) [\(id)]"] + notes.map { "  " + $0 }).joined(separator: "\n")
     }
 }
 
 /// The diagnostics of a phase; collected while it runs and thrown at its end.
 public struct DiagnosticSet: Error, Sendable, CustomStringConvertible {
     public private(set) var diagnostics: [Diagnostic] = []
-    /// `true` iff one of them is an error; O(1).
-    public private(set) var containsError = false
+    public var isEmpty: Bool { diagnostics.isEmpty }
 
     public init() {}
 
@@ -77,16 +65,13 @@ public struct DiagnosticSet: Error, Sendable, CustomStringConvertible {
 
     public mutating func insert(_ diagnostic: Diagnostic) {
         diagnostics.append(diagnostic)
-        if diagnostic.severity == .error { containsError = true }
     }
 
-    public mutating func formUnion(_ other: DiagnosticSet) {
-        for d in other.diagnostics { insert(d) }
-    }
+    public mutating func formUnion(_ other: DiagnosticSet) { diagnostics += other.diagnostics }
 
-    /// Throws `self` iff it holds an error.
-    public func throwOnError() throws(DiagnosticSet) {
-        if containsError { throw self }
+    /// Throws `self` unless it is empty.
+    public func throwIfAny() throws(DiagnosticSet) {
+        if !isEmpty { throw self }
     }
 
     /// In the total order of places, so that a report is stable.

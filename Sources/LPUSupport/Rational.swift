@@ -1,5 +1,5 @@
 /// A positive rational number of cycles, such as a link's interval 246/25; kept in lowest terms.
-@frozen public struct Rational: Hashable, Comparable, Sendable, LosslessStringConvertible {
+@frozen public struct Rational: Hashable, Comparable, Sendable, CustomStringConvertible {
     public let numerator: Int
     public let denominator: Int
 
@@ -10,15 +10,6 @@
         while b != 0 { (a, b) = (b, a % b) }
         self.numerator = numerator / a
         self.denominator = denominator / a
-    }
-
-    /// Parses `27/1`, `246/25` or `27`.
-    public init?(_ description: String) {
-        let parts = description.split(separator: "/", omittingEmptySubsequences: false)
-        guard (1...2).contains(parts.count), let a = Int32(parts[0]), a > 0,
-            let b = parts.count == 2 ? Int32(parts[1]) : 1, b > 0
-        else { return nil }
-        self.init(Int(a), Int(b))
     }
 
     public static func < (a: Rational, b: Rational) -> Bool {

@@ -126,7 +126,14 @@ struct Run: ParsableCommand {
             return try show(scoring)
         }
         progress.end()
-        var generation = Generation(decoder, compilation, prompt: ids)
+        try generate(Generation(decoder, compilation, prompt: ids), checkpoint, tokenizer)
+    }
+
+    /// Makes tokens, and prints each as it comes.
+    private func generate(
+        _ generation: Generation, _ checkpoint: Checkpoint, _ tokenizer: Tokenizer?
+    ) throws {
+        var generation = generation
         try generation.run(
             count: tokens, endTokens: ignoreEnd ? [] : checkpoint.endTokens
         ) { token in

@@ -25,7 +25,38 @@ struct TidyTests {
             let count = try House.text(file).split(
                 separator: "\n", omittingEmptySubsequences: false
             ).count
-            #expect(count <= 420, "\(file) has \(count) lines: split it by subject")
+            #expect(count <= 400, "\(file) has \(count) lines: split it by subject")
+        }
+    }
+
+    @Test func functionsAreShort() throws {
+        #expect(Self.functions(in: "  func a(\n    b: Int\n  ) {\n    b\n  }").map(\.count) == [5])
+        for file in try House.files("Sources") {
+            for (line, count) in Self.functions(in: try House.text(file)) {
+                #expect(count <= 70, "\(file):\(line) has \(count) lines: split it by subject")
+            }
+        }
+    }
+
+    /// The first line of each function that has a body, and how many lines it takes, told by the
+    /// indentation that the formatter gives.
+    static func functions(in text: String) -> [(line: Int, count: Int)] {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        return lines.indices.compactMap { first in
+            guard let start = lines[first].firstMatch(of: /^( *)[a-z@ ]*\b(?:func|init|deinit)\b/)
+            else { return nil }
+            let indent = start.1
+            let isOfHead = { (line: Substring) in
+                line.hasPrefix(indent + " ") || line.hasPrefix(indent + ")")
+                    || line.hasPrefix(indent + "where ")
+            }
+            let head = lines[(first + 1)...].prefix { isOfHead($0) && !$0.hasSuffix("{") }
+            let open = lines[first].hasSuffix("{") ? first : head.endIndex
+            guard open < lines.endIndex, lines[open].hasSuffix("{"),
+                open == first || isOfHead(lines[open]),
+                let last = lines[open...].firstIndex(where: { $0 == indent + "}" })
+            else { return nil }
+            return (first + 1, last - first + 1)
         }
     }
 

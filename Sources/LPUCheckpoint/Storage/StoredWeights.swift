@@ -45,6 +45,6 @@ public struct StoredWeights: WeightSource {
         for surplus in tensors.keys.filter({ !known.contains($0) }).sorted() {
             report("weights-surplus", "the model has no use for '\(shown(surplus))'")
         }
-        try problems.throwOnError()
+        try problems.throwIfAny()
     }
 }

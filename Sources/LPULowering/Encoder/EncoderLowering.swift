@@ -45,7 +45,7 @@ private func checkSupport(
                 + "model has \(model.maximumPositions) positions, a plane "
                 + "\(chip.accumulatorRows) accumulator rows")
     }
-    try errors.throwOnError()
+    try errors.throwIfAny()
 }
 
 /// The state of one lowering: the template that grows.

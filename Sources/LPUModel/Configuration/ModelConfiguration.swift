@@ -86,9 +86,4 @@ public struct ModelConfiguration: Hashable, Sendable {
 
     /// Query heads that share a key-value head.
     public var groupSize: Int { queryHeadCount / keyValueHeadCount }
-
-    /// Cached elements a token, keys and values of all layers.
-    public var cachedElementsPerToken: Int {
-        2 * layerCount * keyValueHeadCount * headDimension
-    }
 }

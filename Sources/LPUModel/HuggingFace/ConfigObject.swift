@@ -142,13 +142,11 @@ struct ConfigObject {
     mutating func finish(harmless: [String] = []) {
         let known = known + harmless
         for member in members where !known.contains(member.key) {
-            let near = known.map { (distance: editDistance($0, member.key), key: $0) }
-                .min { ($0.distance, $0.key) < ($1.distance, $1.key) }
-            let isNear = near.map { $0.distance <= min(3, $0.key.count / 3) } ?? false
+            let near = nearest(to: member.key, in: known)
             report(
                 "config-key", at: member.place,
                 "\(name(member.key)) is no known key: what it asks for might be lost",
-                notes: isNear ? ["try: '\(path)\(near?.key ?? "")'"] : [])
+                notes: near.map { ["try: '\(path)\($0)'"] } ?? [])
         }
     }
 
@@ -184,22 +182,4 @@ struct ConfigObject {
     private func valuePlace(_ key: String) -> Diagnostic.Place {
         members.first { $0.key == key }?.value.place ?? place
     }
-}
-
-/// Insertions, deletions and replacements between two keys (Levenshtein, 1966); a length
-/// difference above 3 stands for itself, so that a huge key costs nothing.
-private func editDistance(_ a: String, _ b: String) -> Int {
-    let (a, b) = (Array(a.utf8), Array(b.utf8))
-    guard abs(a.count - b.count) <= 3 else { return abs(a.count - b.count) }
-    var row = Array(0...b.count)
-    for i in a.indices {
-        var diagonal = row[0]
-        row[0] = i + 1
-        for j in b.indices {
-            let replaced = diagonal + (a[i] == b[j] ? 0 : 1)
-            diagonal = row[j + 1]
-            row[j + 1] = min(replaced, diagonal + 1, row[j] + 1)
-        }
-    }
-    return row[b.count]
 }

@@ -26,7 +26,7 @@ extension HuggingFaceImporter {
         config.refuse("add_cross_attention", "encoders attend to themselves alone")
         refuseQuantised()
         config.finish(harmless: HuggingFaceKeys.harmless + HuggingFaceKeys.harmlessInEncoders)
-        try config.diagnostics.throwOnError()
+        try config.diagnostics.throwIfAny()
         guard let hidden, let heads, let dimension, let layers, let intermediate, let vocabulary,
             let positions, let types, let activation
         else { preconditionFailure("a value that could not be read was not reported") }

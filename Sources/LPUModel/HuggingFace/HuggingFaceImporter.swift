@@ -65,7 +65,7 @@ struct HuggingFaceImporter {
         refuseOtherAttention(layers: layers)
         refuseOtherArithmetic()
         config.finish(harmless: HuggingFaceKeys.harmless)
-        try config.diagnostics.throwOnError()
+        try config.diagnostics.throwIfAny()
         guard let hidden, let queryHeads, let keyValueHeads, let headDimension, let layers,
             let intermediate, let vocabulary, let positions, let epsilon, let attentionBias,
             let feedForwardBias, let tied, let rotary

@@ -15,7 +15,4 @@ public struct WeightTensor: Hashable, Sendable {
     public var rowLength: Int { shape.last ?? 1 }
     /// Rows; 1 of a vector.
     public var rowCount: Int { shape.dropLast().reduce(1, *) }
-
-    /// The unpadded size with elements of `bytesPerElement` bytes each.
-    public func byteCount(bytesPerElement: Int) -> Int { parameterCount * bytesPerElement }
 }

@@ -26,7 +26,7 @@ public struct Pictures: Sendable {
     public init(
         of model: String, _ program: Program, _ schedule: Schedule, on machine: Machine
     ) throws(DiagnosticSet) {
-        try program.problems().throwOnError()
+        try program.problems().throwIfAny()
         try checkDrawable(schedule, of: program, on: machine)
         self.model = model
         self.program = program
@@ -111,7 +111,7 @@ private func checkDrawable(
             refuse("placement \(i)", "its \(what) is \(number), not in 0..<\(limit)")
         }
     }
-    try errors.throwOnError()
+    try errors.throwIfAny()
 }
 
 /// Beyond any step: sums and products of cycles and ops below it do not overflow.

@@ -63,7 +63,7 @@ struct ScheduleReader {
                     at: .init(scanner.file), id: scheduleSyntax,
                     "the line '\(key) …' is missing"))
         }
-        try diagnostics.throwOnError()
+        try diagnostics.throwIfAny()
         for t in schedule.templates.indices {
             for c in schedule.templates[t].chips.indices { schedule.templates[t].chips[c].sort() }
         }

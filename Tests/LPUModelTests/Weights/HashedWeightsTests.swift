@@ -72,6 +72,5 @@ import Testing
         let vector = WeightTensor("b", shape: [7])
         #expect([matrix.rowCount, matrix.rowLength, matrix.parameterCount] == [3, 5, 15])
         #expect([vector.rowCount, vector.rowLength, vector.parameterCount] == [1, 7, 7])
-        #expect(matrix.byteCount(bytesPerElement: 2) == 30)
     }
 }
