@@ -121,6 +121,7 @@ extension Compilation {
             let (bytes, name) = try checked(file)
             return (String(decoding: bytes, as: UTF8.self), name)
         }
+        for file in [CompilationFile.model, .certificate, .summary] { _ = try checked(file) }
         let config = try checked(.config)
         let plan = try text(.plan)
         let machineText = try text(.machine)

@@ -7,6 +7,8 @@ public struct Explanation: Sendable {
     /// An op in a schedule.
     public struct Timing: Sendable {
         public var op: OpID
+        /// The op as its template counts it, after the instance: `i1.op41`.
+        public var place: String
         /// Of its result, after the instance of the program such as `i1`.
         public var name: String
         /// Such as `matmul`.
@@ -19,8 +21,9 @@ public struct Explanation: Sendable {
     public struct Operand: Sendable {
         public var maker: Timing
         /// Cycles from the maker's last issue to the op's first one; below 0 where vectors are
-        /// taken while others are still being made, or weights are loaded ahead.
-        public var slack: Int
+        /// taken while others are still being made, or weights are loaded ahead. nil where the op
+        /// has no instruction: it is a name for bytes of its operands.
+        public var slack: Int?
     }
 
     public var timing: Timing
@@ -32,6 +35,7 @@ public struct Explanation: Sendable {
 
 /// Explains the ops of one compilation.
 public struct Explainer {
+    private let numbering: Numbering
     private let timings: [Explanation.Timing]
     /// For every op those that make its operands, ascending, each once; a pack or byte, which has
     /// no instruction, stands for its own operands' makers.
@@ -47,11 +51,11 @@ public struct Explainer {
         var timings: [Explanation.Timing] = []
         for (i, instance) in program.instances.enumerated() {
             let template = program.templates[instance.template]
-            for op in template.ops {
+            for (o, op) in template.ops.enumerated() {
                 maker[numbering.value(op.result, of: i).index] = timings.count
                 timings.append(
                     Explanation.Timing(
-                        op: OpID(timings.count),
+                        op: OpID(timings.count), place: "i\(i).\(OpID(o))",
                         name: "i\(i).\(template.values[op.result.index].name)",
                         kind: op.kind.name, issues: spans[timings.count]))
             }
@@ -71,8 +75,22 @@ public struct Explainer {
                         .map { found[$0] })
             }
         }
+        self.numbering = numbering
         self.timings = timings
         self.makers = makers
+    }
+
+    /// The op of the program that is so called: `op42`, or `i1.op41` as instance 1 counts its own;
+    /// nil where there is none.
+    public func op(named name: String) -> OpID? {
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        guard let own = parts.last.flatMap({ OpID(String($0)) }) else { return nil }
+        if parts.count == 1 { return own.index < opCount ? own : nil }
+        guard parts.count == 2, parts[0].first == "i", let instance = Int(parts[0].dropFirst()),
+            (0..<numbering.opBases.count - 1).contains(instance),
+            own.index < numbering.opBases[instance + 1] - numbering.opBases[instance]
+        else { return nil }
+        return numbering.op(own, of: instance)
     }
 
     /// Ops of the program, over all its instances.
@@ -97,13 +115,14 @@ public struct Explainer {
     }
 
     private func operands(of op: Int) -> [Explanation.Operand] {
-        guard let start = timings[op].issues?.lowerBound else { return [] }
+        let start = timings[op].issues?.lowerBound
         let operands = makers[op].compactMap { maker in
-            timings[maker].issues.map {
-                Explanation.Operand(maker: timings[maker], slack: start - $0.upperBound)
+            timings[maker].issues.map { issues in
+                Explanation.Operand(
+                    maker: timings[maker], slack: start.map { $0 - issues.upperBound })
             }
         }
-        return operands.sorted { ($0.slack, $0.maker.op) < ($1.slack, $1.maker.op) }
+        return operands.sorted { ($0.slack ?? 0, $0.maker.op) < ($1.slack ?? 0, $1.maker.op) }
     }
 }
 

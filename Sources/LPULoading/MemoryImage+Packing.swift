@@ -1,3 +1,4 @@
+import Foundation
 public import LPUDataflow
 public import LPUMachine
 public import LPUModel
@@ -11,8 +12,8 @@ extension MemoryImage {
     ///
     /// Throws `image-machine` where program, schedule and machine differ, `image-placement` and
     /// `image-rows` for rows outside of the machine or of the value, `image-value` where a row does
-    /// not hold an image value of the program, `image-overlap` where a row is to hold two, and what
-    /// `ImageBytes` throws. O(bytes + rows of tensors read), all bytes in memory.
+    /// not hold an image value of the program, `image-overlap` where a row is to hold two,
+    /// `image-memory` where this computer has no room for them, and what `ImageBytes` throws. O(bytes + rows of tensors read), all bytes in memory.
     /// - Requires: `program.problems()` holds no error.
     public init(
         _ program: Program, _ schedule: Schedule, on machine: Machine, weights: any WeightSource
@@ -48,6 +49,14 @@ extension MemoryImage {
                         rows: part.rows, offset: end))
             }
             end += part.rows * program.lanes
+        }
+        guard UInt64(end) <= ProcessInfo.processInfo.physicalMemory else {
+            let (needed, there) = (UInt64(end), ProcessInfo.processInfo.physicalMemory)
+            throw DiagnosticSet(
+                Diagnostic(
+                    at: Diagnostic.Place("memory image"), id: "image-memory",
+                    "the rows of all chips take \(needed >> 20) MiB, this computer has "
+                        + "\(there >> 20): take a smaller model"))
         }
         bytes += repeatElement(0, count: end - bytes.count)
         try fill(rows, at: offsets, program, weights)

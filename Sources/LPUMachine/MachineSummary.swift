@@ -1,6 +1,11 @@
 import LPUSupport
 
 extension Machine {
+    /// The keys of a chip whose values are not another machine's.
+    public func keys(unlike other: Machine) -> [String] {
+        MachineKey.all.filter { $0.text(of: chip) != $0.text(of: other.chip) }.map(\.name)
+    }
+
     /// What `lpuc machines <name>` prints: every number with grade and reason, the queues, what
     /// follows from the numbers, and where the wiring differs from the published reach.
     public func summary() -> [String] {

@@ -28,7 +28,7 @@ struct Compile: ParsableCommand {
         case list, random
     }
 
-    @Argument(help: "The model's config.json, in the Hugging Face spelling.")
+    @Argument(help: "The model's config.json, in the Hugging Face spelling, or its directory.")
     var config: String
 
     @Option(help: "A preset, as 'lpuc machines' lists them, or a machine file.")
@@ -42,8 +42,8 @@ struct Compile: ParsableCommand {
     @Option(help: "How instructions get their cycles.")
     var strategy = StrategyName.list
 
-    @Option(help: "The seed of the random strategy.")
-    var seed: UInt64 = 0
+    @Option(help: "The seed of the random strategy. (default: 0)")
+    var seed: UInt64?
 
     @Option(name: .shortAndLong, help: "Directory to write; with --emit, file to write.")
     var output: String?
@@ -62,6 +62,9 @@ struct Compile: ParsableCommand {
                 "a plan gives all: leave out --context, --users, --weights, --kv, --tp, --pp, "
                     + "--objective")
         }
+        if seed != nil && strategy != .random {
+            throw ValidationError("--seed is for --strategy random")
+        }
         if emit != nil && format == .json {
             throw ValidationError("--emit prints text: leave out --format json")
         }
@@ -69,8 +72,8 @@ struct Compile: ParsableCommand {
 
     func run() throws {
         var progress = Progress()
-        let source = try readFile(config)
-        let model = try ModelConfiguration(huggingFace: source, file: config)
+        let source = try ModelFile(config)
+        let model = source.model
         let machine = try options.machine(named: self.machine)
         let plan = try self.plan(for: model, on: machine)
         let compiler = Compiler(
@@ -84,14 +87,14 @@ struct Compile: ParsableCommand {
         progress.end()
         guard let verdict = compilation.verdict, verdict.isAccepted else {
             Console.complain(compilation.verdict?.description ?? "not verified")
+            Console.complain(Self.apology(for: machine))
             throw ExitCode(1)
         }
-        let name = URL(filePath: config).deletingPathExtension().lastPathComponent
         let files = CompilationFiles(
-            compilation, named: name, config: source, strategy: chosenStrategy)
+            compilation, named: source.name, config: source.bytes, strategy: chosenStrategy)
         if let output {
             progress.begin("draw")
-            let pictures = try Picture.allFiles(of: compilation, named: name)
+            let pictures = try Picture.allFiles(of: compilation, named: source.name)
             progress.begin("write")
             try Output(output).write(
                 directory: files.files.map { ($0.file.rawValue, $0.bytes) } + pictures)
@@ -101,6 +104,18 @@ struct Compile: ParsableCommand {
         case .text: Console.print(files.report.summary)
         case .json: Console.print(files.report.json)
         }
+    }
+
+    /// No schedule that lpuc makes should break a law.
+    private static func apology(for machine: Machine) -> String {
+        let nearest = Machine.presetNames.compactMap { Machine.preset(named: $0) }
+            .map { ($0.name, machine.keys(unlike: $0)) }
+            .min { $0.1.count < $1.1.count }
+        guard let (name, keys) = nearest, !keys.isEmpty else {
+            return "the fault is lpuc's, not the model's: please report it"
+        }
+        return "the fault is lpuc's, which does not schedule every machine that a file can "
+            + "describe: '\(machine.name)' differs from '\(name)' in \(keys.joined(separator: ", "))"
     }
 
     private func compile(
@@ -145,7 +160,7 @@ struct Compile: ParsableCommand {
     private var chosenStrategy: Strategy {
         switch strategy {
         case .list: .list
-        case .random: .random(seed: seed)
+        case .random: .random(seed: seed ?? 0)
         }
     }
 

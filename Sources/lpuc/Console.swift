@@ -9,7 +9,13 @@ enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
 
 /// What people see: answers on standard output, everything else on standard error.
 enum Console {
-    static func print(_ bytes: [UInt8]) { FileHandle.standardOutput.write(Data(bytes)) }
+    /// Ends the process with status 1 where standard output takes no more.
+    static func print(_ bytes: [UInt8]) {
+        guard let code = write(bytes, to: STDOUT_FILENO) else { return }
+        complain("standard output: error: \(systemReason(code)) [file-write]")
+        Foundation.exit(1)
+    }
+
     static func print(_ text: String) { print(Array(text.utf8)) }
 
     /// A value as JSON with sorted keys.
@@ -19,13 +25,32 @@ enum Console {
         print([UInt8](try encoder.encode(value)) + [UInt8(ascii: "\n")])
     }
 
-    /// Lines on standard error, the word `error:` red where a terminal may show it.
+    /// What the system said where it did not take all of them.
+    private static func write(_ bytes: [UInt8], to descriptor: Int32) -> Int32? {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes {
+                Foundation.write(descriptor, $0.baseAddress, $0.count)
+            }
+            if count < 0 && errno != EINTR { return errno }
+            rest = rest.dropFirst(max(count, 0))
+        }
+        return nil
+    }
+
+    /// Lines on standard error, the word `error:` red where a terminal may show it. What a file
+    /// holds may be quoted in them: no byte of it steers the terminal.
     static func complain(_ text: String) {
+        let text = String(
+            String.UnicodeScalarView(
+                text.unicodeScalars.map {
+                    $0 == "\n" || $0.properties.generalCategory != .control ? $0 : "\u{fffd}"
+                }))
         let isPlain =
             !isTerminal || ProcessInfo.processInfo.environment["NO_COLOR"]?.isEmpty == false
         let shown =
             isPlain ? text : text.replacing("error:", with: "\u{1b}[31merror:\u{1b}[0m")
-        FileHandle.standardError.write(Data((shown + "\n").utf8))
+        _ = write(Array((shown + "\n").utf8), to: STDERR_FILENO)
     }
 
     static let isTerminal = isatty(FileHandle.standardError.fileDescriptor) == 1

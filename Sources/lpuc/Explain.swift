@@ -15,22 +15,29 @@ struct Explain: ParsableCommand {
     @Argument(help: "Directory that 'lpuc compile' wrote.")
     var directory: String
 
-    @Argument(help: "The op, such as op42.")
+    @Argument(
+        help: "The op, such as op42, or i1.op41 as the dataflow text of instance 1 counts.")
     var op: String
 
     @Option(help: "Ops of the binding chain to print at most.")
     var limit = 20
 
     func validate() throws {
-        if OpID(op) == nil { throw ValidationError("'\(op)' is not a name such as op42") }
         if limit < 0 { throw ValidationError("--limit is \(limit), it is 0 or more") }
     }
 
     func run() throws {
-        guard let op = OpID(op) else { return }
         let compilation = try readCompilation(directory).compilation
         try compilation.program.validate()
-        let explanation = try Explainer(compilation).explain(op)
+        let explainer = Explainer(compilation)
+        guard let op = explainer.op(named: op) else {
+            throw DiagnosticSet(
+                Diagnostic(
+                    at: Diagnostic.Place(op), id: "explain-op",
+                    "the program has the ops op0 to op\(explainer.opCount - 1), and those of an "
+                        + "instance as in i1.op41"))
+        }
+        let explanation = try explainer.explain(op)
         var lines = [line(explanation.timing), "operands"]
         lines += explanation.operands.map(line)
         if explanation.operands.isEmpty { lines.append("  none that an op makes") }
@@ -43,10 +50,11 @@ struct Explain: ParsableCommand {
 
     private func line(_ timing: Explanation.Timing) -> String {
         let cycles = timing.issues.map { "\(Cycle($0.lowerBound))...\(Cycle($0.upperBound))" }
-        return "\(timing.op) \(timing.kind) '\(timing.name)' \(cycles ?? "without instructions")"
+        return "\(timing.op) (\(timing.place)) \(timing.kind) '\(timing.name)' "
+            + (cycles ?? "without instructions: its bytes are its operands'")
     }
 
     private func line(_ operand: Explanation.Operand) -> String {
-        "  \(line(operand.maker)), slack \(operand.slack)"
+        "  \(line(operand.maker))" + (operand.slack.map { ", slack \($0)" } ?? "")
     }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import LPUCompiler
 import LPUMachine
+import LPUModel
 import LPUSupport
 
 /// The whole file.
@@ -38,6 +39,34 @@ private func contents(of descriptor: Int32) -> [UInt8]? {
 
 /// What the system says of an `errno`, such as `no such file or directory`.
 func systemReason(_ code: Int32) -> String { String(cString: strerror(code)).lowercased() }
+
+/// A model's description: a file in the Hugging Face spelling, or the directory that holds it.
+struct ModelFile {
+    let path: String
+    let bytes: [UInt8]
+    let model: ModelConfiguration
+
+    /// What it is called: the name of the file or, as models' own files are all called alike, of
+    /// the directory around it.
+    let name: String
+
+    /// - Throws: as `readFile` and `ModelConfiguration.init`.
+    init(_ given: String) throws(DiagnosticSet) {
+        var isDirectory: ObjCBool = false
+        let exists = FileManager.default.fileExists(atPath: given, isDirectory: &isDirectory)
+        let file = URL(filePath: given)
+        path =
+            exists && isDirectory.boolValue
+            ? file.appending(path: "config.json").relativePath : given
+        bytes = try readFile(path)
+        model = try ModelConfiguration(huggingFace: bytes, file: path)
+        let own = URL(filePath: path).standardizedFileURL
+        let folder = own.deletingLastPathComponent().lastPathComponent
+        name =
+            own.lastPathComponent == "config.json" && folder != "/"
+            ? folder : own.deletingPathExtension().lastPathComponent
+    }
+}
 
 /// The preset of that name, or the machine that the file of that name describes.
 func machine(named name: String) throws(DiagnosticSet) -> Machine {

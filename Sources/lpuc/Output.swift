@@ -43,6 +43,9 @@ struct Output {
 
     /// Throws `output-exists` where something is there that files of these names do not replace.
     func checkDirectory(of names: [String]) throws(DiagnosticSet) {
+        guard !path.isEmpty else {
+            throw failure("output-exists", "a path without a name is given: give another -o")
+        }
         var isDirectory: ObjCBool = false
         guard FileManager.default.fileExists(atPath: target.path, isDirectory: &isDirectory) else {
             return
@@ -77,6 +80,9 @@ struct Output {
             try body(staging)
         } catch let error as SystemError {
             throw failure("file-write", systemReason(error.code))
+        } catch let error as CocoaError where error.underlying is POSIXError {
+            let code = (error.underlying as? POSIXError)?.code.rawValue ?? 0
+            throw failure("file-write", systemReason(code))
         } catch {
             throw failure("file-write", "it cannot be written")
         }

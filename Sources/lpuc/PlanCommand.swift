@@ -13,10 +13,11 @@ struct PlanCommand: ParsableCommand {
         discussion: """
             Lengths and intervals are estimates, which rank plans; the bound is below every \
             schedule. A star marks plans that no other one beats in both. Without --users the \
-            interval is that of as many users as fit.
+            interval is that of as many users as fit. In the order, degrees other than 1 \
+            and the whole first axis count as 1/32 worse for a large model.
             """)
 
-    @Argument(help: "The model's config.json, in the Hugging Face spelling.")
+    @Argument(help: "The model's config.json, in the Hugging Face spelling, or its directory.")
     var config: String
 
     @Option(help: "A preset, as 'lpuc machines' lists them, or a machine file.")
@@ -28,7 +29,7 @@ struct PlanCommand: ParsableCommand {
     var format = OutputFormat.text
 
     func run() throws {
-        let model = try ModelConfiguration(huggingFace: readFile(config), file: config)
+        let model = try ModelFile(config).model
         let machine = try options.machine(named: self.machine)
         let candidates = try enumeratePlans(
             model, on: machine, options.request(for: model), judge: Compiler.judge(model))

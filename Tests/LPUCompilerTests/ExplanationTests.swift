@@ -16,7 +16,7 @@ import Testing
         for operand in last.chain {
             let (issues, start) = (try #require(operand.maker.issues), op.issues?.lowerBound)
             #expect(operand.maker.op < op.op)
-            #expect(start == operand.slack + issues.upperBound)
+            #expect(start == operand.slack.map { $0 + issues.upperBound })
             op = operand.maker
         }
         let root = try #require(last.chain.last?.maker)
@@ -27,10 +27,21 @@ import Testing
         let explainer = Explainer(try TinyModel.compiled())
         for op in 0..<explainer.opCount {
             let explanation = try explainer.explain(OpID(op))
-            let slacks = explanation.operands.map(\.slack)
+            let slacks = explanation.operands.compactMap(\.slack)
             #expect(slacks == slacks.sorted())
+            #expect(explanation.timing.issues == nil || slacks.count == explanation.operands.count)
+            #expect(explainer.op(named: explanation.timing.place) == OpID(op))
             #expect(explanation.operands.allSatisfy { $0.maker.op.index < op })
         }
+    }
+
+    @Test func nameOfBytesStandsForItsOperands() throws {
+        let explainer = Explainer(try TinyModel.compiled())
+        let views = try (0..<explainer.opCount).map { try explainer.explain(OpID($0)) }
+            .filter { $0.timing.kind == "byte" && $0.timing.issues == nil }
+        #expect(views.count > 0)
+        #expect(views.contains { !$0.operands.isEmpty && !$0.chain.isEmpty })
+        #expect(views.allSatisfy { $0.operands.allSatisfy { $0.slack == nil } })
     }
 
     @Test func unknownOpIsRefused() throws {

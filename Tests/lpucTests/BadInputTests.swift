@@ -15,7 +15,8 @@ import Testing
         ["verify", "Package.swift"], ["verify", "Graphs", "--machine", "groqchip1"],
         ["simulate", "Graphs", "--tokens", "0"], ["draw", "Graphs", "layer", "-o", "x.gif"],
         ["draw", "Graphs", "timing", "-o", "x.svg", "--from", "9", "--to", "9"],
-        ["explain", "Graphs", "op"], ["machines", "--file"],
+        ["machines", "--file"],
+        ["compile", "x.json", "--machine", "groqchip1", "--seed", "5"],
     ])
     func usageIsStatus64(_ arguments: [String]) throws {
         let outcome = try lpuc.run(arguments)
@@ -29,7 +30,10 @@ import Testing
             ["compile", "no.json", "--machine", "groqchip1"], "no.json: error: no such file",
             "file-read"
         ),
-        (["compile", "Graphs", "--machine", "groqchip1"], "Graphs: error:", "file-read"),
+        (
+            ["compile", "Graphs", "--machine", "groqchip1"],
+            "Graphs/config.json: error: no such file", "file-read"
+        ),
         (["compile", "Package.swift", "--machine", "groqchip1"], "Package.swift", ""),
         (["compile", Binary.config, "--machine", "tpu"], "tpu: error:", "machine-unknown"),
         (["compile", Binary.config, "--machine", "Package.swift"], "Package.swift", ""),
@@ -46,6 +50,14 @@ import Testing
             "Package.swift: error: it exists and is no directory", "output-exists"
         ),
         (["verify", "nowhere"], "nowhere/report.json: error: no such file", "file-read"),
+        (
+            ["compile", Binary.config, "--machine", "groqchip1", "-o", ""],
+            ": error: a path without a name", "output-exists"
+        ),
+        (
+            ["compile", Binary.config, "--machine", "groqchip1", "-o", "Package.swift/a/b"],
+            "Package.swift/a/b: error: not a directory", "file-write"
+        ),
         (["simulate", "Graphs"], "Graphs/report.json: error: no such file", "file-read"),
         (["machines", "tpu"], "tpu: error: it is neither", "machine-unknown"),
     ])

@@ -37,6 +37,18 @@ import Testing
         #expect(try contents(of: target) == contents(of: whole))
     }
 
+    @Test func standardOutputThatTakesNothingIsRefused() throws {
+        let lpuc = try Binary("lpuc")
+        let shell = Binary(url: URL(filePath: "/bin/sh"))
+        for (target, reason) in [
+            (">/dev/full", "no space left on device"), (">&-", "bad file descriptor"),
+        ] {
+            let outcome = try shell.run("-c", "'\(lpuc.url.path)' machines \(target)")
+            #expect(outcome.status == 1)
+            #expect(outcome.errors == "standard output: error: \(reason) [file-write]\n")
+        }
+    }
+
     @Test func leftoversOfKilledProcessesAreRemoved() throws {
         let folder = try Folder()
         let leftover = folder / ".target.partial-1"

@@ -69,7 +69,10 @@ import Testing
     @Test func opIsExplained() throws {
         let outcome = try lpuc.run("explain", demo.path, "op30", "--limit", "2")
         #expect(outcome.status == 0)
-        #expect(outcome.text.hasPrefix("op30 "))
+        #expect(outcome.text.hasPrefix("op30 ("))
+        let place = outcome.text.dropFirst(6).prefix { $0 != ")" }
+        let same = try lpuc.run("explain", demo.path, String(place), "--limit", "2")
+        #expect(same.output == outcome.output)
         #expect(outcome.text.contains("\nbinding chain\n"))
         let beyond = try lpuc.run("explain", demo.path, "op999999")
         #expect(beyond.status == 1 && beyond.errors.contains("[explain-op]"))
