@@ -54,18 +54,13 @@ extension DecoderLowering {
         return sum(rows)
     }
 
-    private mutating func scaled(_ row: ValueID, by scale: ValueID?) -> ValueID {
-        scale.map { builder.elementwise(.multiply, row.at(), $0.at()) } ?? row
+    /// The sum of vectors of which all but one are zero.
+    private mutating func sum(_ rows: [ValueID]) -> ValueID {
+        rows.reducedInPairs { builder.elementwise(.add, $0.at(), $1.at()) }
     }
 
-    /// The sum of vectors of which all but one are zero, pair by pair.
-    private mutating func sum(_ rows: [ValueID]) -> ValueID {
-        guard rows.count > 1 else { return rows[0] }
-        return sum(
-            stride(from: 0, to: rows.count, by: 2).map { i in
-                guard i + 1 < rows.count else { return rows[i] }
-                return builder.elementwise(.add, rows[i].at(), rows[i + 1].at())
-            })
+    private mutating func scaled(_ row: ValueID, by scale: ValueID?) -> ValueID {
+        scale.map { builder.elementwise(.multiply, row.at(), $0.at()) } ?? row
     }
 
     /// Equal parts of a chip's share of the vocabulary, which half a bank holds with a zero row

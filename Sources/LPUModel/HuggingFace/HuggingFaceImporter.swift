@@ -32,7 +32,7 @@ struct HuggingFaceImporter {
     static let layers = 1...1024
     static let hidden = 1...131_072
     static let intermediate = 1...1_048_576
-    static let vocabulary = 1...4_194_304
+    static let vocabulary = 2...4_194_304
     static let heads = 1...1024
     private static let headDimension = 2...512
     static let positions = 1...16_777_216
