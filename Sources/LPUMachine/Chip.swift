@@ -109,6 +109,16 @@ extension Chip {
     }
     /// From a matmul's issue to its sum at the edge register.
     @inlinable public var matmulLatency: Int { matmulToAccumulate + accumulateLatency }
+    /// From an ALU operation's firing to its result at register 0.
+    @inlinable public var aluResultLatency: Int { aluLatency + vxmExitLatency }
+    /// The longest from an issue to what it makes at its own register.
+    public var longestLatency: Int {
+        [
+            readLatency, gatherLatency, accumulateLatency, aluResultLatency, distributeLatency,
+            transposeLatency, permuteLatency, shiftLatency, rotateLatency, selectLatency,
+            receiveLatency, ingressLatency,
+        ].reduce(0, max)
+    }
     /// Load cycles of a full tile.
     @inlinable public var loadCycles: Int { planeRows / weightStreamsPerPlane }
     /// Even links sit west, odd links east.

@@ -181,7 +181,7 @@ extension Chip {
         case .memory(.gather, _): max(gatherLatency, writeToRead)
         case .memory: max(readLatency, writeToRead)
         case .accumulate: accumulateLatency
-        case .alu: aluLatency + vxmExitLatency
+        case .alu: aluResultLatency
         case .distribute: distributeLatency
         case .transpose: transposeLatency
         case .permute: permuteLatency

@@ -107,7 +107,8 @@ struct BruteForce {
         }
         if case .alu(let operation, _, _, let east, let west) = instruction {
             let count = operation == .toFP8 ? 1 : 4
-            return [east, west].compactMap(\.self).map { ($0, count, chip.aluLatency) }
+            let latency = chip.aluLatency + chip.vxmExitLatency
+            return [east, west].compactMap(\.self).map { ($0, count, latency) }
         }
         if case .accumulate(_, _, let emit?) = instruction {
             return [(emit, 4, chip.accumulateLatency)]
