@@ -18,6 +18,10 @@ import Testing
         }
     }
 
+    private func schedule(_ text: String) throws -> Schedule {
+        try Schedule(parsing: Array(text.utf8), file: "s", machine: machine)
+    }
+
     @Test func handWrittenScheduleIsRead() throws {
         let schedule = try Schedule(
             parsing: Array(handWritten.utf8), file: "s", machine: machine)
@@ -150,6 +154,29 @@ import Testing
         #expect(schedule.recomputedClaims(on: machine).digest == digest)
         schedule.templates[0].chips[0].bursts[0].start = Cycle(2_000_000)
         #expect(schedule.digest(on: machine) != digest)
+    }
+
+    @Test func namesWithControlBytesAreRefused() throws {
+        for byte in ["\u{1}", "\u{7f}"] {
+            let text = handWritten.replacing("copy", with: "co\(byte)py")
+            let error = #expect(throws: DiagnosticSet.self) { try schedule(text) }
+            #expect(error?.description.contains("leave it out") == true)
+        }
+        var named = try schedule(handWritten)
+        #expect(named.nameProblem == nil)
+        named.templates[0].name = "a b"
+        #expect(named.nameProblem == "'a b' is no word of the schedule's text")
+    }
+
+    @Test func issuesBeyond64BitsAreRefused() {
+        let burst = "@0 alu0 copy 0x00000000 x65535/1 x65535/65535\n"
+        let place = "place t @0 chip0 ops 0 values 0\n"
+        let header = "schedule 1\nmachine lpx256\nclaims length 1 bursts 1 issues 1\ntemplate t\n"
+        let text =
+            header + "chip 0\n" + String(repeating: burst, count: 1 << 15)
+            + String(repeating: place, count: (1 << 15) + 2)
+        let error = #expect(throws: DiagnosticSet.self) { try schedule(text) }
+        #expect(error?.description.contains("more than 4611686018427387904 issues") == true)
     }
 
     @Test func corruptedTextNeverTraps() {
