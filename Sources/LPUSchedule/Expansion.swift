@@ -118,6 +118,9 @@ extension Schedule {
 }
 
 extension ChipProgram {
+    /// Single issues of all bursts, at most `Int.max`.
+    public var issueCount: Int { bursts.lazy.map(\.issueCount).clampedSum() }
+
     /// Brings bursts and allocations into their order; equal ones keep theirs.
     /// - Complexity: O(n) if they are in order, else O(n log n).
     public mutating func sort() {

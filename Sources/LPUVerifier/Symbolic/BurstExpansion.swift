@@ -66,8 +66,8 @@ struct BurstExpansion {
     private(set) var chipsByStart: [(chip: ChipID, start: Int)] = []
     private(set) var violations: [Violation] = []
 
-    /// No issue is later: sums of cycles cannot overflow.
-    static let lastCycle = 1 << 40
+    /// No burst starts later, nor takes longer.
+    static let lastCycle = PlacementIndex.horizon
 
     init(
         _ machine: Machine, _ schedule: Schedule, _ program: SymbolicProgram, isLawful: Bool,
