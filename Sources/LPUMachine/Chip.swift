@@ -96,8 +96,18 @@ extension Chip {
         hemisphere.sign * (slice / memSlicesPerGroup + 1)
     }
     /// Bytes of SRAM on the chip.
-    public var sramBytes: Int {
-        2 * memSlicesPerHemisphere * banksPerSlice * rowsPerBank * lanes
+    public var sramBytes: Int { rowCount * lanes }
+    /// Rows of all slices.
+    @inlinable public var rowCount: Int {
+        2 * memSlicesPerHemisphere * banksPerSlice * rowsPerBank
+    }
+    /// The number of a row among all of the chip: slice by slice, west first, and bank by bank.
+    /// - Requires: `address` has no slot.
+    @inlinable public func rowIndex(
+        _ hemisphere: Hemisphere, slice: Int, _ address: RowAddress
+    ) -> Int {
+        let slice = Int(hemisphere.rawValue) * memSlicesPerHemisphere + slice
+        return (slice * banksPerSlice + Int(address.bank)) * rowsPerBank + Int(address.row)
     }
     /// Slices of a side next to the VXM that hold what passes between ops, tables and constants;
     /// the others, in whole sets that feed both planes with a byte a weight, hold weights and

@@ -102,11 +102,9 @@ struct StepSpans {
         func forEachRow(_ body: (Int, Range<Int>, _ isKept: Bool) -> Void) {
             for (placement, work) in uses {
                 for (allocation, isKept) in work.rows {
-                    let (bank, row) = placement.resolve(allocation.base)
-                    let slice =
-                        Int(allocation.hemisphere.rawValue) * chip.memSlicesPerHemisphere
-                        + Int(allocation.slice)
-                    let first = (slice * chip.banksPerSlice + bank) * chip.rowsPerBank + row
+                    let base = placement.resolve(allocation.base) ?? allocation.base
+                    let first = chip.rowIndex(
+                        allocation.hemisphere, slice: Int(allocation.slice), base)
                     let start = placement.start.index
                     let life =
                         start + allocation.live.lowerBound.index..<start

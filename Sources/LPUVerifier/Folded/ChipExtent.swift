@@ -162,15 +162,3 @@ private struct PlaneUse {
             message: message + ": steps that overlap would meet there")
     }
 }
-
-extension Instruction {
-    fileprivate var isTandem: Bool {
-        switch self {
-        case .loadWeights(_, let tandem), .install(let tandem): tandem
-        case .matmul(_, let type): type == .fp16
-        case .memory, .accumulate, .alu, .distribute, .transpose, .permute, .shift, .rotate,
-            .select, .send, .receive, .ingress, .egress:
-            false
-        }
-    }
-}
