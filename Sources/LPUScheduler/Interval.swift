@@ -153,13 +153,21 @@ struct StepSpans {
     /// The least interval from `least` on at which no spans of a list meet when each is repeated.
     /// - Complexity: O(intervals tried): one list refuses most of them.
     func smallestInterval(from least: Int) -> Int {
-        var order = lists.sorted { ($0.count, $0[0].upperBound) > ($1.count, $1[0].upperBound) }
+        var order = lists.sorted(by: Self.isTriedBefore)
         var interval = max(least, 1)
         while let k = order.firstIndex(where: { Self.meet($0, modulo: interval) }) {
             order.swapAt(0, k)
             interval += 1
         }
         return interval
+    }
+
+    /// Long lists first; of equal length what is longer from its first span on.
+    private static func isTriedBefore(_ a: [Range<Int>], _ b: [Range<Int>]) -> Bool {
+        if a.count != b.count { return a.count > b.count }
+        return b.lexicographicallyPrecedes(a) {
+            ($0.upperBound, $0.lowerBound) < ($1.upperBound, $1.lowerBound)
+        }
     }
 
     private static func meet(_ spans: [Range<Int>], modulo interval: Int) -> Bool {
