@@ -105,11 +105,12 @@ public struct Decoder {
             {
                 for entry in member.allocations
                 where values[entry.value.index].origin == .image(.zero) {
-                    let (bank, first) = placement.resolve(entry.base)
-                    for row in first..<first + Int(entry.rows) {
+                    let base = placement.resolve(entry.base) ?? entry.base
+                    for row in Int(base.row)..<Int(base.row) + Int(entry.rows) {
                         bytes +=
                             simulator.row(
-                                row, bank: bank, slice: Int(entry.slice), entry.hemisphere,
+                                row, bank: Int(base.bank), slice: Int(entry.slice),
+                                entry.hemisphere,
                                 of: chip) ?? []
                     }
                 }

@@ -50,9 +50,8 @@ public struct SRAMUse: Hashable, Sendable, Codable {
 extension Allocation {
     /// Its rows in a placement, numbered over the whole chip.
     fileprivate func rows(in placement: Placement, of chip: Chip) -> Range<Int> {
-        let (bank, row) = placement.resolve(base)
-        let side = hemisphere == .west ? 0 : chip.memSlicesPerHemisphere
-        let first = ((side + Int(slice)) * chip.banksPerSlice + bank) * chip.rowsPerBank + row
+        let place = placement.resolve(base) ?? base
+        let first = chip.rowIndex(hemisphere, slice: Int(slice), place)
         return first..<first + Int(rows)
     }
 }

@@ -167,12 +167,11 @@ struct ImageRowsFinder {
     /// The first row in the placement; nil if a row is outside of the chip.
     private func resolve(_ allocation: Allocation, of placement: Placement) -> RowAddress? {
         let chip = machine.chip
-        guard allocation.base.slot <= placement.slots.count, allocation.rows > 0,
-            allocation.slice < chip.memSlicesPerHemisphere,
-            case let (bank, row) = placement.resolve(allocation.base),
-            bank < chip.banksPerSlice, row >= 0, row <= chip.rowsPerBank - Int(allocation.rows)
+        guard let place = placement.resolve(allocation.base), allocation.rows > 0,
+            allocation.slice < chip.memSlicesPerHemisphere, place.bank < chip.banksPerSlice,
+            place.row >= 0, Int(place.row) <= chip.rowsPerBank - Int(allocation.rows)
         else { return nil }
-        return RowAddress(bank: bank, row: row)
+        return place
     }
 
     /// The found rows, sorted; reports those that overlap.

@@ -96,8 +96,18 @@ extension Chip {
         hemisphere.sign * (slice / memSlicesPerGroup + 1)
     }
     /// Bytes of SRAM on the chip.
-    public var sramBytes: Int {
-        2 * memSlicesPerHemisphere * banksPerSlice * rowsPerBank * lanes
+    public var sramBytes: Int { rowCount * lanes }
+    /// Rows of all slices.
+    @inlinable public var rowCount: Int {
+        2 * memSlicesPerHemisphere * banksPerSlice * rowsPerBank
+    }
+    /// The number of a row among all of the chip: slice by slice, west first, and bank by bank.
+    /// - Requires: `address` has no slot.
+    @inlinable public func rowIndex(
+        _ hemisphere: Hemisphere, slice: Int, _ address: RowAddress
+    ) -> Int {
+        let slice = Int(hemisphere.rawValue) * memSlicesPerHemisphere + slice
+        return (slice * banksPerSlice + Int(address.bank)) * rowsPerBank + Int(address.row)
     }
     /// Slices of a side next to the VXM that hold what passes between ops, tables and constants;
     /// the others, in whole sets that feed both planes with a byte a weight, hold weights and
@@ -109,6 +119,16 @@ extension Chip {
     }
     /// From a matmul's issue to its sum at the edge register.
     @inlinable public var matmulLatency: Int { matmulToAccumulate + accumulateLatency }
+    /// From an ALU operation's firing to its result at register 0.
+    @inlinable public var aluResultLatency: Int { aluLatency + vxmExitLatency }
+    /// The longest from an issue to what it makes at its own register.
+    public var longestLatency: Int {
+        [
+            readLatency, gatherLatency, accumulateLatency, aluResultLatency, distributeLatency,
+            transposeLatency, permuteLatency, shiftLatency, rotateLatency, selectLatency,
+            receiveLatency, ingressLatency,
+        ].reduce(0, max)
+    }
     /// Load cycles of a full tile.
     @inlinable public var loadCycles: Int { planeRows / weightStreamsPerPlane }
     /// Even links sit west, odd links east.

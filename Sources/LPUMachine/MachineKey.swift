@@ -21,6 +21,8 @@ struct MachineKey: Sendable {
 }
 
 private let cycles = 0...4096
+/// What is there in the cycle of its issue would depend on the order of the queues.
+private let latency = 1...4096
 
 private func key(
     _ name: String, _ unit: String, _ range: ClosedRange<Int>,
@@ -47,11 +49,11 @@ extension MachineKey {
     private static let memory: [MachineKey] = [
         key("memSlicesPerHemisphere", "", 1...255, \.memSlicesPerHemisphere),
         key("memSlicesPerGroup", "", 1...255, \.memSlicesPerGroup),
-        key("banksPerSlice", "", 1...16, \.banksPerSlice),
+        key("banksPerSlice", "", 1...2, \.banksPerSlice),
         key("rowsPerBank", "vectors", 1...65_536, \.rowsPerBank),
-        key("readLatency", "cycles", cycles, \.readLatency),
-        key("gatherLatency", "cycles", cycles, \.gatherLatency),
-        key("writeToRead", "cycles", cycles, \.writeToRead),
+        key("readLatency", "cycles", latency, \.readLatency),
+        key("gatherLatency", "cycles", latency, \.gatherLatency),
+        key("writeToRead", "cycles", latency, \.writeToRead),
         key("gatherOffsetBits", "bits", 1...16, \.gatherOffsetBits),
     ]
 
@@ -59,13 +61,13 @@ extension MachineKey {
         key("planesPerHemisphere", "", 1...8, \.planesPerHemisphere),
         key("planeRows", "vectors", 1...4096, \.planeRows),
         key("weightStreamsPerPlane", "", 1...256, \.weightStreamsPerPlane),
-        key("installLatency", "cycles", cycles, \.installLatency),
+        key("installLatency", "cycles", latency, \.installLatency),
         key("loadBeforeInstall", "cycles", cycles, \.loadBeforeInstall),
         key("installCadence", "cycles", 1...4096, \.installCadence),
         key("matmulCadence", "cycles", 1...4096, \.matmulCadence),
         key("tandemCadence", "cycles", 1...4096, \.tandemCadence),
-        key("matmulToAccumulate", "cycles", cycles, \.matmulToAccumulate),
-        key("accumulateLatency", "cycles", cycles, \.accumulateLatency),
+        key("matmulToAccumulate", "cycles", latency, \.matmulToAccumulate),
+        key("accumulateLatency", "cycles", latency, \.accumulateLatency),
         key("accumulatorRows", "vectors", 1...32_767, \.accumulatorRows),
     ]
 
@@ -74,7 +76,7 @@ extension MachineKey {
         key("aluColumns", "", 1...64, \.aluColumns),
         key("vxmEntryLatency", "cycles", cycles, \.vxmEntryLatency),
         key("vxmExitLatency", "cycles", cycles, \.vxmExitLatency),
-        key("aluLatency", "cycles", 1...4096, \.aluLatency),
+        key("aluLatency", "cycles", latency, \.aluLatency),
         MachineKey(name: "aluRowGroups", unit: "", value: .lists(\.aluRowGroups)),
         MachineKey(name: "largeAlus", unit: "", value: .list(\.largeALUs)),
     ]
@@ -82,25 +84,25 @@ extension MachineKey {
     private static let sxm: [MachineKey] = [
         key("distributors", "", 0...64, \.distributors),
         key("distributorStreams", "", 1...64, \.distributorStreams),
-        key("distributeLatency", "cycles", cycles, \.distributeLatency),
+        key("distributeLatency", "cycles", latency, \.distributeLatency),
         key("transposers", "", 0...64, \.transposers),
         key("transposerStreams", "", 1...64, \.transposerStreams),
-        key("transposeLatency", "cycles", cycles, \.transposeLatency),
+        key("transposeLatency", "cycles", latency, \.transposeLatency),
         key("permutors", "", 0...64, \.permutors),
         key("permutorStreams", "", 1...64, \.permutorStreams),
-        key("permuteLatency", "cycles", cycles, \.permuteLatency),
+        key("permuteLatency", "cycles", latency, \.permuteLatency),
         key("shifters", "", 0...64, \.shifters),
         key("shifterStreams", "", 1...64, \.shifterStreams),
-        key("shiftLatency", "cycles", cycles, \.shiftLatency),
-        key("rotateLatency", "cycles", cycles, \.rotateLatency),
-        key("selectLatency", "cycles", cycles, \.selectLatency),
+        key("shiftLatency", "cycles", latency, \.shiftLatency),
+        key("rotateLatency", "cycles", latency, \.rotateLatency),
+        key("selectLatency", "cycles", latency, \.selectLatency),
     ]
 
     private static let links: [MachineKey] = [
         key("linkCount", "", 0...1024, \.linkCount),
-        key("receiveLatency", "cycles", cycles, \.receiveLatency),
+        key("receiveLatency", "cycles", latency, \.receiveLatency),
         key("receiveDepth", "vectors", 1...4096, \.receiveDepth),
-        key("ingressLatency", "cycles", cycles, \.ingressLatency),
+        key("ingressLatency", "cycles", latency, \.ingressLatency),
         MachineKey(name: "hostInterval", unit: "cycles", value: .interval(\.hostInterval)),
     ]
 

@@ -74,8 +74,10 @@ extension Chip {
             ),
             (
                 "memSlicesPerHemisphere / memSlicesPerGroup", memGroupsPerHemisphere,
-                "the registers of a side", 59
+                "the registers of a side", 30
             ),
+            // What is loaded so long before an install that it takes it is no second tile.
+            ("loadBeforeInstall + 1", loadBeforeInstall + 1, "installLatency", installLatency),
             ("transposerStreams", transposerStreams, "lanesPerSuperlane", lanesPerSuperlane),
             ("distributorStreams", distributorStreams, "streamsPerDirection", streamsPerDirection),
             ("transposerStreams", transposerStreams, "streamsPerDirection", streamsPerDirection),

@@ -179,7 +179,7 @@ private struct MachineReader {
         let size = try integer("size", 2...1024)
         let firstLink = try integer("firstLink", 0...1023)
         let lanes = try integer("lanes", 1...1024)
-        let latency = try integer("latency", 0...1_000_000)
+        let latency = try integer("latency", 1...1_000_000)
         try scanner.expect("interval", id: machineSyntax)
         axes.append(
             Axis(

@@ -1,61 +1,50 @@
 public import LPUMachine
 public import LPUSupport
 
-// What a placed template means: its bursts and rows with absolute cycles, rows, ops and values.
+// What a placed template means.
 
-extension Placement {
-    /// `address` of the template where this placement puts it: slot 0, for good.
-    /// - Requires: the placement has the slot.
-    @inlinable public func resolved(_ address: RowAddress) -> RowAddress {
-        guard address.slot > 0 else { return address }
-        let place = resolve(address)
-        return RowAddress(bank: place.bank, row: place.row)
+extension RowAddress {
+    /// Where offsets of slots 1, 2, ... put it: slot 0, for good; nil where its slot is not given.
+    /// A row beyond 32 bits is outside of every bank, and so is the one that stands for it.
+    @inlinable public func resolved(
+        in slots: some RandomAccessCollection<SlotOffset>
+    ) -> RowAddress? {
+        guard slot > 0 else { return self }
+        guard Int(slot) <= slots.count else { return nil }
+        let offset = slots[slots.index(slots.startIndex, offsetBy: Int(slot) - 1)]
+        var address = self
+        address.slot = 0
+        if offset.flipsBank { address.bank ^= 1 }
+        address.row = Int32(clamping: Int(row) + Int(offset.rows))
+        return address
     }
+}
 
-    /// `instruction` of the template with its rows where this placement puts them.
-    @inlinable public func resolved(_ instruction: Instruction) -> Instruction {
-        guard case .memory(let read, let write) = instruction, !slots.isEmpty else {
-            return instruction
-        }
-        return .memory(resolved(read), resolved(write))
-    }
-
-    @inlinable func resolved(_ read: MemoryRead) -> MemoryRead {
+extension Instruction {
+    /// With its rows where offsets of slots 1, 2, ... put them; nil where a slot is not given.
+    @inlinable public func resolved(
+        in slots: some RandomAccessCollection<SlotOffset>
+    ) -> Instruction? {
+        guard case .memory(var read, var write) = self else { return self }
         switch read {
-        case .none: .none
-        case .read(let row, let stream): .read(resolved(row), stream)
+        case .none: break
+        case .read(let row, let stream):
+            guard let row = row.resolved(in: slots) else { return nil }
+            read = .read(row, stream)
         case .gather(let window, let rows, let address, let stream):
-            .gather(window: resolved(window), rows: rows, address: address, stream)
+            guard let window = window.resolved(in: slots) else { return nil }
+            read = .gather(window: window, rows: rows, address: address, stream)
         }
-    }
-
-    @inlinable func resolved(_ write: MemoryWrite) -> MemoryWrite {
         switch write {
-        case .none: .none
-        case .write(let row, let stream): .write(resolved(row), stream)
+        case .none: break
+        case .write(let row, let stream):
+            guard let row = row.resolved(in: slots) else { return nil }
+            write = .write(row, stream)
         case .scatter(let window, let rows, let address, let stream):
-            .scatter(window: resolved(window), rows: rows, address: address, stream)
+            guard let window = window.resolved(in: slots) else { return nil }
+            write = .scatter(window: window, rows: rows, address: address, stream)
         }
-    }
-
-    /// `burst` of the template in the schedule's time, rows and op numbers.
-    @inlinable public func resolved(_ burst: Burst) -> Burst {
-        Burst(
-            start: Cycle(start.index + burst.start.index), queue: burst.queue,
-            resolved(burst.instruction), inner: burst.inner, outer: burst.outer,
-            op: burst.op.map { OpID($0.index + opBase) })
-    }
-
-    /// `allocation` of the template in the schedule's time, rows and value numbers. Rows of the
-    /// image are there before cycle 0, wherever the placement starts.
-    @inlinable public func resolved(_ allocation: Allocation) -> Allocation {
-        var result = allocation
-        result.value = ValueID(allocation.value.index + valueBase)
-        result.base = resolved(allocation.base)
-        let live = allocation.live
-        let from = allocation.isImage ? 0 : start.index + live.lowerBound.index
-        result.live = Cycle(from)..<Cycle(Swift.max(from, start.index + live.upperBound.index))
-        return result
+        return .memory(read, write)
     }
 }
 
@@ -68,25 +57,6 @@ extension Schedule {
         for placement in placements {
             guard let place = placement.chips.firstIndex(of: chip) else { continue }
             try body(placement, templates[placement.template].chips[place])
-        }
-    }
-
-    /// Calls `body` with every burst of `chip` in the schedule's time and rows: placement by
-    /// placement, and in a placement by queue and start. Allocates nothing.
-    @inlinable public func forEachBurst<E: Error>(
-        on chip: ChipID, _ body: (Burst) throws(E) -> Void
-    ) throws(E) {
-        try forEachProgram(on: chip) { (placement, program) throws(E) in
-            for burst in program.bursts { try body(placement.resolved(burst)) }
-        }
-    }
-
-    /// Calls `body` with every allocation of `chip` in the schedule's time and rows.
-    @inlinable public func forEachAllocation<E: Error>(
-        on chip: ChipID, _ body: (Allocation) throws(E) -> Void
-    ) throws(E) {
-        try forEachProgram(on: chip) { (placement, program) throws(E) in
-            for allocation in program.allocations { try body(placement.resolved(allocation)) }
         }
     }
 
@@ -118,6 +88,9 @@ extension Schedule {
 }
 
 extension ChipProgram {
+    /// Single issues of all bursts, at most `Int.max`.
+    public var issueCount: Int { bursts.lazy.map(\.issueCount).clampedSum() }
+
     /// Brings bursts and allocations into their order; equal ones keep theirs.
     /// - Complexity: O(n) if they are in order, else O(n log n).
     public mutating func sort() {

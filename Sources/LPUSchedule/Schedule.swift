@@ -60,13 +60,9 @@ public struct Placement: Hashable, Sendable {
         self.valueBase = valueBase
     }
 
-    /// Where `address` of the template is.
-    @inlinable public func resolve(_ address: RowAddress) -> (bank: Int, row: Int) {
-        guard address.slot > 0 else { return (Int(address.bank), Int(address.row)) }
-        let offset = slots[Int(address.slot) - 1]
-        return (
-            Int(address.bank) ^ (offset.flipsBank ? 1 : 0), Int(address.row) + Int(offset.rows)
-        )
+    /// Where `address` of the template is; nil where the placement does not give its slot.
+    @inlinable public func resolve(_ address: RowAddress) -> RowAddress? {
+        address.resolved(in: slots)
     }
 }
 

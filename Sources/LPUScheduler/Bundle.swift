@@ -270,7 +270,7 @@ private struct BundleTiming {
             guard case .elementwise = made else { return nil }
             return taken.isElementwise
                 ? .chained(chip.aluLatency)
-                : .exact(chip.aluLatency + chip.vxmExitLatency + chip.edge)
+                : .exact(chip.aluResultLatency + chip.edge)
         }
         if taken.isElementwise { return .exact(emitted + chip.edge + chip.vxmEntryLatency) }
         if case .matmul = made, case .matmul = taken { return nil }

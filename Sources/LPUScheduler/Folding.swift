@@ -9,15 +9,31 @@ struct Folding {
 
     /// Bursts of a chip's issues, sorted by queue and start. O(n log n).
     func bursts(_ issues: [Reservations.Issue]) -> [Burst] {
-        let singles = merged(issues).map { issue in
-            let step = Self.hasAddress(issue.instruction) ? 1 : 0
-            return Burst(
-                start: Cycle(issue.cycle), queue: issue.queue, issue.instruction,
-                inner: issue.count > 1
-                    ? Repeat(count: Int(issue.count), distance: 1, step: step) : .once,
-                op: issue.op)
+        let runs = merged(issues)
+        var bursts: [Burst] = []
+        bursts.reserveCapacity(runs.count)
+        for run in runs { append(run, to: &bursts) }
+        if chip.repeatDepth > 0 { bursts = inner(bursts) }
+        return chip.repeatDepth > 1 ? outer(bursts) : bursts
+    }
+
+    /// A run in parts that a Repeat holds; a gather, which samples its address once, in one.
+    private func append(_ run: Reservations.Issue, to bursts: inout [Burst]) {
+        let step = Self.hasAddress(run.instruction) ? 1 : 0
+        var longest = chip.repeatDepth > 0 ? Int32(chip.maxRepeatCount) : 1
+        if case .memory(.gather, _) = run.instruction { longest = run.count }
+        var done: Int32 = 0
+        while done < run.count {
+            let count = min(longest, run.count - done)
+            bursts.append(
+                Burst(
+                    start: Cycle(run.cycle + Int(done)), queue: run.queue,
+                    Self.stepped(run.instruction, by: Int(done)),
+                    inner: count > 1
+                        ? Repeat(count: Int(count), distance: 1, step: step) : .once,
+                    op: run.op))
+            done += count
         }
-        return outer(inner(singles))
     }
 
     /// In order, with read and write halves of a slice in one cycle as one instruction.
@@ -138,12 +154,20 @@ struct Folding {
 
     /// The instruction `k` steps into a run.
     private static func stepped(_ instruction: Instruction, by k: Int) -> Instruction {
-        guard case .memory(.read(var row, let stream), .none) = instruction else {
-            precondition(k == 0, "only reads of a slice meet writes")
+        if k == 0 { return instruction }
+        switch instruction {
+        case .memory(.read(var row, let stream), .none):
+            row.row += Int32(k)
+            return .memory(.read(row, stream), .none)
+        case .loadWeights(let column, let tandem):
+            return .loadWeights(column: column + Int16(k), tandem: tandem)
+        case .accumulate(let row, let add, let emit):
+            return .accumulate(row: row + Int16(k), add: add, emit: emit)
+        case .memory: preconditionFailure("only reads of a slice come in runs")
+        case .install, .matmul, .alu, .distribute, .transpose, .permute, .shift, .rotate, .select,
+            .send, .receive, .ingress, .egress:
             return instruction
         }
-        row.row += Int32(k)
-        return .memory(.read(row, stream), .none)
     }
 
     /// How far the second's address is from the first's, where they are else the same.

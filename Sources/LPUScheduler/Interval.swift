@@ -102,11 +102,9 @@ struct StepSpans {
         func forEachRow(_ body: (Int, Range<Int>, _ isKept: Bool) -> Void) {
             for (placement, work) in uses {
                 for (allocation, isKept) in work.rows {
-                    let (bank, row) = placement.resolve(allocation.base)
-                    let slice =
-                        Int(allocation.hemisphere.rawValue) * chip.memSlicesPerHemisphere
-                        + Int(allocation.slice)
-                    let first = (slice * chip.banksPerSlice + bank) * chip.rowsPerBank + row
+                    let base = placement.resolve(allocation.base) ?? allocation.base
+                    let first = chip.rowIndex(
+                        allocation.hemisphere, slice: Int(allocation.slice), base)
                     let start = placement.start.index
                     let life =
                         start + allocation.live.lowerBound.index..<start
@@ -155,13 +153,21 @@ struct StepSpans {
     /// The least interval from `least` on at which no spans of a list meet when each is repeated.
     /// - Complexity: O(intervals tried): one list refuses most of them.
     func smallestInterval(from least: Int) -> Int {
-        var order = lists.sorted { ($0.count, $0[0].upperBound) > ($1.count, $1[0].upperBound) }
+        var order = lists.sorted(by: Self.isTriedBefore)
         var interval = max(least, 1)
         while let k = order.firstIndex(where: { Self.meet($0, modulo: interval) }) {
             order.swapAt(0, k)
             interval += 1
         }
         return interval
+    }
+
+    /// Long lists first; of equal length what is longer from its first span on.
+    private static func isTriedBefore(_ a: [Range<Int>], _ b: [Range<Int>]) -> Bool {
+        if a.count != b.count { return a.count > b.count }
+        return b.lexicographicallyPrecedes(a) {
+            ($0.upperBound, $0.lowerBound) < ($1.upperBound, $1.lowerBound)
+        }
     }
 
     private static func meet(_ spans: [Range<Int>], modulo interval: Int) -> Bool {
@@ -181,7 +187,7 @@ extension Chip {
         case .memory(.gather, _): max(gatherLatency, writeToRead)
         case .memory: max(readLatency, writeToRead)
         case .accumulate: accumulateLatency
-        case .alu: aluLatency + vxmExitLatency
+        case .alu: aluResultLatency
         case .distribute: distributeLatency
         case .transpose: transposeLatency
         case .permute: permuteLatency

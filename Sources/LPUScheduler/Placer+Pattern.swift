@@ -335,8 +335,7 @@ extension Placer {
     ) -> (east: Stream?, west: Stream?)? {
         let op = bundle.ops[k]
         let result = template.ops[op].result
-        let cycle =
-            attempt.base + bundle.offsets[k] + chip.aluLatency + chip.vxmExitLatency
+        let cycle = attempt.base + bundle.offsets[k] + chip.aluResultLatency
         let byteCount = template.values[result.index].type.byteCount
         func fresh(_ side: Hemisphere) -> Emission {
             Emission(

@@ -20,11 +20,20 @@ func withRoom<Result>(
     do throws(Infeasibility) {
         return try body(Room(reserve: 2, isScarce: false))
     } catch {
-        guard error.id == "sram-capacity" else { throw error }
-        for reserve in [2, 4, 1] {
-            if let result = try? body(Room(reserve: reserve)) { return result }
+        try error.throwUnlessOfRows()
+        let rooms = [2, 4, 1].map { Room(reserve: $0) } + [Room(reserve: 1, isShared: true)]
+        for room in rooms {
+            do throws(Infeasibility) { return try body(room) } catch {
+                try error.throwUnlessOfRows()
+            }
         }
-        if let result = try? body(Room(reserve: 1, isShared: true)) { return result }
         throw error
+    }
+}
+
+extension Infeasibility {
+    /// What another room may help against is not thrown.
+    fileprivate func throwUnlessOfRows() throws(Infeasibility) {
+        if id != "sram-capacity" { throw self }
     }
 }

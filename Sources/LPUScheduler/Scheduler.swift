@@ -106,7 +106,7 @@ struct Assembly {
             let owners = owners(of: bindings)
             let before = mapOf.indices.map { rows(taken: t, by: $0, mapOf, owners: owners) }
             let placer = try shortest(
-                of: (0..<starts(of: t)).map {
+                of: (0..<rotorStarts(of: t)).map {
                     makePlacer(of: i, bindings, before: before, mapOf, start: $0)
                 }, rowsAreScarce: room.isScarce, threads: threads, place)
             try residents?.check(placer)
@@ -128,7 +128,7 @@ struct Assembly {
 
     /// Starts of the round robin over slices to try where templates repeat: one for each four
     /// placements, of which each cycle counts as often, at least four, at most twelve.
-    private func starts(of t: Int) -> Int {
+    private func rotorStarts(of t: Int) -> Int {
         let counts = program.templates.indices.map { t in
             program.instances.count { $0.template == t }
         }

@@ -60,10 +60,9 @@ extension Elaborator {
     }
 
     private func emit(_ vectors: [Vector], on stream: Stream, _ issue: Issue) throws(Fault) {
-        let latency = chip.aluLatency + chip.vxmExitLatency
         for k in vectors.indices {
             try produce(
-                vectors[k], on: stream.advanced(by: k), at: 0, after: latency, issue)
+                vectors[k], on: stream.advanced(by: k), at: 0, after: chip.aluResultLatency, issue)
         }
     }
 

@@ -254,15 +254,6 @@ extension Elaborator {
 }
 
 extension Chip {
-    /// The longest latency from an issue to its result at its own register.
-    private var longestLatency: Int {
-        [
-            readLatency, gatherLatency, accumulateLatency, aluLatency + vxmExitLatency,
-            distributeLatency, transposeLatency, permuteLatency, shiftLatency, rotateLatency,
-            selectLatency, receiveLatency, ingressLatency,
-        ].reduce(0, max)
-    }
-
     /// Cycles between the oldest diagonal that may be sampled and the newest one produced on.
     var streamSpan: Int { 2 * edge + longestLatency + vxmEntryLatency + 1 }
 }

@@ -42,21 +42,6 @@ struct InputCheck {
                 "schedule", "schedule-machine",
                 "the schedule is for machine '\(schedule.machine)', not for '\(machine.name)'")
         }
-        // A value that appears in the cycle of its issue would depend on the order of the queues.
-        let latencies =
-            [
-                ("readLatency", chip.readLatency), ("gatherLatency", chip.gatherLatency),
-                ("accumulateLatency", chip.accumulateLatency), ("aluLatency", chip.aluLatency),
-                ("distributeLatency", chip.distributeLatency),
-                ("transposeLatency", chip.transposeLatency),
-                ("permuteLatency", chip.permuteLatency),
-                ("shiftLatency", chip.shiftLatency), ("rotateLatency", chip.rotateLatency),
-                ("selectLatency", chip.selectLatency), ("receiveLatency", chip.receiveLatency),
-                ("ingressLatency", chip.ingressLatency), ("writeToRead", chip.writeToRead),
-            ] + machine.topology.axes.map { ("latency of axis \($0.name)", $0.latency) }
-        for (name, latency) in latencies where latency < 1 {
-            report(machine.name, "machine-latency", "\(name) is \(latency), less than 1 cycle")
-        }
         if chip.superlanes > 64 {
             report(machine.name, "machine-superlanes", "superlanes is \(chip.superlanes), above 64")
         }

@@ -58,38 +58,6 @@ struct QueueCursor {
 
 extension Instruction {
     /// With its rows where `placement` has them, so that no slot is left to look up.
-    func moved(by placement: Placement) -> Instruction {
-        guard case .memory(let read, let write) = self else { return self }
-        return .memory(read.moved(by: placement), write.moved(by: placement))
-    }
-}
-
-extension MemoryRead {
-    fileprivate func moved(by placement: Placement) -> MemoryRead {
-        switch self {
-        case .none: .none
-        case .read(let row, let to): .read(row.moved(by: placement), to)
-        case .gather(let window, let rows, let address, let to):
-            .gather(window: window.moved(by: placement), rows: rows, address: address, to)
-        }
-    }
-}
-
-extension MemoryWrite {
-    fileprivate func moved(by placement: Placement) -> MemoryWrite {
-        switch self {
-        case .none: .none
-        case .write(let row, let from): .write(row.moved(by: placement), from)
-        case .scatter(let window, let rows, let address, let from):
-            .scatter(window: window.moved(by: placement), rows: rows, address: address, from)
-        }
-    }
-}
-
-extension RowAddress {
-    fileprivate func moved(by placement: Placement) -> RowAddress {
-        let (bank, row) = placement.resolve(self)
-        // A row beyond 32 bits is outside of every bank, and so is the one that stands for it.
-        return RowAddress(bank: bank, row: Int(Int32(clamping: row)))
-    }
+    /// - Requires: the placement gives its slots.
+    func moved(by placement: Placement) -> Instruction { resolved(in: placement.slots) ?? self }
 }

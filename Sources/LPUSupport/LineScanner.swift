@@ -75,12 +75,25 @@ extension LineScanner {
     public mutating func word(_ what: String, id: String) throws(DiagnosticSet) -> Substring {
         try beginWord(what, id: id)
         let end = wordEnd
+        if let byte = bytes[cursor..<end].first(where: { !Self.isOfWord($0) }) {
+            let code = String(byte, radix: 16)
+            throw error(id, "\(what) holds the control byte 0x\(code); leave it out")
+        }
         defer {
             cursor = end
             skipBlanks()
         }
         return text(cursor..<end)
     }
+
+    /// `true` iff `text` is a word of a text form: what is written is read as the same word.
+    public static func isWord(_ text: String) -> Bool {
+        text.utf8.first.map { $0 != UInt8(ascii: "#") } ?? false
+            && text.utf8.allSatisfy(isOfWord)
+    }
+
+    /// No blank and no control byte.
+    private static func isOfWord(_ byte: UInt8) -> Bool { byte > 0x20 && byte != 0x7f }
 
     /// Reads `keyword` or throws.
     public mutating func expect(_ keyword: String, id: String) throws(DiagnosticSet) {

@@ -119,12 +119,12 @@ struct ChipTimeline: Sendable {
 }
 
 extension Burst {
-    /// In the cycles and rows of `placement`.
+    /// In the cycles and rows of `placement`; rows as they are where it does not give a slot.
     func placed(_ placement: Placement) -> Burst {
         var burst = self
         burst.start = start(in: placement)
-        if !placement.slots.isEmpty, case .memory(let read, let write) = instruction {
-            burst.instruction = .memory(read.placed(placement), write.placed(placement))
+        if !placement.slots.isEmpty {
+            burst.instruction = instruction.resolved(in: placement.slots) ?? instruction
         }
         return burst
     }
@@ -143,41 +143,6 @@ extension Burst {
     }
 }
 
-extension RowAddress {
-    /// With its slot resolved; as it is where the placement does not give the slot.
-    func placed(_ placement: Placement) -> RowAddress {
-        guard slot > 0, Int(slot) <= placement.slots.count else { return self }
-        let (bank, row) = placement.resolve(self)
-        var address = self
-        address.slot = 0
-        address.bank = UInt8(bank)
-        address.row = Int32(clamping: row)
-        return address
-    }
-}
-
-extension MemoryRead {
-    fileprivate func placed(_ placement: Placement) -> MemoryRead {
-        switch self {
-        case .none: self
-        case .read(let row, let to): .read(row.placed(placement), to)
-        case .gather(let window, let rows, let address, let to):
-            .gather(window: window.placed(placement), rows: rows, address: address, to)
-        }
-    }
-}
-
-extension MemoryWrite {
-    fileprivate func placed(_ placement: Placement) -> MemoryWrite {
-        switch self {
-        case .none: self
-        case .write(let row, let from): .write(row.placed(placement), from)
-        case .scatter(let window, let rows, let address, let from):
-            .scatter(window: window.placed(placement), rows: rows, address: address, from)
-        }
-    }
-}
-
 extension Allocation {
     /// In the cycles, rows and values of `placement`; rows of the image are live from cycle 0 on.
     func placed(_ placement: Placement) -> Allocation {
@@ -186,7 +151,7 @@ extension Allocation {
             min(max(cycle.index, -horizon), horizon) + placement.start.index
         }
         var allocation = self
-        allocation.base = base.placed(placement)
+        allocation.base = placement.resolve(base) ?? base
         allocation.value = ValueID(value.index + placement.valueBase)
         let upper = max(moved(live.upperBound), 0)
         let lower = isImage ? 0 : min(moved(live.lowerBound), upper)

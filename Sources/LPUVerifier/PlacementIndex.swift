@@ -10,8 +10,10 @@ struct PlacementIndex {
         var member: Int
     }
 
-    /// Cycles are below 2^40, so that no sum of a few of them overflows.
-    static let horizon = 1 << 40
+    /// Bursts start before it: a step is followed cycle by cycle.
+    static let horizon = 1 << 30
+    /// Most issues of a chip in a step, each of which is followed.
+    static let maximumIssues = 1 << 30
 
     /// Sound uses, by chip, in the order of the placements.
     private(set) var uses: [[Use]]
@@ -32,6 +34,16 @@ struct PlacementIndex {
                 uses[chip.index].append(Use(placement: p, member: member))
             }
         }
+    }
+
+    /// A chip that issues more than can be followed; nil if there is none.
+    func overload(_ schedule: Schedule) -> ChipID? {
+        let issues = schedule.templates.map { $0.chips.map(\.issueCount) }
+        let counts = uses.map { uses in
+            uses.lazy.map { issues[schedule.placements[$0.placement].template][$0.member] }
+                .clampedSum()
+        }
+        return counts.firstIndex { $0 > Self.maximumIssues }.map { ChipID($0) }
     }
 
     private static func problem(

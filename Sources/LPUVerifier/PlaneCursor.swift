@@ -26,7 +26,7 @@ struct PlaneCursor {
     /// - Requires: both queues are in order.
     init(own: ArraySlice<Burst>, evenPlane: ArraySlice<Burst> = []) {
         self.own = own
-        tandem = evenPlane.filter(\.isTandem)[...]
+        tandem = evenPlane.filter(\.instruction.isTandem)[...]
         ownIssues = IssueCursor(own)
         tandemIssues = IssueCursor(tandem)
         ownNext = ownIssues.next()
@@ -48,9 +48,10 @@ struct PlaneCursor {
     }
 }
 
-extension Burst {
-    fileprivate var isTandem: Bool {
-        switch instruction {
+extension Instruction {
+    /// `true` iff both planes of a pair do it.
+    var isTandem: Bool {
+        switch self {
         case .loadWeights(_, let tandem), .install(let tandem): tandem
         case .matmul(_, let type): type == .fp16
         case .memory, .accumulate, .alu, .distribute, .transpose, .permute, .shift, .rotate,

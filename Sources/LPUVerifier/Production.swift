@@ -29,9 +29,8 @@ struct Production {
             if let emit { body(Production(emit, 4, chip.accumulateLatency)) }
         case .alu(let operation, _, _, let east, let west):
             let count = operation.resultType(of: .fp32).byteCount
-            let latency = chip.aluLatency + chip.vxmExitLatency
-            if let east { body(Production(east, count, latency)) }
-            if let west { body(Production(west, count, latency)) }
+            if let east { body(Production(east, count, chip.aluResultLatency)) }
+            if let west { body(Production(west, count, chip.aluResultLatency)) }
         case .distribute(_, let to, let count, _):
             body(Production(to, Int(count), chip.distributeLatency))
         case .transpose(_, _, let to, let outputs):

@@ -27,7 +27,9 @@ public struct Verifier: Sendable {
     /// - Complexity: O(b log b) a chip in its bursts b, and O(issues) of MXM, links and of ALU
     ///   chains that change their shape; equal chips count once, also later, unless `exhaustive`.
     public func verify(machine: Machine, schedule: Schedule) -> Verdict {
-        Verdict(schedule: schedule, reports: structuralReports(machine, schedule))
+        Verdict(
+            schedule: schedule,
+            reports: overload(machine, schedule) ?? structuralReports(machine, schedule))
     }
 
     /// Judges laws 1-15: those above, and by a symbolic run that the schedule does what `program`
@@ -41,6 +43,7 @@ public struct Verifier: Sendable {
 
     /// The reports of laws 1-15, in the contract's order.
     func reports(_ machine: Machine, _ schedule: Schedule, _ program: Program) -> [LawReport] {
+        if let overload = overload(machine, schedule) { return overload }
         // What the others need of the program, and the laws that need no program: last what can be
         // dealt out to a thread that is done with something else.
         var ((flat, digest), reports) = concurrently(threads: threads) {
@@ -68,6 +71,19 @@ public struct Verifier: Sendable {
     /// In the contract's order.
     private static func sorted(_ reports: [LawReport]) -> [LawReport] {
         Law.allCases.compactMap { law in reports.first { $0.law == law } }
+    }
+
+    /// What is reported of a schedule that has more issues than can be followed; nil of others.
+    private func overload(_ machine: Machine, _ schedule: Schedule) -> [LawReport]? {
+        guard let chip = PlacementIndex(schedule, on: machine).overload(schedule) else {
+            return nil
+        }
+        var report = LawReport(.claims, limit: violationsPerLaw)
+        report.add(
+            chip: chip,
+            "issues more than \(PlacementIndex.maximumIssues) instructions in a step: nothing else "
+                + "is judged")
+        return [report]
     }
 
     /// The reports of the laws that need no dataflow program, in the contract's order.

@@ -46,7 +46,10 @@ struct Draw: ParsableCommand {
         if !(0...Int(Int32.max)).contains(chip) {
             throw ValidationError("--chip is \(chip), it is 0 or more")
         }
-        if from < 0 || to.map({ $0 <= from }) == true {
+        if !(0...Int(Int32.max)).contains(from) {
+            throw ValidationError("--from is \(from), it is 0 to \(Int32.max)")
+        }
+        if to.map({ $0 <= from }) == true {
             throw ValidationError("--from is \(from), --to \(to ?? 0): the range holds no cycle")
         }
     }

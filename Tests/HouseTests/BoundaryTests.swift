@@ -19,9 +19,18 @@ struct BoundaryTests {
 
     static func imports(_ path: String) throws -> [String] {
         try House.text(path).split(separator: "\n").compactMap { line in
-            (try?
-                /^(?:public |internal |@testable |@_exported )*import (?:struct |enum )?([A-Za-z]+)/
-                .firstMatch(in: line)).flatMap { $0.map { String($0.1) } }
+            try Self.importLine.firstMatch(in: line).map { String($0.1) }
+        }
+    }
+
+    /// Of a module, or of one declaration of it such as `import func X.y`.
+    private static var importLine: Regex<(Substring, Substring)> {
+        /^(?:[a-z]+ |@[A-Za-z_]+ )*import (?:[a-z]+ )?([A-Za-z_]+)/
+    }
+
+    @Test func importsOfEveryKindAreSeen() throws {
+        for line in ["import X", "public import func X.y", "@testable import struct X.Y"] {
+            #expect(try Self.importLine.firstMatch(in: line)?.1 == "X")
         }
     }
 
@@ -44,7 +53,7 @@ struct BoundaryTests {
         let producers = [
             "LPUScheduler", "LPULowering", "LPUPlanning", "LPULoading", "LPUCompiler",
         ]
-        let uses = try Self.table()[judge] ?? []
+        let uses = try #require(Self.table()[judge])
         for producer in producers {
             #expect(!uses.contains(producer), "\(judge) must not know \(producer)")
         }

@@ -80,7 +80,8 @@ import Testing
         for placement in compilation.schedule.placements {
             for program in compilation.schedule.templates[placement.template].chips {
                 for allocation in program.allocations {
-                    let (bank, row) = placement.resolve(allocation.base)
+                    let base = placement.resolve(allocation.base)!
+                    let (bank, row) = (Int(base.bank), Int(base.row))
                     for r in row..<row + Int(allocation.rows) {
                         let side = Int(allocation.hemisphere.rawValue)
                         rows.insert([side, Int(allocation.slice), bank, r])

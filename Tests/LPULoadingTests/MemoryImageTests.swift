@@ -55,7 +55,8 @@ import Testing
                     let bytes = try source.bytes(
                         of: isTable ? ValueID(0) : allocation.value, in: isTable ? 0 : i)
                     let planes = values[allocation.value.index].type.byteCount
-                    let (bank, row) = placement.resolve(allocation.base)
+                    let base = try #require(placement.resolve(allocation.base))
+                    let (bank, row) = (Int(base.bank), Int(base.row))
                     for r in 0..<Int(allocation.rows) {
                         let key = [
                             chip.index, Int(allocation.hemisphere.rawValue),

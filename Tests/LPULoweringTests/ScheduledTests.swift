@@ -103,7 +103,8 @@ func differingRows(
             let id = ValueID(number - bases[instance])
             let value = program.templates[program.instances[instance].template].values[id.index]
             guard value.origin == .image(.zero) else { continue }
-            let (bank, row) = placement.resolve(entry.base)
+            let base = placement.resolve(entry.base)!
+            let (bank, row) = (Int(base.bank), Int(base.row))
             let bytes = run.interpreter.bytes(of: id, in: instance)
             for r in 0..<Int(entry.rows) {
                 let found = simulator.row(

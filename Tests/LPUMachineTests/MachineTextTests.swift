@@ -53,6 +53,18 @@ import Testing
         ("rowsPerBank", "superlanes 20 H \"x\"", "'superlanes' is given twice, in lines 3 and 10"),
         ("memSlicesPerGroup", "memSlicesPerGroup 3 H \"x\"", "no multiple of memSlicesPerGroup, 3"),
         ("memSlicesPerGroup", "memSlicesPerGroup 1 H \"x\"", "80, above the registers of a side"),
+        ("memSlicesPerGroup", "memSlicesPerGroup 2 H \"x\"", "40, above the registers of a side"),
+        ("banksPerSlice", "banksPerSlice 3 H \"x\"", "banksPerSlice is 3, outside 1...2"),
+        (
+            "loadBeforeInstall", "loadBeforeInstall 3 H \"x\"",
+            "loadBeforeInstall + 1 is 4, above installLatency, 3"
+        ),
+        ("readLatency", "readLatency 0 H \"x\"", "readLatency is 0, outside 1...4096"),
+        (
+            "linkCount",
+            "linkCount 9 C \"x\"\naxis a size 5 firstLink 0 lanes 1 latency 0 interval 9 H \"x\"",
+            "latency is 0, outside 1...1000000"
+        ),
         ("planeRows", "planeRows 336 H \"x\"", "planeRows is 336, above superlanes x lanes"),
         ("largeAlus", "largeAlus 1,16 H \"x\"", "names ALU 16, aluCount is 16"),
         ("aluRowGroups", "aluRowGroups 0,1 2,9 H \"x\"", "names group 9, there are 8"),

@@ -18,6 +18,10 @@ import Testing
         }
     }
 
+    private func schedule(_ text: String) throws -> Schedule {
+        try Schedule(parsing: Array(text.utf8), file: "s", machine: machine)
+    }
+
     @Test func handWrittenScheduleIsRead() throws {
         let schedule = try Schedule(
             parsing: Array(handWritten.utf8), file: "s", machine: machine)
@@ -58,21 +62,14 @@ import Testing
                     slots: [SlotOffset(rows: 60, flipsBank: true)], opBase: 5, valueBase: 2)
             ])
         #expect(schedule.recomputedClaims(on: machine) == schedule.claims)
-        var rows: [Int32] = []
-        schedule.forEachBurst(on: ChipID(17)) { burst in
-            if case .memory(.read(let row, _), _) = burst.instruction {
-                #expect(row.bank == 1 && row.slot == 0 && burst.start == Cycle(100))
-                #expect(burst.op == OpID(12))
-                rows.append(row.row)
-            }
+        schedule.forEachProgram(on: ChipID(17)) { placement, program in
+            let read = program.bursts[0].instruction.resolved(in: placement.slots)
+            let place = RowAddress(bank: 1, row: 100)
+            #expect(read == .memory(.read(place, Stream(.west, 4)), .none))
+            #expect(placement.resolve(program.allocations[0].base) == place)
+            #expect(placement.resolve(RowAddress(slot: 2, bank: 0, row: 0)) == nil)
         }
-        #expect(rows == [100])
-        schedule.forEachAllocation(on: ChipID(17)) { allocation in
-            #expect(allocation.base == RowAddress(bank: 1, row: 100))
-            #expect(allocation.value == ValueID(5))
-            #expect(allocation.live == Cycle(0)..<Cycle(120))
-        }
-        schedule.forEachBurst(on: ChipID(16)) { _ in Issue.record("chip16 does nothing") }
+        schedule.forEachProgram(on: ChipID(16)) { _, _ in Issue.record("chip16 does nothing") }
     }
 
     /// The example of Documentation/Schedule.md.
@@ -152,6 +149,29 @@ import Testing
         #expect(schedule.digest(on: machine) != digest)
     }
 
+    @Test func namesWithControlBytesAreRefused() throws {
+        for byte in ["\u{1}", "\u{7f}"] {
+            let text = handWritten.replacing("copy", with: "co\(byte)py")
+            let error = #expect(throws: DiagnosticSet.self) { try schedule(text) }
+            #expect(error?.description.contains("leave it out") == true)
+        }
+        var named = try schedule(handWritten)
+        #expect(named.nameProblem == nil)
+        named.templates[0].name = "a b"
+        #expect(named.nameProblem == "'a b' is no word of the schedule's text")
+    }
+
+    @Test func issuesBeyond64BitsAreRefused() {
+        let burst = "@0 alu0 copy 0x00000000 x65535/1 x65535/65535\n"
+        let place = "place t @0 chip0 ops 0 values 0\n"
+        let header = "schedule 1\nmachine lpx256\nclaims length 1 bursts 1 issues 1\ntemplate t\n"
+        let text =
+            header + "chip 0\n" + String(repeating: burst, count: 1 << 15)
+            + String(repeating: place, count: (1 << 15) + 2)
+        let error = #expect(throws: DiagnosticSet.self) { try schedule(text) }
+        #expect(error?.description.contains("more than 4611686018427387904 issues") == true)
+    }
+
     @Test func corruptedTextNeverTraps() {
         var random = RandomSchedule(machine: machine, seed: 7)
         let original = random.schedule(bursts: 60).text(on: machine)
@@ -161,11 +181,13 @@ import Testing
             let text = corrupted(original, using: &generator)
             do throws(DiagnosticSet) {
                 let schedule = try Schedule(parsing: text, file: "s", machine: machine)
-                // What is accepted can be expanded.
+                // What is accepted can be expanded, and written.
                 _ = schedule.recomputedClaims(on: machine)
-                for chip in 0..<machine.chipCount {
-                    schedule.forEachBurst(on: ChipID(chip)) { _ in }
-                    schedule.forEachAllocation(on: ChipID(chip)) { _ in }
+                _ = schedule.digest(on: machine)
+                for placement in schedule.placements {
+                    for burst in schedule.templates[placement.template].chips.flatMap(\.bursts) {
+                        #expect(burst.instruction.resolved(in: placement.slots) != nil)
+                    }
                 }
             } catch {
                 refused += 1

@@ -29,7 +29,6 @@ import Testing
 
     @Test func machines() throws {
         try expect("schedule-machine") { schedule, _, _ in schedule.machine = "other" }
-        try expect("machine-latency") { _, machine, _ in machine.chip.readLatency = 0 }
         try expect("machine-superlanes") { _, machine, _ in machine.chip.superlanes = 65 }
     }
 

@@ -25,6 +25,20 @@ import Testing
         #expect(found == ["line 2", "one", "not two", "two#2", "line 5", "-7", "chip4", "a # b"])
     }
 
+    @Test func controlBytesStandInNoWord() throws {
+        for (byte, code) in [(1, "0x1"), (127, "0x7f"), (0, "0x0")] as [(UInt8, String)] {
+            let error = #expect(throws: DiagnosticSet.self) {
+                var scanner = LineScanner([97, byte, 32], file: "f")
+                _ = scanner.nextLine()
+                _ = try scanner.word("n", id: "x")
+            }
+            let text = "f:1:1: error: n holds the control byte \(code); leave it out [x]"
+            #expect(error?.description == text)
+        }
+        #expect(LineScanner.isWord("a#b") && LineScanner.isWord("ä"))
+        #expect(["", "#a", "a b", "a\t", "\u{7f}"].allSatisfy { !LineScanner.isWord($0) })
+    }
+
     @Test func partsOfWord() throws {
         var scanner = LineScanner("x20/1+3 y", file: "f", line: 9)
         try scanner.beginWord("a word", id: "x")

@@ -24,16 +24,21 @@ struct BruteForce {
         let queueCount = machine.chip.queueCount
         issues = (0..<machine.chipCount).map { chip in
             var queues: [[Issue]] = Array(repeating: [], count: queueCount)
-            schedule.forEachBurst(on: ChipID(chip)) { burst in
-                for j in 0..<Int(burst.outer.count) {
-                    for i in 0..<Int(burst.inner.count) {
-                        queues[burst.queue.index].append(
-                            Issue(
-                                cycle: burst.start.index + i * Int(burst.inner.distance)
-                                    + j * Int(burst.outer.distance),
-                                step: i * Int(burst.inner.step) + j * Int(burst.outer.step),
-                                instruction: burst.instruction, start: burst.start.index,
-                                last: burst.lastIssue.index))
+            schedule.forEachProgram(on: ChipID(chip)) { placement, program in
+                for burst in program.bursts {
+                    let instruction = burst.instruction.resolved(in: placement.slots)!
+                    let delay = placement.start.index
+                    for j in 0..<Int(burst.outer.count) {
+                        for i in 0..<Int(burst.inner.count) {
+                            queues[burst.queue.index].append(
+                                Issue(
+                                    cycle: delay + burst.start.index
+                                        + i * Int(burst.inner.distance)
+                                        + j * Int(burst.outer.distance),
+                                    step: i * Int(burst.inner.step) + j * Int(burst.outer.step),
+                                    instruction: instruction, start: delay + burst.start.index,
+                                    last: delay + burst.lastIssue.index))
+                        }
                     }
                 }
             }
@@ -41,7 +46,17 @@ struct BruteForce {
         }
         allocations = (0..<machine.chipCount).map { chip in
             var all: [Allocation] = []
-            schedule.forEachAllocation(on: ChipID(chip)) { all.append($0) }
+            schedule.forEachProgram(on: ChipID(chip)) { placement, program in
+                for var allocation in program.allocations {
+                    let (start, live) = (placement.start.index, allocation.live)
+                    let first = allocation.isImage ? 0 : start + live.lowerBound.index
+                    allocation.value = ValueID(allocation.value.index + placement.valueBase)
+                    allocation.base = placement.resolve(allocation.base)!
+                    allocation.live =
+                        Cycle(first)..<Cycle(max(first, start + live.upperBound.index))
+                    all.append(allocation)
+                }
+            }
             return all
         }
     }
@@ -107,7 +122,8 @@ struct BruteForce {
         }
         if case .alu(let operation, _, _, let east, let west) = instruction {
             let count = operation == .toFP8 ? 1 : 4
-            return [east, west].compactMap(\.self).map { ($0, count, chip.aluLatency) }
+            let latency = chip.aluLatency + chip.vxmExitLatency
+            return [east, west].compactMap(\.self).map { ($0, count, latency) }
         }
         if case .accumulate(_, _, let emit?) = instruction {
             return [(emit, 4, chip.accumulateLatency)]

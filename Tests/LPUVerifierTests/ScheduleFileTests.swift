@@ -16,10 +16,10 @@ import Testing
         var description: String { "\(law) \(unit ?? "") \(cycle.map { "@\($0)" } ?? "")" }
     }
 
-    static func files(_ kind: String) -> [String] {
+    static func files(_ kind: String) throws -> [String] {
         let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .appendingPathComponent("Schedules/\(kind)").path
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder)
         return names.filter { $0.hasSuffix(".schedule") }.sorted().map { "\(folder)/\($0)" }
     }
 
@@ -50,7 +50,7 @@ import Testing
         return (verdict, expected(text), schedule)
     }
 
-    @Test(arguments: files("accept"))
+    @Test(arguments: try files("accept"))
     func isAccepted(path: String) throws {
         let (verdict, faults, schedule) = try verdict(path)
         #expect(faults.isEmpty)
@@ -61,7 +61,7 @@ import Testing
         #expect(all.issues == schedule.claims.issueCount)
     }
 
-    @Test(arguments: files("reject"))
+    @Test(arguments: try files("reject"))
     func isRejectedAtTheGuiltyLines(path: String) throws {
         let (verdict, faults, _) = try verdict(path)
         #expect(!faults.isEmpty && !verdict.isAccepted)
@@ -79,13 +79,13 @@ import Testing
     }
 
     /// A law that can be broken in a file has a file to accept and one to reject.
-    @Test func everyStructuralLawHasFiles() {
+    @Test func everyStructuralLawHasFiles() throws {
         for law in [
             Law.queueOrder, .streamConflict, .memPort, .sramOverlap, .sramCapacity, .mxmWeights,
             .vxmRoute, .linkConflict, .linkPath, .addressRange, .claims, .intervalFolded,
         ] {
             for kind in law == .claims ? ["reject"] : ["accept", "reject"] {
-                let names = Self.files(kind).map { URL(fileURLWithPath: $0).lastPathComponent }
+                let names = try Self.files(kind).map { URL(fileURLWithPath: $0).lastPathComponent }
                 #expect(names.contains { $0.hasPrefix(law.rawValue) }, "\(kind) \(law.rawValue)")
             }
         }

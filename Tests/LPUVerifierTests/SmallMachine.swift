@@ -11,6 +11,7 @@ extension Machine {
         (chip.planeRows, chip.weightStreamsPerPlane, chip.accumulatorRows) = (4, 2, 3)
         (chip.matmulToAccumulate, chip.accumulateLatency) = (3, 2)
         (chip.aluCount, chip.aluColumns, chip.aluRowGroups, chip.largeALUs) = (4, 4, [[0]], [0])
+        chip.vxmExitLatency = 1
         (chip.transposerStreams, chip.distributorStreams) = (2, 2)
         (chip.linkCount, chip.receiveDepth, chip.hostInterval) = (2, 2, Rational(5, 2))
         (chip.installCadence, chip.instructionBytes, chip.maxWait) = (2, 12, 7)

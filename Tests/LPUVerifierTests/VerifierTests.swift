@@ -199,7 +199,7 @@ import Testing
                 "placement 2 names chip9, 'small' has 8 chips",
                 "placement 3 has value base 2147483644, outside of 0...2147483643",
                 "placement 4 starts @9223372036854775807, outside of "
-                    + "-1099511627776...1099511627776",
+                    + "-1073741824...1073741824",
             ])
     }
 
@@ -237,6 +237,51 @@ import Testing
     }
 
     // MARK: Bad input
+
+    @Test func aScheduleWithoutATextHasNoDigest() {
+        let program = ChipProgram(bursts: [copies(at: 2)])
+        var all = schedule([[program]], [place(0, 0, [1])])
+        all.claims = Claims(length: CycleCount(3), burstCount: 1, issueCount: 1, digest: "beef")
+        all.templates[0].name = "a\u{1}"
+        #expect(
+            Verifier().verify(machine: machine, schedule: all).violations.map(\.message) == [
+                "claims a digest, but has no text: 'a\u{1}' is no word of the schedule's text"
+            ])
+        all.templates[0].name = "t"
+        all.templates.append(ScheduleTemplate(name: "t", chips: [program]))
+        #expect(
+            Verifier().verify(machine: machine, schedule: all).violations.map(\.message) == [
+                "claims a digest, but has no text: two templates are named 't'"
+            ])
+    }
+
+    @Test func issuesAreCountedWithoutOverflow() {
+        let most = Repeat(count: Int(Int32.max), distance: Int(Int32.max))
+        var burst = copies(at: 2, most)
+        burst.outer = most
+        let program = ChipProgram(bursts: Array(repeating: burst, count: 5))
+        let all = schedule([[program]], (0..<5).map { place(0, $0, [1]) })
+        #expect(
+            Verifier().verify(machine: machine, schedule: all).violations.map(\.description) == [
+                "chip1: error: issues more than 1073741824 instructions in a step: nothing else "
+                    + "is judged [claims]"
+            ])
+    }
+
+    @Test func intervalsThatCannotBeAreNamed() {
+        let program = ChipProgram(bursts: [copies(at: 0)])
+        // What is never placed may hold anything.
+        let wild = ChipProgram(bursts: [
+            Burst(
+                start: Cycle(0), queue: QueueID(60_000),
+                .accumulate(row: -1, add: true, emit: nil))
+        ])
+        var all = schedule([[program], [wild]], [place(0, 0, [1])])
+        for (interval, isFine) in [(0, false), (-1, false), (Int.max, false), (5, true)] {
+            all.interval = CycleCount(interval)
+            #expect(lines(all).isEmpty == isFine, "\(interval)")
+        }
+    }
 
     @Test func nonsenseIsRefusedAndNeverTraps() {
         let wild = [Int32.min, -1, 0, 1, 2, 65_535, 65_536, Int32.max]

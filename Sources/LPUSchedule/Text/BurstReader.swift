@@ -1,11 +1,12 @@
 import LPUMachine
 import LPUSupport
 
-/// Bounds of what is read: any sum of the numbers fits 64 bits, and a sum of two ids or rows 32.
+/// Bounds of what is read: sums of two ids or rows fit 32 bits, those of cycles and issues 64.
 let maxCycle = 1 << 40
 let maxID = 1_000_000_000
 let maxRow = (1 << 24) - 1
 let maxClaim = 1 << 59
+let maxIssues = 1 << 62
 
 extension ScheduleReader {
     /// `@120 mem.e12 read b0:r40 s12e x20/1+1 op7`; without a unit it is that of the line above.

@@ -40,6 +40,10 @@ struct ScheduleReader {
     private var isInTemplate = false
     /// The highest row slot of each template.
     private var rowSlots: [Int] = []
+    /// Issues of each template that was placed; looked up only.
+    private var templateIssues: [Int: Int] = [:]
+    /// Of all placements.
+    private var issueCount = 0
     private var diagnostics = DiagnosticSet()
 
     init(_ text: [UInt8], file: String, machine: Machine) {
@@ -207,9 +211,23 @@ struct ScheduleReader {
                 "template '\(name)' has \(rowSlots[template]) row slots, here are "
                     + "\(placement.slots.count)")
         }
+        try count(template)
         placement.opBase = try field("ops", in: 0...maxID)
         placement.valueBase = try field("values", in: 0...maxID)
         schedule.placements.append(placement)
+    }
+
+    /// Adds the issues of a template that is placed once more.
+    private mutating func count(_ template: Int) throws(DiagnosticSet) {
+        let issues =
+            templateIssues[template]
+            ?? schedule.templates[template].chips.map(\.issueCount).clampedSum()
+        templateIssues[template] = issues
+        issueCount = [issueCount, issues].clampedSum()
+        guard issueCount <= maxIssues else {
+            throw error(
+                "there are more than \(maxIssues) issues up to here; lower counts of Repeats")
+        }
     }
 
     /// `40` or `-3!`, the mark where the banks change places.

@@ -4,7 +4,7 @@ import LPUSupport
 extension Schedule {
     /// The schedule as text, which `Schedule(parsing:file:machine:)` reads back to an equal value;
     /// see Documentation/Schedule.md.
-    /// - Requires: the schedule is for `machine`; names are words and template names differ.
+    /// - Requires: the schedule is for `machine` and has no `nameProblem`.
     /// - Complexity: O(text).
     public func text(on machine: Machine) -> [UInt8] { written(on: machine, withClaims: true) }
 
@@ -16,9 +16,24 @@ extension Schedule {
         return hash.hexDigest()
     }
 
-    private func written(on machine: Machine, withClaims: Bool) -> [UInt8] {
+    /// Why names of the schedule make no text; nil where they do.
+    public var nameProblem: String? {
         let names = templates.map(\.name)
-        precondition(Set(names).count == names.count, "two templates have one name")
+        let words = [machine] + (program.isEmpty ? [] : [program]) + names
+        if let name = (words + [claims.digest].compactMap(\.self)).first(where: {
+            !LineScanner.isWord($0)
+        }) {
+            return "'\(name)' is no word of the schedule's text"
+        }
+        let sorted = names.sorted()
+        return zip(sorted, sorted.dropFirst()).first { $0 == $1 }.map {
+            "two templates are named '\($0.0)'"
+        }
+    }
+
+    private func written(on machine: Machine, withClaims: Bool) -> [UInt8] {
+        if let problem = nameProblem { preconditionFailure(problem) }
+        let names = templates.map(\.name)
         var writer = ScheduleWriter(machine.chip)
         // Lines are about so long.
         writer.lines.bytes.reserveCapacity(
@@ -43,24 +58,15 @@ struct ScheduleWriter {
 
     mutating func header(_ schedule: Schedule, withClaims: Bool) {
         lines.line("schedule \(scheduleFormat)")
-        lines.line("machine \(name(schedule.machine))")
-        if !schedule.program.isEmpty { lines.line("program \(name(schedule.program))") }
+        lines.line("machine \(schedule.machine)")
+        if !schedule.program.isEmpty { lines.line("program \(schedule.program)") }
         if let interval = schedule.interval { lines.line("interval \(interval.count)") }
         guard withClaims else { return }
         let claims = schedule.claims
-        let digest = claims.digest.map { " digest \(name($0))" } ?? ""
+        let digest = claims.digest.map { " digest \($0)" } ?? ""
         lines.line(
             "claims length \(claims.length.count) bursts \(claims.burstCount)"
                 + " issues \(claims.issueCount)" + digest)
-    }
-
-    /// `name`, which has to be a word.
-    private func name(_ name: String) -> String {
-        precondition(
-            !name.isEmpty && name.utf8.first != UInt8(ascii: "#")
-                && name.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7f },
-            "'\(name)' is no word of the schedule's text")
-        return name
     }
 
     mutating func laneMap(_ index: Int, _ map: [Int16]) {
@@ -70,7 +76,7 @@ struct ScheduleWriter {
     }
 
     mutating func template(_ template: ScheduleTemplate) {
-        lines.line("template \(name(template.name))")
+        lines.line("template \(template.name)")
         for (i, chip) in template.chips.enumerated() {
             lines.line("chip \(i)")
             for allocation in chip.allocations { self.allocation(allocation) }

@@ -131,49 +131,34 @@ private struct PlaneUse {
             return problem(load, chip, "a load that no install of the placement takes")
         }
         // The first sum of each row, in the order of their cycles.
-        var begun = Set<Int>()
+        var begun = RowSet(count: chip.accumulatorRows)
         for burst in sums.sorted(by: { $0.start < $1.start }) {
             guard case .accumulate(let row, let add, _) = burst.instruction else { continue }
-            let rows = Self.rows(burst, from: Int(row))
-            if add {
-                if let row = rows.first(where: { !begun.contains($0) }) {
-                    return problem(
-                        burst, chip, "adds to row \(row), which another placement began")
-                }
-            } else {
-                begun.formUnion(rows)
+            var unknown: Int?
+            Self.forEachRow(burst, from: Int(row)) {
+                if add, !begun.contains($0) { unknown = unknown ?? $0 }
+                if !add { begun.insert($0) }
+            }
+            if let row = unknown {
+                return problem(burst, chip, "adds to row \(row), which another placement began")
             }
         }
         return nil
     }
 
-    private static func rows(_ burst: Burst, from row: Int) -> Set<Int> {
-        let (inner, outer) = (burst.inner, burst.outer)
-        if inner.step == 0 && outer.step == 0 { return [row] }
-        var rows = Set<Int>()
-        for j in 0..<Int(outer.count) {
-            for i in 0..<Int(inner.count) {
-                rows.insert(row + i * Int(inner.step) + j * Int(outer.step))
-            }
+    /// In the order of the issues; where a Repeat does not step, once for all of it.
+    private static func forEachRow(_ burst: Burst, from row: Int, _ body: (Int) -> Void) {
+        func offsets(_ level: Repeat) -> [Int] {
+            (0..<(level.step == 0 ? 1 : Int(level.count))).map { $0 * Int(level.step) }
         }
-        return rows
+        for j in offsets(burst.outer) {
+            for i in offsets(burst.inner) { body(row + i + j) }
+        }
     }
 
     private func problem(_ burst: Burst, _ chip: Chip, _ message: String) -> ChipExtent.Problem {
         ChipExtent.Problem(
             unit: chip.units[burst.queue.index], cycle: burst.start.index,
             message: message + ": steps that overlap would meet there")
-    }
-}
-
-extension Instruction {
-    fileprivate var isTandem: Bool {
-        switch self {
-        case .loadWeights(_, let tandem), .install(let tandem): tandem
-        case .matmul(_, let type): type == .fp16
-        case .memory, .accumulate, .alu, .distribute, .transpose, .permute, .shift, .rotate,
-            .select, .send, .receive, .ingress, .egress:
-            false
-        }
     }
 }

@@ -84,12 +84,9 @@ extension IntervalFolded {
     private var chip: Chip { machine.chip }
 
     private func rows(_ allocation: Allocation, _ placement: Placement) -> Range<Int> {
-        let (bank, row) = placement.resolve(allocation.base)
-        let slice =
-            Int(allocation.hemisphere.rawValue) * chip.memSlicesPerHemisphere
-            + Int(allocation.slice)
-        let first = (slice * chip.banksPerSlice + bank) * chip.rowsPerBank + row
-        return first..<first + Int(allocation.rows)
+        var allocation = allocation
+        allocation.base = placement.resolve(allocation.base) ?? allocation.base
+        return allocation.rows(on: chip)
     }
 
     private func unit(_ row: Int) -> Unit {

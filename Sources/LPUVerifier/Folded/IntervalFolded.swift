@@ -27,6 +27,9 @@ struct IntervalFolded {
         exhaustive: Bool, _ report: inout LawReport
     ) {
         guard let interval = schedule.interval?.count else { return }
+        guard (1...PlacementIndex.horizon).contains(interval) else {
+            return report.add("interval \(interval) is outside 1...\(PlacementIndex.horizon)")
+        }
         let law = IntervalFolded(machine: machine, schedule: schedule, interval: interval)
         report.count(
             chips: machine.chipCount, bursts: schedule.claims.burstCount,
@@ -37,8 +40,10 @@ struct IntervalFolded {
                 "a user's steps are \(users) intervals of \(interval) apart, less than the length "
                     + "\(length)")
         }
-        let extents = schedule.templates.map { template in
-            template.chips.map { ChipExtent($0, machine.chip) }
+        // Of what is never placed no law says that it exists.
+        let placed = Set(schedule.placements.map(\.template))
+        let extents = schedule.templates.enumerated().map { t, template in
+            placed.contains(t) ? template.chips.map { ChipExtent($0, machine.chip) } : []
         }
         law.judgeIsolation(extents, &report)
         let parts = law.parts(extents, &report)

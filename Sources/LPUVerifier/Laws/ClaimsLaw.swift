@@ -48,6 +48,9 @@ enum ClaimsLaw {
         }
         // Only a schedule whose names exist has a text, and so a digest.
         if isSound, let claimed = claims.digest {
+            if let problem = schedule.nameProblem {
+                return report.add("claims a digest, but has no text: \(problem)")
+            }
             let digest = schedule.digest(on: machine)
             if claimed != digest { report.add("claims digest \(claimed), it is \(digest)") }
         }

@@ -92,17 +92,11 @@ struct SRAMDemand: Sendable {
     }
 }
 
-extension Chip {
-    /// Of all slices.
-    var rowCount: Int { 2 * memSlicesPerHemisphere * banksPerSlice * rowsPerBank }
-}
-
 extension Allocation {
     /// Among the rows of all banks of all slices.
     func rows(on chip: Chip) -> Range<Int> {
-        let slice = Int(hemisphere.rawValue) * chip.memSlicesPerHemisphere + Int(self.slice)
-        let bank = (slice * chip.banksPerSlice + Int(base.bank)) * chip.rowsPerBank
-        return bank + rowRange.lowerBound..<bank + rowRange.upperBound
+        let first = chip.rowIndex(hemisphere, slice: Int(slice), base)
+        return first..<first + Int(rows)
     }
 
     var rowRange: Range<Int> { Int(base.row)..<Int(base.row) + Int(rows) }

@@ -66,8 +66,8 @@ struct BurstExpansion {
     private(set) var chipsByStart: [(chip: ChipID, start: Int)] = []
     private(set) var violations: [Violation] = []
 
-    /// No issue is later: sums of cycles cannot overflow.
-    static let lastCycle = 1 << 40
+    /// No burst starts later, nor takes longer.
+    static let lastCycle = PlacementIndex.horizon
 
     init(
         _ machine: Machine, _ schedule: Schedule, _ program: SymbolicProgram, isLawful: Bool,
@@ -197,7 +197,7 @@ struct BurstExpansion {
         _ burst: Burst, _ code: Int32, _ part: PlacedInstance,
         at place: UnsafeMutablePointer<RunningBurst>
     ) -> Bool {
-        guard let instruction = resolve(burst.instruction, part.slots) else { return false }
+        guard let instruction = burst.instruction.resolved(in: part.slots) else { return false }
         var (inner, outer) = (burst.inner, burst.outer)
         // Issues come in order: the level with the longer distance is the outer one.
         if outer.count > 1 && inner.span >= Int(outer.distance) { swap(&inner, &outer) }
@@ -241,52 +241,14 @@ struct BurstExpansion {
         }
     }
 
-    /// The instruction with its rows where the slots put them.
-    @inline(__always)
-    private func resolve(
-        _ instruction: Instruction, _ slots: UnsafeBufferPointer<SlotOffset>
-    ) -> Instruction? {
-        guard case .memory(var read, var write) = instruction else { return instruction }
-        switch read {
-        case .none: break
-        case .read(let address, let stream):
-            guard let address = resolve(address, slots) else { return nil }
-            read = .read(address, stream)
-        case .gather(let window, let rows, let address, let stream):
-            guard let window = resolve(window, slots) else { return nil }
-            read = .gather(window: window, rows: rows, address: address, stream)
-        }
-        switch write {
-        case .none: break
-        case .write(let address, let stream):
-            guard let address = resolve(address, slots) else { return nil }
-            write = .write(address, stream)
-        case .scatter(let window, let rows, let address, let stream):
-            guard let window = resolve(window, slots) else { return nil }
-            write = .scatter(window: window, rows: rows, address: address, stream)
-        }
-        return .memory(read, write)
-    }
-
-    func resolve(_ address: RowAddress, _ placement: Placement) -> RowAddress? {
-        placement.slots.withUnsafeBufferPointer { resolve(address, $0) }
-    }
-
     /// Where the slots put a row; nil where there is no such slot or bank.
     @inline(__always)
     func resolve(
-        _ address: RowAddress, _ slots: UnsafeBufferPointer<SlotOffset>
+        _ address: RowAddress, _ slots: some RandomAccessCollection<SlotOffset>
     ) -> RowAddress? {
-        guard Int(address.slot) <= slots.count, address.bank < 2 else { return nil }
-        var (bank, row) = (Int(address.bank), address.row)
-        if address.slot > 0 {
-            let offset = slots[Int(address.slot) - 1]
-            if offset.flipsBank { bank ^= 1 }
-            let (sum, overflow) = row.addingReportingOverflow(offset.rows)
-            if overflow { return nil }
-            row = sum
-        }
-        return bank < machine.chip.banksPerSlice ? RowAddress(bank: bank, row: Int(row)) : nil
+        guard let place = address.resolved(in: slots), place.bank < machine.chip.banksPerSlice
+        else { return nil }
+        return place
     }
 
     /// Why an allocation whose rows exist is no part of a memory image; nil if it is.
@@ -351,7 +313,7 @@ struct BurstExpansion {
     /// Queue and first row of an allocation whose rows exist.
     func place(_ allocation: Allocation, _ placement: Placement) -> (queue: Int, row: Int)? {
         let chip = machine.chip
-        guard let base = resolve(allocation.base, placement),
+        guard let base = resolve(allocation.base, placement.slots),
             Int(allocation.slice) < chip.memSlicesPerHemisphere, base.row >= 0,
             Int(base.row) + Int(allocation.rows) <= chip.rowsPerBank, allocation.run >= 1
         else { return nil }

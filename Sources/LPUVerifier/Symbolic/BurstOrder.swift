@@ -108,7 +108,7 @@ struct BurstQueue {
 
     static let early = "a burst needs a start from 0 on, counts and distances from 1 on"
     static func late(_ start: Int, _ last: Int) -> String {
-        "a burst ends @\(start) + \(last), a symbolic run takes \(1 << 40) cycles"
+        "a burst ends @\(start) + \(last), a symbolic run takes \(BurstExpansion.lastCycle) cycles"
     }
 
     /// Those that begin when no cycle is are not taken, and why.

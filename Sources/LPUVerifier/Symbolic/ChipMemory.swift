@@ -9,7 +9,7 @@ final class ChipMemory: @unchecked Sendable {
 
     /// - Parameter isFull: most rows will be filled in.
     init(_ chip: Chip, isFull: Bool = false) {
-        count = 2 * chip.memSlicesPerHemisphere * chip.banksPerSlice * chip.rowsPerBank
+        count = chip.rowCount
         // Zeros are no terms.
         pages = .zeroedPages(capacity: count, isLarge: isFull)
         rows = pages.baseAddress.unsafelyUnwrapped

@@ -290,7 +290,8 @@ extension ChipRun {
             for k in 0..<bytes where stream.id + k < chip.streamsPerDirection {
                 let term = program.byte(k, ofResult: result, width: bytes)
                 produce(
-                    term, stream.advanced(by: k), places[queue].register, at: t + chip.aluLatency)
+                    term, stream.advanced(by: k), places[queue].register,
+                    at: t + chip.aluResultLatency)
             }
         }
     }

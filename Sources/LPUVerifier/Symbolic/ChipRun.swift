@@ -67,6 +67,8 @@ final class ChipRun: @unchecked Sendable {
     private let heads: UnsafeMutablePointer<Int32>
     private var runningCount = 0
     private var lastBusy = 0
+    /// Cycles after which nothing is left of what was on streams.
+    private let idleLimit: Int
     private var cycle: Int
     private(set) var issueCount = 0
     private(set) var violations: [Violation] = []
@@ -105,6 +107,7 @@ final class ChipRun: @unchecked Sendable {
         historyMask = powerOfTwo(above: chip.vxmEntryLatency) - 1
         history = .allocate(capacity: (historyMask + 1) * width)
         history.initialize(repeating: .none, count: (historyMask + 1) * width)
+        idleLimit = 2 * size + historyMask + 1
         self.memory = memory
         rows = memory.rows
         self.access = access
@@ -165,9 +168,12 @@ final class ChipRun: @unchecked Sendable {
         }
         var base = bursts.baseAddress.unsafelyUnwrapped
         while cycle < end && (nextStart < .max || runningCount > 0) {
-            if reads.count > 0 || readers.count > 0 || productions.count > 0 { lastBusy = cycle }
-            if runningCount == 0 && cycle > lastBusy + 2 * (ringMask + 1) {
-                // All streams have run empty: nothing can be seen before the next start.
+            if reads.count + readers.count + productions.count + writes.count > 0 {
+                lastBusy = cycle
+            }
+            if runningCount == 0 && cycle > lastBusy + idleLimit {
+                // Streams and what arrived at register 0 have run empty, and all rows are written:
+                // nothing can be seen before the next start.
                 cycle = max(cycle, min(end, nextStart))
                 if cycle == end { break }
             }
@@ -334,16 +340,5 @@ final class ChipRun: @unchecked Sendable {
             .coverage, burst.pointee.queue, t,
             "\(program.opName(match.op)) makes \(ValueID(Int(result)))[\(match.iteration)] once, "
                 + "this is a further time")
-    }
-}
-
-extension Chip {
-    /// From any issue to what it produces.
-    var longestLatency: Int {
-        [
-            readLatency, gatherLatency, accumulateLatency, aluLatency, distributeLatency,
-            transposeLatency, permuteLatency, shiftLatency, rotateLatency, selectLatency,
-            receiveLatency, ingressLatency,
-        ].max() ?? 0
     }
 }

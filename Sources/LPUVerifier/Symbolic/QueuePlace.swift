@@ -22,8 +22,7 @@ extension Chip {
             case .memory(let h, let slice):
                 place(
                     h, slice / memSlicesPerGroup + 1,
-                    (Int(h.rawValue) * memSlicesPerHemisphere + slice) * banksPerSlice
-                        * rowsPerBank)
+                    rowIndex(h, slice: slice, RowAddress(bank: 0, row: 0)))
             case .alu(let a): place(.east, 0, a)
             case .loadWeights(let h, let p), .matmul(let h, let p), .accumulate(let h, let p):
                 place(h, edge, Int(h.rawValue) * planesPerHemisphere + p)

@@ -66,7 +66,7 @@ extension BurstExpansion {
         for range in touched {
             let address = RowAddress(
                 slot: Int(range.slot), bank: Int(range.bank), row: range.rows.lowerBound)
-            guard let resolved = resolve(address, placement), resolved.row >= 0,
+            guard let resolved = resolve(address, placement.slots), resolved.row >= 0,
                 Int(resolved.row) + range.rows.count <= chip.rowsPerBank
             else { return nil }
             bases.append(row(range.queue, resolved))

@@ -258,7 +258,7 @@ extension RackLoad {
         }
         part.results[activations * target + j] = result
         hop(
-            result, j, from, to, cycle + chip.aluLatency + chip.vxmExitLatency + chip.edge, out,
+            result, j, from, to, cycle + chip.aluResultLatency + chip.edge, out,
             from: place, to: target, &part)
     }
 }
