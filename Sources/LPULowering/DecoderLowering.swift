@@ -31,6 +31,7 @@ private func checkSupport(
             Diagnostic(at: Diagnostic.Place(place), id: "lowering-unsupported", message))
     }
     let chip = machine.chip
+    for problem in plan.unsupported(model, on: chip) { errors.insert(problem) }
     if plan.weightType.byteCount > 2 {
         refuse(
             "plan.weightType",
@@ -129,7 +130,7 @@ struct DecoderLowering: Lowering {
         places = 0..<plan.tensorParallel
         shared = places.map { _ in SharedValues() }
         heads = places.map {
-            HeadLayout(model, queries: $0.share(of: model.queryHeadCount, plan), lanes: chip.lanes)
+            HeadLayout(model, queries: $0.share(of: model.queryHeadCount, plan), on: chip)
         }
         builder = TemplateBuilder(
             "prologue", chipCount: plan.tensorParallel,
@@ -189,10 +190,13 @@ struct HeadLayout {
         var queries: [Int]
     }
     let dimension: Int
+    /// Weight streams of a plane.
+    let streams: Int
     let sets: [[KeyValueHead]]
 
-    init(_ model: ModelConfiguration, queries: Range<Int>, lanes: Int) {
+    init(_ model: ModelConfiguration, queries: Range<Int>, on chip: Chip) {
         dimension = model.headDimension
+        streams = chip.weightStreamsPerPlane
         let group = model.groupSize
         var all: [KeyValueHead] = []
         for query in queries {
@@ -202,7 +206,7 @@ struct HeadLayout {
                 all.append(KeyValueHead(head: query / group, queries: [query]))
             }
         }
-        let perSet = lanes / dimension
+        let perSet = chip.lanes / dimension
         sets = stride(from: 0, to: all.count, by: perSet).map {
             Array(all[$0..<min($0 + perSet, all.count)])
         }
@@ -226,8 +230,8 @@ struct HeadLayout {
     var perSet: Int { sets.map(\.count).max() ?? 0 }
     /// Lanes that a set's vectors use.
     func width(_ set: Int) -> Int { sets[set].count * dimension }
-    /// Weight vectors that hold them: whole load columns of 16.
-    func rows(_ set: Int) -> Int { (width(set) + 15) / 16 * 16 }
+    /// Weight vectors that hold them: whole load columns.
+    func rows(_ set: Int) -> Int { (width(set) + streams - 1) / streams * streams }
     /// Query vectors of a set.
     func queryVectors(_ set: Int) -> Int { sets[set].map(\.queries.count).max() ?? 0 }
 }

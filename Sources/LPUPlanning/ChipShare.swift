@@ -7,7 +7,7 @@ extension Plan {
     public func headsOfChips(_ model: ModelConfiguration) -> [(queries: Int, keyValues: Int)] {
         (0..<tensorParallel).map {
             let share = ChipShare(
-                model, place: $0, of: tensorParallel, lanes: model.headDimension)
+                model, place: $0, of: tensorParallel, lanes: model.headDimension, streams: 1)
             return (share.queryHeads, share.keyValueHeads)
         }
     }
@@ -24,12 +24,21 @@ struct ChipShare {
     var intermediate: Int
     var vocabulary: Int
     let lanes: Int
+    /// Weight streams of a plane: weight vectors come in whole load columns of as many.
+    let streams: Int
 
-    init(_ model: ModelConfiguration, place: Int, of degree: Int, lanes: Int) {
+    init(_ model: ModelConfiguration, place: Int, of degree: Int, on chip: Chip) {
+        self.init(
+            model, place: place, of: degree, lanes: chip.lanes,
+            streams: chip.weightStreamsPerPlane)
+    }
+
+    init(_ model: ModelConfiguration, place: Int, of degree: Int, lanes: Int, streams: Int) {
         func share(_ count: Int) -> Range<Int> {
             place * count / degree..<(place + 1) * count / degree
         }
         self.lanes = lanes
+        self.streams = streams
         headDimension = model.headDimension
         hiddenSize = model.hiddenSize
         intermediate = share(model.intermediateSize).count
@@ -56,7 +65,7 @@ struct ChipShare {
 
     /// Vectors that `count` elements are dealt out to.
     func tiles(_ count: Int) -> Int { (count + lanes - 1) / lanes }
-    private func rounded(_ rows: Int) -> Int { (rows + 15) / 16 * 16 }
+    private func rounded(_ rows: Int) -> Int { (rows + streams - 1) / streams * streams }
 
     /// Weight vectors that hold a set's heads.
     func cacheRows(_ set: Int) -> Int { rounded(sets[set].count * headDimension) }

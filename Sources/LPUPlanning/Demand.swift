@@ -106,8 +106,8 @@ extension Plan {
     func chipDemands(of model: ModelConfiguration, on machine: Machine) -> [ChipDemand] {
         (0..<tensorParallel).map {
             ChipDemand(
-                ChipShare(model, place: $0, of: tensorParallel, lanes: machine.chip.lanes), model,
-                self, chip: machine.chip, place: $0)
+                ChipShare(model, place: $0, of: tensorParallel, on: machine.chip), model, self,
+                chip: machine.chip, place: $0)
         }
     }
 }

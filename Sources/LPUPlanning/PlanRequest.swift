@@ -167,6 +167,8 @@ extension PlanRequest {
             refuse(
                 "plan.users", "plan-users", "\(users) users are in flight, there is at least one")
         }
+        let least = plan(degree: 1, stages: 1)
+        for problem in least.unsupported(model, on: machine.chip) { errors.insert(problem) }
         if model.headDimension > machine.chip.lanes {
             refuse(
                 "head_dim", "plan-head",

@@ -27,6 +27,7 @@ private func checkSupport(
         errors.insert(
             Diagnostic(at: Diagnostic.Place(place), id: "lowering-unsupported", message))
     }
+    for problem in chip.unsupported { errors.insert(problem) }
     if plan.tensorParallel != 1 || plan.pipelineStages != 1 || plan.users != 1 {
         refuse("plan", "an encoder is lowered for one chip and one user")
     }
