@@ -84,15 +84,16 @@ private func checkSupport(
                 + "\(model.maximumPositions) positions (max_position_embeddings)")
     }
     try errors.throwOnError()
-    let blocks = CacheBlocks(model, plan, on: chip)
-    let widest = (chip.lanes + chip.weightStreamsPerPlane - 1) / chip.weightStreamsPerPlane
-    let rows = max(blocks.keyRows, blocks.valueRows(perBlock: widest))
+    let rows = plan.longestRegion(model, on: chip)
     if rows > chip.rowsPerBank {
+        var fewer = plan
+        fewer.users = 1
+        let fitsOne = fewer.longestRegion(model, on: chip) <= chip.rowsPerBank
         refuse(
-            "plan.context",
+            fitsOne ? "plan.users" : "plan.context",
             "context is \(plan.context) for \(plan.users) user\(plan.users == 1 ? "" : "s"), which "
                 + "takes \(rows) rows in a bank of each slice that feeds a plane; there are "
-                + "\(chip.rowsPerBank): lower it")
+                + "\(chip.rowsPerBank): lower the \(fitsOne ? "users" : "context")")
     }
     try errors.throwOnError()
 }

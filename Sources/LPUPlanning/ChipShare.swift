@@ -1,4 +1,4 @@
-import LPUMachine
+public import LPUMachine
 public import LPUModel
 import LPUNumerics
 
@@ -10,6 +10,16 @@ extension Plan {
                 model, place: $0, of: tensorParallel, lanes: model.headDimension, streams: 1)
             return (share.queryHeads, share.keyValueHeads)
         }
+    }
+}
+
+extension Plan {
+    /// Rows of the longest cache region of all chips, which one bank of a slice holds.
+    public func longestRegion(_ model: ModelConfiguration, on chip: Chip) -> Int {
+        let blocks = CacheBlocks(model, self, on: chip)
+        return (0..<tensorParallel).map {
+            ChipShare(model, place: $0, of: tensorParallel, on: chip).longestRegion(blocks)
+        }.max() ?? 0
     }
 }
 
@@ -69,6 +79,12 @@ struct ChipShare {
 
     /// Weight vectors that hold a set's heads.
     func cacheRows(_ set: Int) -> Int { rounded(sets[set].count * headDimension) }
+    /// Rows of the longest region of its caches, which one bank of a slice holds.
+    func longestRegion(_ blocks: CacheBlocks) -> Int {
+        sets.indices.map {
+            max(blocks.keyRows, blocks.valueRows(perBlock: cacheRows($0) / streams))
+        }.max() ?? 0
+    }
     /// Query vectors of a set: vector j holds query j of each KV head that has so many.
     func queryVectors(_ set: Int) -> Int { sets[set].max() ?? 0 }
     var allQueryVectors: Int { sets.indices.reduce(0) { $0 + queryVectors($1) } }
