@@ -15,12 +15,14 @@ extension Machine {
         if chips <= first.size {
             machine.topology.axes = [first]
             machine.topology.axes[0].size = chips
+            machine.topology.axes.removeAll { $0.size == 1 }
             return machine
         }
         let last = topology.axes.count - 1
         let others = chipCount / topology.axes[last].size
         guard chips.isMultiple(of: others) else { return nil }
         machine.topology.axes[last].size = chips / others
+        machine.topology.axes.removeAll { $0.size == 1 }
         machine.chip.linkCount = max(chip.linkCount, machine.linksOfAxes)
         return machine.topology.wiringProblems.isEmpty ? machine : nil
     }
