@@ -1,14 +1,21 @@
 import LPUSupport
 
 extension Machine {
-    /// The machine with as many chips, its last axis shorter or longer; nil where `chips` is no
-    /// multiple of the other axes' chips, there is no axis, or a dragonfly's groups have no ports
+    /// Chips that a machine file may describe.
+    public static let mostChips = 1024
+    /// Chips that a machine is resized to: more than a file may describe, for plans alone.
+    public static let mostResizedChips = 4096
+
+    /// The machine with as many chips, its last axis shorter or longer; nil where they are above
+    /// `mostResizedChips` or no multiple of the other axes' chips, there is no axis, or a dragonfly's groups have no ports
     /// for so many others. As few as fit the first axis are that part of it.
     ///
     /// A longer axis may ask for more links than the chip has: they are then taken as there, which
     /// `linksOfAxes` tells.
     public func resized(chips: Int) -> Machine? {
-        guard let first = topology.axes.first, chips > 0 else { return nil }
+        guard let first = topology.axes.first, (1...Self.mostResizedChips).contains(chips) else {
+            return nil
+        }
         guard chips != chipCount else { return self }
         var machine = self
         machine.name = "\(name)-\(chips)chips"

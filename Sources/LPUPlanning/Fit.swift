@@ -213,11 +213,13 @@ private struct SmallestMachine {
     /// The options that ask for it.
     func words(on asked: Machine, keepsStages: Bool) -> String {
         let missing = machine.topology.axes.isEmpty ? 0 : machine.linksOfAxes - asked.chip.linkCount
+        let isTooLarge = machine.chipCount > Machine.mostChips
         return [
             keepsStages ? nil : "--pp \(stages)",
             keepsStages || machine.chipCount > asked.chipCount
                 ? "--chips \(machine.chipCount)" : nil,
             missing > 0 ? "(\(missing) links a chip more than it has)" : nil,
+            isTooLarge ? "(a machine file holds \(Machine.mostChips) chips at most)" : nil,
         ].compactMap { $0 }.joined(separator: " ")
     }
 }
