@@ -6,23 +6,31 @@ extension Chip {
     /// What programs ask of every chip and this one lacks, placed at keys of the machine file.
     public var unsupported: [Diagnostic] {
         var problems: [(key: String, message: String)] = []
-        if planeRows != lanes {
-            problems.append(
-                (
-                    "planeRows",
-                    "planeRows is \(planeRows), tiles are as high as a vector is wide, "
-                        + "\(lanes) lanes: make them equal"
-                ))
+        func require(_ holds: Bool, _ key: String, _ number: Int, _ why: String) {
+            if !holds { problems.append((key, "\(key) is \(number), \(why)")) }
         }
+        require(
+            planeRows == lanes, "planeRows", planeRows,
+            "tiles are as high as a vector is wide, \(lanes) lanes: make them equal")
         // The sources that a program's tile may have.
-        if 16 % weightStreamsPerPlane != 0 {
-            problems.append(
-                (
-                    "weightStreamsPerPlane",
-                    "weightStreamsPerPlane is \(weightStreamsPerPlane), a "
-                        + "tile is read from 1, 2, 4, 8 or 16 slices: give one of these"
-                ))
-        }
+        require(
+            16 % weightStreamsPerPlane == 0, "weightStreamsPerPlane", weightStreamsPerPlane,
+            "a tile is read from 1, 2, 4, 8 or 16 slices: give one of these")
+        require(
+            planesPerHemisphere % 2 == 0, "planesPerHemisphere", planesPerHemisphere,
+            "fp16 takes planes in pairs: make it even")
+        require(
+            memSlicesPerHemisphere >= 2 * weightStreamsPerPlane, "memSlicesPerHemisphere",
+            memSlicesPerHemisphere,
+            "weights for two planes rest in \(2 * weightStreamsPerPlane) slices "
+                + "(2 x weightStreamsPerPlane): raise it")
+        require(
+            rowsPerBank >= 16, "rowsPerBank", rowsPerBank,
+            "tables and tiles take 16 rows of a bank at least: raise it")
+        require(
+            rowsPerBank <= 1 << gatherOffsetBits, "gatherOffsetBits", gatherOffsetBits,
+            "an offset reaches \(1 << gatherOffsetBits) of the \(rowsPerBank) rows of a bank: raise "
+                + "it")
         return problems.map { .unsupported($0.key, $0.message) }
     }
 }

@@ -30,6 +30,16 @@ import Testing
         try expectRefused("weightStreamsPerPlane is 80, a tile is read from 1, 2, 4, 8 or 16") {
             $0.weightStreamsPerPlane = 80
         }
+        try expectRefused("planesPerHemisphere is 1, fp16 takes planes in pairs") {
+            $0.planesPerHemisphere = 1
+        }
+        for slices in [4, 16, 28] {
+            try expectRefused("memSlicesPerHemisphere is \(slices), weights for two planes") {
+                $0.memSlicesPerHemisphere = slices
+            }
+        }
+        try expectRefused("rowsPerBank is 4, ") { $0.rowsPerBank = 4 }
+        try expectRefused("an offset reaches 16 of the 4096 rows") { $0.gatherOffsetBits = 4 }
         // 80 lanes: positions / 16 need 16 bits, which leaves a factor too few.
         try expectRefused(
             "context is 1000000, no int32 factor", PlanRequest(context: 1_000_000)
