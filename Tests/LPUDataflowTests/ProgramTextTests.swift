@@ -53,6 +53,14 @@ func documentedExample() throws -> String {
         #expect(program.problems().diagnostics.map(\.id) == ["dataflow-range"])
     }
 
+    /// Of more elements than an Int16 counts.
+    @Test func aRunMayCrossAllOfItsType() throws {
+        let text = "program p\nlanes 32 16\ntemplate t chips 1\nv0 x fp32 4 place0 = zero\n"
+        let program = try Program(
+            text: text + "v1 y fp32 4 place0 = op0 distribute -1...32767 v0\n", file: "p")
+        #expect(program.problems().diagnostics.contains { $0.id == "dataflow-map" })
+    }
+
     @Test func valueLinesStandInAnyOrder() throws {
         let text = """
             program p
