@@ -5,6 +5,8 @@ public import LPUSupport
 enum Limits {
     /// A lane index fits the Int16 of a map.
     static let lanes = 1...32_768
+    /// Users of a program, each with a row of a bank at least.
+    static let users = 1...65_536
     /// Vectors of a value; above the rows of any chip.
     static let vectors = 1...(1 << 24)
     /// A gather offset has 16 bits.
@@ -62,10 +64,10 @@ private struct ProgramChecker {
 
     mutating func checkShape() {
         let (lanes, superlane) = (program.lanes, program.lanesPerSuperlane)
-        if program.users < 1 {
+        if !Limits.users.contains(program.users) {
             report(
                 program.name, "dataflow-range",
-                "the program is for \(program.users) users: there is one at least")
+                "the program is for \(program.users) users, outside \(Limits.users)")
         }
         if !Limits.lanes.contains(lanes) || superlane < 1 || lanes % superlane != 0 {
             report(

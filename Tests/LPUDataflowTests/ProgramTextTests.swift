@@ -49,8 +49,10 @@ func documentedExample() throws -> String {
         #expect(program.users == 1 && !program.text.contains("users"))
         program.users = 3
         #expect(try Program(text: program.text, file: "example") == program)
-        program.users = 0
-        #expect(program.problems().diagnostics.map(\.id) == ["dataflow-range"])
+        for users in [0, 65_537, Int.max] {
+            program.users = users
+            #expect(program.problems().diagnostics.map(\.id) == ["dataflow-range"])
+        }
     }
 
     /// Of more elements than an Int16 counts.
