@@ -17,8 +17,6 @@ enum Limits {
     static let tileSources = 16
     /// Digits of a `DigitSum`.
     static let digits = 8
-    /// Positions times frequencies of a rotary table stay below.
-    static let angle = 0x1p20
     static let number = -Int(Int32.max)...Int(Int32.max)
 }
 

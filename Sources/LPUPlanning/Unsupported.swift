@@ -1,5 +1,6 @@
 public import LPUMachine
 public import LPUModel
+import LPUNumerics
 public import LPUSupport
 
 extension Chip {
@@ -40,7 +41,14 @@ extension Plan {
     /// planner does not offer.
     public func unsupported(_ model: ModelConfiguration, on chip: Chip) -> [Diagnostic] {
         var found = chip.unsupported
-        if context > 0, Reciprocal(of: chip.lanes, below: context) == nil {
+        let most = Int(Trigonometry.limit)
+        if context > most {
+            found.append(
+                .unsupported(
+                    "plan.context",
+                    "context is \(context), angles are exact for \(most) positions: lower it"))
+        }
+        if (1...most).contains(context), Reciprocal(of: chip.lanes, below: context) == nil {
             found.append(
                 .unsupported(
                     "plan.context",

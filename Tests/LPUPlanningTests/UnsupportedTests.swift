@@ -46,6 +46,11 @@ import Testing
         ) { ($0.superlanes, $0.planeRows) = (5, 80) }
     }
 
+    @Test func plansAreRefused() throws {
+        try expectRefused(
+            "context is 1048577, angles are exact for 1048576", PlanRequest(context: 1_048_577))
+    }
+
     /// Every position, of vectors of which the division is exact.
     @Test(arguments: [48, 80, 160, 320, 416, 1008, 4095])
     func reciprocalsDivide(_ lanes: Int) throws {
