@@ -65,7 +65,7 @@ private func checkSupport(
                 + "the model has \(model.layerCount)")
     }
     if plan.tensorParallel < 1
-        || (machine.chipCount / plan.tensorParallel) < max(plan.pipelineStages, 1)
+        || machine.chipCount / plan.tensorParallel < max(plan.pipelineStages, 1)
     {
         refuse(
             "plan.tensorParallel",
@@ -73,9 +73,6 @@ private func checkSupport(
                 + "\(machine.name) has \(machine.chipCount) chips")
     } else if let problem = wiringProblem(stageChips(plan, machine), machine) {
         refuse("plan.tensorParallel, plan.pipelineStages", problem)
-    }
-    if plan.users < 1 {
-        refuse("plan.users", "\(plan.users) users are in flight, there is at least one")
     }
     if plan.context < 1 || plan.context > model.maximumPositions {
         refuse(

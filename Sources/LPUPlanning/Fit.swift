@@ -175,9 +175,8 @@ extension PlanRequest {
         let isLine = machine.topology.axes.count == 1
         var options: [SmallestMachine] = []
         let degrees = tensorParallel.map { [$0] } ?? Array(1...(isLine ? 64 : first.size))
-        for degree in degrees where degree > 0 {
-            for stages in pipelineStages.map({ [$0] }) ?? Array(1...model.mostStages)
-            where (1...model.mostStages).contains(stages) {
+        for degree in degrees {
+            for stages in pipelineStages.map({ [$0] }) ?? Array(1...model.mostStages) {
                 let chips =
                     isLine || degree * stages <= first.size
                     ? degree * stages : (first.size * stages + unit - 1) / unit * unit

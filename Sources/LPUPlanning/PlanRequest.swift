@@ -163,11 +163,19 @@ extension PlanRequest {
                 "context is \(context), the model has \(model.maximumPositions) positions "
                     + "(max_position_embeddings): ask for no more")
         }
-        if let users, users < 1 {
+        func check(_ place: String, _ number: Int?, _ words: String, atMost most: Int) {
+            guard let number, !(1...most).contains(number) else { return }
             refuse(
-                "plan.users", "plan-users", "\(users) users are in flight, there is at least one")
+                "plan.\(place)", "plan-wiring",
+                "\(number) \(words) are asked for, \(model.layerCount) layers on the "
+                    + "\(machine.chipCount) chips of \(machine.name) take \(most) at most: ask "
+                    + "for 1 to \(most)")
         }
-        let least = plan(degree: 1, stages: 1)
+        let chips = machine.chipCount
+        check("tensorParallel", tensorParallel, "chips a layer", atMost: chips)
+        check(
+            "pipelineStages", pipelineStages, "stages", atMost: min(model.mostStages, chips))
+        let least = plan(degree: tensorParallel ?? 1, stages: 1)
         for problem in least.unsupported(model, on: machine.chip) { errors.insert(problem) }
         if model.headDimension > machine.chip.lanes {
             refuse(
@@ -209,8 +217,7 @@ extension PlanRequest {
         let stages = pipelineStages.map { [$0] } ?? Array(1...model.layerCount)
         return degrees.flatMap { degree in
             stages.filter {
-                degree > 0 && $0 > 0 && $0 <= model.mostStages
-                    && degree * $0 <= machine.chipCount
+                degree * $0 <= machine.chipCount
             }.map { plan(degree: degree, stages: $0) }
         }
     }

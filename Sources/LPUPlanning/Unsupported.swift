@@ -37,10 +37,17 @@ extension Chip {
 }
 
 extension Plan {
-    /// What the lowering of a decoder lacks whatever chips share it: what is refused there, the
+    /// What the lowering of a decoder lacks, however stages are wired: what is refused there, the
     /// planner does not offer.
     public func unsupported(_ model: ModelConfiguration, on chip: Chip) -> [Diagnostic] {
         var found = chip.unsupported
+        if !(1...chip.rowsPerBank).contains(users) {
+            found.append(
+                .unsupported(
+                    "plan.users",
+                    "\(users) users are in flight, each with a row of every bank at least, which "
+                        + "has \(chip.rowsPerBank): ask for 1 to \(chip.rowsPerBank)"))
+        }
         let most = Int(Trigonometry.limit)
         if context > most {
             found.append(

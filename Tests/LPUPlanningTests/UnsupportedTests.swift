@@ -47,6 +47,19 @@ import Testing
     }
 
     @Test func plansAreRefused() throws {
+        for users in [0, 4097, Int.max] {
+            try expectRefused(
+                "\(users) users are in flight, each with a row of every bank at least, which has 4096",
+                PlanRequest(context: 64, users: users))
+        }
+        for number in [0, 2, Int.max] {
+            try expectRefused(
+                "\(number) chips a layer are asked for, 2 layers on the 1 chips of groqchip1 take 1",
+                PlanRequest(context: 64, tensorParallel: number))
+            try expectRefused(
+                "plan.pipelineStages: error: \(number) stages are asked for",
+                PlanRequest(context: 64, tensorParallel: 1, pipelineStages: number))
+        }
         try expectRefused(
             "context is 1048577, angles are exact for 1048576", PlanRequest(context: 1_048_577))
     }
