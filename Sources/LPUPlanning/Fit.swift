@@ -175,7 +175,7 @@ extension PlanRequest {
         let isLine = machine.topology.axes.count == 1
         var options: [SmallestMachine] = []
         let degrees = tensorParallel.map { [$0] } ?? Array(1...(isLine ? 64 : first.size))
-        for degree in degrees {
+        for degree in degrees where degree <= model.intermediateSize {
             for stages in pipelineStages.map({ [$0] }) ?? Array(1...model.mostStages) {
                 let chips =
                     isLine || degree * stages <= first.size

@@ -217,7 +217,7 @@ extension PlanRequest {
         let stages = pipelineStages.map { [$0] } ?? Array(1...model.layerCount)
         return degrees.flatMap { degree in
             stages.filter {
-                degree * $0 <= machine.chipCount
+                degree <= model.intermediateSize && degree * $0 <= machine.chipCount
             }.map { plan(degree: degree, stages: $0) }
         }
     }

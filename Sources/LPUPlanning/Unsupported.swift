@@ -48,6 +48,14 @@ extension Plan {
                     "\(users) users are in flight, each with a row of every bank at least, which "
                         + "has \(chip.rowsPerBank): ask for 1 to \(chip.rowsPerBank)"))
         }
+        if !(1...model.intermediateSize).contains(tensorParallel) {
+            found.append(
+                .unsupported(
+                    "plan.tensorParallel",
+                    "\(tensorParallel) chips share the \(model.intermediateSize) columns "
+                        + "(intermediate_size) of a layer, each has one at least: ask for 1 to "
+                        + "\(model.intermediateSize)"))
+        }
         let most = Int(Trigonometry.limit)
         if context > most {
             found.append(

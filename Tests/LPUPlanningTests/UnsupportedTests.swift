@@ -64,6 +64,20 @@ import Testing
             "context is 1048577, angles are exact for 1048576", PlanRequest(context: 1_048_577))
     }
 
+    /// A chip without a column would have weights of no vectors.
+    @Test func chipsHaveColumns() throws {
+        var model = model
+        model.intermediateSize = 4
+        let machine = try #require(Machine.preset(named: "node8"))
+        let plans = try enumeratePlans(model, on: machine, PlanRequest(context: 64))
+        #expect(plans.map(\.plan.tensorParallel).max() == 4)
+        let error = #expect(throws: DiagnosticSet.self) {
+            try enumeratePlans(model, on: machine, PlanRequest(context: 64, tensorParallel: 5))
+        }
+        let words = "5 chips share the 4 columns (intermediate_size) of a layer"
+        #expect(error?.description.contains(words) == true, "\(String(describing: error))")
+    }
+
     /// Every position, of vectors of which the division is exact.
     @Test(arguments: [48, 80, 160, 320, 416, 1008, 4095])
     func reciprocalsDivide(_ lanes: Int) throws {
