@@ -62,8 +62,8 @@ public struct Candidate: Hashable, Sendable {
 
 /// Every plan that the wiring allows and that fits, the best by the request's objective first.
 ///
-/// The whole menu is looked at, nothing is searched: degrees up to the first axis, stages up to the
-/// layers. Ties go to fewer chips, then to the smaller degree. For large models a degree other than
+/// The whole menu is looked at, nothing is searched: degrees up to the first axis, stages up to one
+/// more than the layers. Ties go to fewer chips, then to the smaller degree. For large models a degree other than
 /// one chip or the whole first axis, whose chips the scheduler cannot treat alike, has to be better
 /// by 3 %.
 ///
@@ -214,7 +214,7 @@ extension PlanRequest {
     func allPlans(_ model: ModelConfiguration, _ machine: Machine) -> [Plan] {
         let most = machine.topology.axes.map(\.size).max() ?? 1
         let degrees = tensorParallel.map { [$0] } ?? Array(1...most)
-        let stages = pipelineStages.map { [$0] } ?? Array(1...model.layerCount)
+        let stages = pipelineStages.map { [$0] } ?? Array(1...model.mostStages)
         return degrees.flatMap { degree in
             stages.filter {
                 degree <= model.intermediateSize && degree * $0 <= machine.chipCount
