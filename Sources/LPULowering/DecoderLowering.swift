@@ -52,8 +52,8 @@ private func checkSupport(
     if plan.pipelineStages < 1 || plan.pipelineStages > model.mostStages {
         refuse(
             "plan.pipelineStages",
-            "\(plan.pipelineStages) stages share \(model.layerCount) layers, "
-                + "a stage but the first has at least one")
+            "\(plan.pipelineStages) stages share \(model.layerCount) layers: give 1 to "
+                + "\(model.mostStages)")
     }
     if !plan.stageLayers.isEmpty
         && (plan.stageLayers.count != plan.pipelineStages

@@ -36,6 +36,9 @@ import Testing
         Case(
             graph: "tiny-qwen3", machine: "node8", context: 40, degree: 2, stages: 3,
             layers: [0, 2, 1], type: .fp8),
+        Case(
+            graph: "tiny-llama", machine: "node8", context: 40, degree: 2, stages: 2,
+            layers: [2, 0]),
         Case(graph: "tiny-llama", machine: "node8", context: 40, degree: 7, type: .fp8),
         Case(
             graph: "tiny-llama", machine: "node8", context: 40, degree: 3, type: .int8, kv: .fp8),
