@@ -43,12 +43,6 @@ private func checkSupport(
             "plan.kvType",
             "a KV cache in \(plan.kvType.rawValue) is not lowered: try fp16 or fp8")
     }
-    if model.headDimension % 2 != 0 || model.headDimension > chip.lanes {
-        refuse(
-            "head_dim",
-            "head_dim is \(model.headDimension), an even number up to "
-                + "\(chip.lanes) lanes is lowered")
-    }
     if plan.pipelineStages < 1 || plan.pipelineStages > model.mostStages {
         refuse(
             "plan.pipelineStages",

@@ -177,11 +177,6 @@ extension PlanRequest {
             "pipelineStages", pipelineStages, "stages", atMost: min(model.mostStages, chips))
         let least = plan(degree: tensorParallel ?? 1, stages: 1)
         for problem in least.unsupported(model, on: machine.chip) { errors.insert(problem) }
-        if model.headDimension > machine.chip.lanes {
-            refuse(
-                "head_dim", "plan-head",
-                "head_dim is \(model.headDimension), a vector has \(machine.chip.lanes) lanes")
-        }
         try errors.throwOnError()
     }
 

@@ -47,6 +47,9 @@ import Testing
     }
 
     @Test func plansAreRefused() throws {
+        try expectRefused("head_dim is 32, an even number up to 16 lanes") {
+            ($0.superlanes, $0.planeRows) = (1, 16)
+        }
         for users in [0, 4097, Int.max] {
             try expectRefused(
                 "\(users) users are in flight, each with a row of every bank at least, which has 4096",
