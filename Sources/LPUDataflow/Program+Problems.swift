@@ -72,7 +72,8 @@ private struct ProgramChecker {
         if !Limits.lanes.contains(lanes) || superlane < 1 || lanes % superlane != 0 {
             report(
                 program.name, "dataflow-lanes",
-                "\(lanes) lanes are not \(Limits.lanes) in superlanes of \(superlane): give a multiple")
+                "\(lanes) lanes are not \(Limits.lanes) in superlanes of \(superlane): give a "
+                    + "multiple")
         }
         var names = Set<String>()
         for name in [program.name] + program.templates.map(\.name) where !isWord(name) {

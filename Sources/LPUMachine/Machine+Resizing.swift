@@ -7,8 +7,8 @@ extension Machine {
     public static let mostResizedChips = 4096
 
     /// The machine with as many chips, its last axis shorter or longer; nil where they are above
-    /// `mostResizedChips` or no multiple of the other axes' chips, there is no axis, or a dragonfly's groups have no ports
-    /// for so many others. As few as fit the first axis are that part of it.
+    /// `mostResizedChips` or no multiple of the other axes' chips, there is no axis, or groups of a
+    /// dragonfly have no ports for so many others. As few as fit the first axis are a part of it.
     ///
     /// A longer axis may ask for more links than the chip has: they are then taken as there, which
     /// `linksOfAxes` tells.

@@ -63,9 +63,9 @@ public struct Candidate: Hashable, Sendable {
 /// Every plan that the wiring allows and that fits, the best by the request's objective first.
 ///
 /// The whole menu is looked at, nothing is searched: degrees up to the first axis, stages up to one
-/// more than the layers. Ties go to fewer chips, then to the smaller degree. For large models a degree other than
-/// one chip or the whole first axis, whose chips the scheduler cannot treat alike, has to be better
-/// by 3 %.
+/// more than the layers. Ties go to fewer chips, then to the smaller degree. For large models a
+/// degree other than one chip or the whole first axis, whose chips the scheduler cannot treat
+/// alike, has to be better by 3 %.
 ///
 /// What fits is told by sums that leave the scheduler some room. Where more than that is asked for,
 /// but not more than there is, `judge` is asked, of plans that share layers over as many chips as

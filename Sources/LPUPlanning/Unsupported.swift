@@ -9,8 +9,8 @@ extension Chip {
         var list = Requirements()
         list.require(
             planeRows == lanes, "planeRows",
-            "planeRows is \(planeRows), tiles are as high as a vector is wide, \(lanes) lanes: make "
-                + "them equal")
+            "planeRows is \(planeRows), tiles are as high as a vector is wide, \(lanes) lanes: "
+                + "make them equal")
         // The sources that a program's tile may have.
         list.require(
             16 % weightStreamsPerPlane == 0, "weightStreamsPerPlane",
@@ -27,12 +27,12 @@ extension Chip {
                 + "\(feeding) slices (2 x weightStreamsPerPlane): raise it")
         list.require(
             rowsPerBank >= 16, "rowsPerBank",
-            "rowsPerBank is \(rowsPerBank), tables and tiles take 16 rows of a bank at least: raise "
-                + "it")
+            "rowsPerBank is \(rowsPerBank), tables and tiles take 16 rows of a bank at least: "
+                + "raise it")
         list.require(
             rowsPerBank <= 1 << gatherOffsetBits, "gatherOffsetBits",
-            "gatherOffsetBits is \(gatherOffsetBits), an offset reaches \(1 << gatherOffsetBits) of "
-                + "the \(rowsPerBank) rows of a bank: raise it")
+            "gatherOffsetBits is \(gatherOffsetBits), an offset reaches \(1 << gatherOffsetBits) "
+                + "of the \(rowsPerBank) rows of a bank: raise it")
         return list.unmet
     }
 }
@@ -44,7 +44,8 @@ extension Plan {
         var list = Requirements(unmet: chip.unsupported)
         list.require(
             model.headDimension % 2 == 0 && model.headDimension <= chip.lanes, "head_dim",
-            "head_dim is \(model.headDimension), an even number up to \(chip.lanes) lanes is lowered")
+            "head_dim is \(model.headDimension), an even number up to \(chip.lanes) lanes is "
+                + "lowered")
         list.require(
             (1...chip.rowsPerBank).contains(users), "plan.users",
             "\(users) users are in flight, each with a row of every bank at least, which has "
