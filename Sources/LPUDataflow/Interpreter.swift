@@ -110,7 +110,7 @@ public struct Interpreter: Sendable {
 
 extension Program {
     /// Bytes of a value.
-    fileprivate func byteCount(_ value: Value) -> Int {
+    func byteCount(_ value: Value) -> Int {
         value.count * value.type.byteCount * lanes
     }
 

@@ -1,8 +1,8 @@
 /// An integer function of an index in mixed radix: the index is split into digits, the first
-/// counting fastest, and each digit is multiplied by its stride; the last digit takes the rest.
+/// counting fastest, and each digit is multiplied by its stride.
 public struct DigitSum: Hashable, Sendable {
     public struct Digit: Hashable, Sendable {
-        /// How many values the digit has; 0 on the last one, which takes the rest.
+        /// How many values the digit has; 0 on the last one where it takes the rest, else dropped.
         public var radix: Int
         public var stride: Int
         public init(radix: Int, stride: Int) {

@@ -3,18 +3,20 @@ public import LPUSupport
 
 /// Bounds within which no arithmetic on a program leaves 64 bits, and every number fits its field.
 enum Limits {
-    /// A lane index fits the Int16 of a map.
-    static let lanes = 1...32_768
+    /// As many as a chip has at most, so that a tile stays small; an index fits the Int16 of a map.
+    static let lanes = 1...4096
+    /// Users of a program, each with a row of a bank at least.
+    static let users = 1...65_536
     /// Vectors of a value; above the rows of any chip.
     static let vectors = 1...(1 << 24)
+    /// Bytes of a value, which the interpreter holds at once.
+    static let bytes = 1 << 32
     /// A gather offset has 16 bits.
     static let rows = 1...65_536
     /// Sources of a tile: the weight streams of a plane.
     static let tileSources = 16
     /// Digits of a `DigitSum`.
     static let digits = 8
-    /// Positions times frequencies of a rotary table stay below.
-    static let angle = 0x1p20
     static let number = -Int(Int32.max)...Int(Int32.max)
 }
 
@@ -62,15 +64,16 @@ private struct ProgramChecker {
 
     mutating func checkShape() {
         let (lanes, superlane) = (program.lanes, program.lanesPerSuperlane)
-        if program.users < 1 {
+        if !Limits.users.contains(program.users) {
             report(
                 program.name, "dataflow-range",
-                "the program is for \(program.users) users: there is one at least")
+                "the program is for \(program.users) users, outside \(Limits.users)")
         }
         if !Limits.lanes.contains(lanes) || superlane < 1 || lanes % superlane != 0 {
             report(
                 program.name, "dataflow-lanes",
-                "\(lanes) lanes are not 1...32768 in superlanes of \(superlane): give a multiple")
+                "\(lanes) lanes are not \(Limits.lanes) in superlanes of \(superlane): give a "
+                    + "multiple")
         }
         var names = Set<String>()
         for name in [program.name] + program.templates.map(\.name) where !isWord(name) {

@@ -12,7 +12,8 @@ protocol RunElement: Equatable {
 
 extension RunElement where Self: FixedWidthInteger {
     func steps(to other: Self) -> Int? { Int(other) - Int(self) }
-    func moved(by steps: Int) -> Self { self + Self(steps) }
+    /// Steps may be more than `Self` holds, where the first is negative.
+    func moved(by steps: Int) -> Self { Self(Int(self) + steps) }
 }
 
 extension Int16: RunElement {}

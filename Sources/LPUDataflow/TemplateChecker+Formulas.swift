@@ -81,7 +81,7 @@ extension TemplateChecker {
         let last = Double((value.count - 1) * rotary.positionStep)
         for bits in rotary.inverseFrequencies {
             let frequency = Double(bitPattern: bits)
-            if !frequency.isFinite || (last * frequency).magnitude >= Limits.angle {
+            if !frequency.isFinite || (last * frequency).magnitude >= Trigonometry.limit {
                 report(
                     "dataflow-formula",
                     "position \(Int(last)) times frequency \(frequency) is not below 2^20")

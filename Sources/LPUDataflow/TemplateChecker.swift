@@ -48,6 +48,12 @@ struct TemplateChecker {
             report("dataflow-range", "\(value.count) vectors are outside \(Limits.vectors)")
             return
         }
+        let bytes = program.byteCount(value)
+        if bytes > Limits.bytes {
+            report(
+                "dataflow-range",
+                "\(value.count) vectors are \(bytes) bytes, above \(Limits.bytes): use fewer")
+        }
         for tensor in value.tensors where !isWord(tensor) {
             report("dataflow-name", "'\(tensor)' is not a word of printable ASCII: rename it")
         }

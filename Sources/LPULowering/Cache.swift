@@ -5,10 +5,10 @@ import LPUNumerics
 import LPUPlanning
 import LPUSupport
 
-/// The caches of a set of heads. Part p holds the blocks of 320 tokens whose number is p modulo
-/// the parts, in 16 regions, one a slice that feeds a plane: so that as many planes as there
-/// are parts are fed at once. A tile of keys holds several blocks side by side where they are
-/// narrow.
+/// The caches of a set of heads, in blocks of as many tokens as a vector has lanes. Part p holds
+/// the blocks whose number is p modulo the parts, in regions, one a slice that feeds a plane: so
+/// that as many planes as there are parts are fed at once. A tile of keys holds several blocks side
+/// by side where they are narrow.
 struct Cache {
     /// By part and slice.
     var keys: [[ValueID]]
@@ -57,7 +57,8 @@ extension DecoderLowering {
     mutating func keysOfUser(_ cache: Cache) -> [[ValueID]] {
         cache.keys.enumerated().map { part, regions in
             let last = blocks.tiles(ofPart: part) - 1
-            let rows = last * blocks.rows + keyTile(regions, last, ofPart: part).count / 16
+            let tile = keyTile(regions, last, ofPart: part)
+            let rows = last * blocks.rows + tile.count / regions.count
             return regions.map {
                 rowsOfUser(
                     $0, rows, perUser: blocks.keyRowsOfUser,
@@ -86,9 +87,10 @@ extension DecoderLowering {
             count: tokens(inBlock: tile * blocks.sides * blocks.parts + part))
     }
 
-    /// Tokens of a block, in whole load columns of 16.
+    /// Tokens of a block, in whole load columns.
     func tokens(inBlock block: Int) -> Int {
-        min(lanes, (plan.context - block * lanes + 15) / 16 * 16)
+        let streams = chip.weightStreamsPerPlane
+        return min(lanes, (plan.context - block * lanes + streams - 1) / streams * streams)
     }
 
     /// Appends the token's K row, and its V row to the open block. What belongs into another region
@@ -160,22 +162,10 @@ extension DecoderLowering {
     /// that nobody reads.
     mutating func lowerCacheRows(_ position: ValueID, ofUser slot: ValueID?, on place: Int) {
         let slices = Int32(chip.weightStreamsPerPlane)
-        let block = chained { l in
-            // position / 320 = (position / 64) / 5, exact for positions below 2^20.
-            let sixty = l.builder.elementwise(.shiftRight, position.at(), integer: 6)
-            let product = l.builder.elementwise(.multiplyInt, sixty.at(), integer: 52_429)
-            return l.builder.elementwise(.shiftRight, product.at(), integer: 18, name: "block")
-        }
-        let inBlock = chained { l in
-            let first = l.builder.elementwise(.multiplyInt, block.at(), integer: Int32(l.lanes))
-            return l.builder.elementwise(
-                .subtractInt, position.at(), first.at(), name: "inBlock")
-        }
-        let slice = builder.elementwise(.and, inBlock.at(), integer: slices - 1, name: "slice")
-        let row = builder.elementwise(.shiftRight, inBlock.at(), integer: 4, name: "row")
-        let part = builder.elementwise(.and, block.at(), integer: Int32(blocks.parts - 1))
-        let inPart = builder.elementwise(
-            .shiftRight, block.at(), integer: Int32(blocks.parts.trailingZeroBitCount))
+        let (block, inBlock) = divided(
+            position, below: plan.context, by: lanes, "block", "inBlock")
+        let (row, slice) = divided(inBlock, below: lanes, by: Int(slices), "row", "slice")
+        let (inPart, part) = divided(block, below: blocks.count, by: blocks.parts)
         let user = slot.map { userRows($0, on: place) }
         let tile = lowerKeyTile(inPart, on: place)
         let (keyRow, region) = chained { l in
@@ -186,9 +176,11 @@ extension DecoderLowering {
                 keyRow = l.builder.elementwise(
                     .addInt, keyRow.at(), user.keys.at(), name: "keyRow.ofUser")
             }
-            let first16 = l.builder.elementwise(.multiplyInt, part.at(), integer: slices)
+            let firstOfPart = l.builder.elementwise(
+                .multiplyInt, part.at(), integer: slices)
             return (
-                keyRow, l.builder.elementwise(.addInt, first16.at(), slice.at(), name: "region")
+                keyRow,
+                l.builder.elementwise(.addInt, firstOfPart.at(), slice.at(), name: "region")
             )
         }
         shared[place].keyRows = candidateRows(
@@ -214,6 +206,36 @@ extension DecoderLowering {
                 first, of: part, among: blocks.parts,
                 others: blocks.users * blocks.perPart * perBlock, "blockRow\(set).")
         }
+    }
+
+    /// Quotient and remainder of a number that is below `limit`.
+    private mutating func divided(
+        _ value: ValueID, below limit: Int, by divisor: Int, _ quotient: String? = nil,
+        _ remainder: String? = nil
+    ) -> (quotient: ValueID, remainder: ValueID) {
+        let zeros = Int32(divisor.trailingZeroBitCount)
+        guard divisor != 1 << zeros else {
+            let rest = builder.elementwise(
+                .and, value.at(), integer: Int32(divisor - 1), name: remainder)
+            return (
+                builder.elementwise(.shiftRight, value.at(), integer: zeros, name: quotient), rest
+            )
+        }
+        guard let reciprocal = Reciprocal(of: divisor, below: limit) else {
+            preconditionFailure("a plan whose context has no reciprocal is refused")
+        }
+        let number = chained { l in
+            let odd = l.builder.elementwise(.shiftRight, value.at(), integer: zeros)
+            let product = l.builder.elementwise(
+                .multiplyInt, odd.at(), integer: reciprocal.factor)
+            return l.builder.elementwise(
+                .shiftRight, product.at(), integer: reciprocal.shift, name: quotient)
+        }
+        let rest = chained { l in
+            let first = l.builder.elementwise(.multiplyInt, number.at(), integer: Int32(divisor))
+            return l.builder.elementwise(.subtractInt, value.at(), first.at(), name: remainder)
+        }
+        return (number, rest)
     }
 
     /// Of a part's block the tile that holds its keys, and where there are several in a tile, the

@@ -31,6 +31,7 @@ private func checkSupport(
             Diagnostic(at: Diagnostic.Place(place), id: "lowering-unsupported", message))
     }
     let chip = machine.chip
+    for problem in plan.unsupported(model, on: chip) { errors.insert(problem) }
     if plan.weightType.byteCount > 2 {
         refuse(
             "plan.weightType",
@@ -42,17 +43,11 @@ private func checkSupport(
             "plan.kvType",
             "a KV cache in \(plan.kvType.rawValue) is not lowered: try fp16 or fp8")
     }
-    if model.headDimension % 2 != 0 || model.headDimension > chip.lanes {
-        refuse(
-            "head_dim",
-            "head_dim is \(model.headDimension), an even number up to "
-                + "\(chip.lanes) lanes is lowered")
-    }
     if plan.pipelineStages < 1 || plan.pipelineStages > model.mostStages {
         refuse(
             "plan.pipelineStages",
-            "\(plan.pipelineStages) stages share \(model.layerCount) layers, "
-                + "a stage but the first has at least one")
+            "\(plan.pipelineStages) stages share \(model.layerCount) layers: give 1 to "
+                + "\(model.mostStages)")
     }
     if !plan.stageLayers.isEmpty
         && (plan.stageLayers.count != plan.pipelineStages
@@ -64,7 +59,7 @@ private func checkSupport(
                 + "the model has \(model.layerCount)")
     }
     if plan.tensorParallel < 1
-        || (machine.chipCount / plan.tensorParallel) < max(plan.pipelineStages, 1)
+        || machine.chipCount / plan.tensorParallel < max(plan.pipelineStages, 1)
     {
         refuse(
             "plan.tensorParallel",
@@ -73,9 +68,6 @@ private func checkSupport(
     } else if let problem = wiringProblem(stageChips(plan, machine), machine) {
         refuse("plan.tensorParallel, plan.pipelineStages", problem)
     }
-    if plan.users < 1 {
-        refuse("plan.users", "\(plan.users) users are in flight, there is at least one")
-    }
     if plan.context < 1 || plan.context > model.maximumPositions {
         refuse(
             "plan.context",
@@ -83,15 +75,16 @@ private func checkSupport(
                 + "\(model.maximumPositions) positions (max_position_embeddings)")
     }
     try errors.throwIfAny()
-    let blocks = CacheBlocks(model, plan, on: chip)
-    let widest = (chip.lanes + chip.weightStreamsPerPlane - 1) / chip.weightStreamsPerPlane
-    let rows = max(blocks.keyRows, blocks.valueRows(perBlock: widest))
+    let rows = plan.longestRegion(model, on: chip)
     if rows > chip.rowsPerBank {
+        var fewer = plan
+        fewer.users = 1
+        let fitsOne = fewer.longestRegion(model, on: chip) <= chip.rowsPerBank
         refuse(
-            "plan.context",
+            fitsOne ? "plan.users" : "plan.context",
             "context is \(plan.context) for \(plan.users) user\(plan.users == 1 ? "" : "s"), which "
                 + "takes \(rows) rows in a bank of each slice that feeds a plane; there are "
-                + "\(chip.rowsPerBank): lower it")
+                + "\(chip.rowsPerBank): lower the \(fitsOne ? "users" : "context")")
     }
     try errors.throwIfAny()
 }
@@ -129,7 +122,7 @@ struct DecoderLowering: Lowering {
         places = 0..<plan.tensorParallel
         shared = places.map { _ in SharedValues() }
         heads = places.map {
-            HeadLayout(model, queries: $0.share(of: model.queryHeadCount, plan), lanes: chip.lanes)
+            HeadLayout(model, queries: $0.share(of: model.queryHeadCount, plan), on: chip)
         }
         builder = TemplateBuilder(
             "prologue", chipCount: plan.tensorParallel,
@@ -189,10 +182,13 @@ struct HeadLayout {
         var queries: [Int]
     }
     let dimension: Int
+    /// Weight streams of a plane.
+    let streams: Int
     let sets: [[KeyValueHead]]
 
-    init(_ model: ModelConfiguration, queries: Range<Int>, lanes: Int) {
+    init(_ model: ModelConfiguration, queries: Range<Int>, on chip: Chip) {
         dimension = model.headDimension
+        streams = chip.weightStreamsPerPlane
         let group = model.groupSize
         var all: [KeyValueHead] = []
         for query in queries {
@@ -202,7 +198,7 @@ struct HeadLayout {
                 all.append(KeyValueHead(head: query / group, queries: [query]))
             }
         }
-        let perSet = lanes / dimension
+        let perSet = chip.lanes / dimension
         sets = stride(from: 0, to: all.count, by: perSet).map {
             Array(all[$0..<min($0 + perSet, all.count)])
         }
@@ -226,8 +222,8 @@ struct HeadLayout {
     var perSet: Int { sets.map(\.count).max() ?? 0 }
     /// Lanes that a set's vectors use.
     func width(_ set: Int) -> Int { sets[set].count * dimension }
-    /// Weight vectors that hold them: whole load columns of 16.
-    func rows(_ set: Int) -> Int { (width(set) + 15) / 16 * 16 }
+    /// Weight vectors that hold them: whole load columns.
+    func rows(_ set: Int) -> Int { (width(set) + streams - 1) / streams * streams }
     /// Query vectors of a set.
     func queryVectors(_ set: Int) -> Int { sets[set].map(\.queries.count).max() ?? 0 }
 }

@@ -8,8 +8,9 @@ extension Machine {
         var problems = topology.wiringProblems
         // Sizes are at most 1024, so that a product of two still fits.
         var chips = 1
-        for axis in topology.axes where chips <= 1024 { chips *= axis.size }
-        if chips > 1024 { problems.append("the axes make \(chips) chips or more, above 1024") }
+        let most = Machine.mostChips
+        for axis in topology.axes where chips <= most { chips *= axis.size }
+        if chips > most { problems.append("the axes make \(chips) chips or more, above \(most)") }
         for (i, axis) in topology.axes.enumerated() {
             if axis.links.upperBound > chip.linkCount {
                 problems.append(
@@ -30,7 +31,7 @@ extension Topology {
     var wiringProblems: [String] {
         var problems: [String] = []
         var chips = 1
-        for axis in axes where chips <= 1024 {
+        for axis in axes where chips <= Machine.mostResizedChips {
             switch axis.wiring {
             case .allToAll: break
             case .dragonfly(let links):

@@ -1,16 +1,19 @@
 /// Cosine and sine in binary64, from IEEE `+ - *` alone, for tables of rotary embeddings.
 ///
-/// Both err by less than 1e-15 for |x| < 2^20: the same bits on any host, unlike its libm.
+/// Both err by less than 1e-15 for |x| < `limit`: the same bits on any host, unlike its libm.
 public enum Trigonometry {
-    /// - Requires: |x| < 2^20.
+    /// Angles stay below.
+    public static let limit = 0x1p20
+
+    /// - Requires: |x| < `limit`.
     public static func cosine(_ x: Double) -> Double { value(x, quarters: 1) }
 
-    /// - Requires: |x| < 2^20.
+    /// - Requires: |x| < `limit`.
     public static func sine(_ x: Double) -> Double { value(x, quarters: 0) }
 
     /// sin(x + quarters * π/2).
     private static func value(_ x: Double, quarters: Int) -> Double {
-        precondition(x.magnitude < 0x1p20, "the reduction is exact below 2^20")
+        precondition(x.magnitude < limit, "the reduction is exact below 2^20")
         // Cody and Waite (1980): k = round(x / (π/2)), and π/2 in three parts of 33 bits (fdlibm's
         // e_rem_pio2.c), so that k, of 20 bits, times a part is exact.
         let shifter = 0x1.8p52

@@ -29,7 +29,7 @@ public struct Bound: Hashable, Sendable {
         }
         let bytes = (0..<plan.tensorParallel).map {
             StreamedBytes(
-                ChipShare(model, place: $0, of: plan.tensorParallel, lanes: machine.chip.lanes),
+                ChipShare(model, place: $0, of: plan.tensorParallel, on: machine.chip),
                 plan)
         }
         let stages = stageChips(plan, machine)

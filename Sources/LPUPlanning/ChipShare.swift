@@ -1,4 +1,4 @@
-import LPUMachine
+public import LPUMachine
 public import LPUModel
 import LPUNumerics
 
@@ -7,9 +7,19 @@ extension Plan {
     public func headsOfChips(_ model: ModelConfiguration) -> [(queries: Int, keyValues: Int)] {
         (0..<tensorParallel).map {
             let share = ChipShare(
-                model, place: $0, of: tensorParallel, lanes: model.headDimension)
+                model, place: $0, of: tensorParallel, lanes: model.headDimension, streams: 1)
             return (share.queryHeads, share.keyValueHeads)
         }
+    }
+}
+
+extension Plan {
+    /// Rows of the longest cache region of all chips, which one bank of a slice holds.
+    public func longestRegion(_ model: ModelConfiguration, on chip: Chip) -> Int {
+        let blocks = CacheBlocks(model, self, on: chip)
+        return (0..<tensorParallel).map {
+            ChipShare(model, place: $0, of: tensorParallel, on: chip).longestRegion(blocks)
+        }.max() ?? 0
     }
 }
 
@@ -24,12 +34,21 @@ struct ChipShare {
     var intermediate: Int
     var vocabulary: Int
     let lanes: Int
+    /// Weight streams of a plane: weight vectors come in whole load columns of as many.
+    let streams: Int
 
-    init(_ model: ModelConfiguration, place: Int, of degree: Int, lanes: Int) {
+    init(_ model: ModelConfiguration, place: Int, of degree: Int, on chip: Chip) {
+        self.init(
+            model, place: place, of: degree, lanes: chip.lanes,
+            streams: chip.weightStreamsPerPlane)
+    }
+
+    init(_ model: ModelConfiguration, place: Int, of degree: Int, lanes: Int, streams: Int) {
         func share(_ count: Int) -> Range<Int> {
             place * count / degree..<(place + 1) * count / degree
         }
         self.lanes = lanes
+        self.streams = streams
         headDimension = model.headDimension
         hiddenSize = model.hiddenSize
         intermediate = share(model.intermediateSize).count
@@ -56,10 +75,16 @@ struct ChipShare {
 
     /// Vectors that `count` elements are dealt out to.
     func tiles(_ count: Int) -> Int { (count + lanes - 1) / lanes }
-    private func rounded(_ rows: Int) -> Int { (rows + 15) / 16 * 16 }
+    private func rounded(_ rows: Int) -> Int { (rows + streams - 1) / streams * streams }
 
     /// Weight vectors that hold a set's heads.
     func cacheRows(_ set: Int) -> Int { rounded(sets[set].count * headDimension) }
+    /// Rows of the longest region of its caches, which one bank of a slice holds.
+    func longestRegion(_ blocks: CacheBlocks) -> Int {
+        sets.indices.map {
+            max(blocks.keyRows, blocks.valueRows(perBlock: cacheRows($0) / streams))
+        }.max() ?? 0
+    }
     /// Query vectors of a set: vector j holds query j of each KV head that has so many.
     func queryVectors(_ set: Int) -> Int { sets[set].max() ?? 0 }
     var allQueryVectors: Int { sets.indices.reduce(0) { $0 + queryVectors($1) } }

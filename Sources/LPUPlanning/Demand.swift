@@ -78,7 +78,7 @@ struct ChipDemand {
             parts * (share.tiles(model.hiddenSize) * plan.weightType.byteCount + planes),
             (tokens + parts - 1) / parts + 2
         )
-        regionRows = rows.longestRegion
+        regionRows = share.longestRegion(CacheBlocks(model, plan, on: chip))
     }
 
     func demand(_ stage: StageParts) -> Demand {
@@ -106,8 +106,8 @@ extension Plan {
     func chipDemands(of model: ModelConfiguration, on machine: Machine) -> [ChipDemand] {
         (0..<tensorParallel).map {
             ChipDemand(
-                ChipShare(model, place: $0, of: tensorParallel, lanes: machine.chip.lanes), model,
-                self, chip: machine.chip, place: $0)
+                ChipShare(model, place: $0, of: tensorParallel, on: machine.chip), model, self,
+                chip: machine.chip, place: $0)
         }
     }
 }
@@ -241,15 +241,6 @@ private struct DemandRows {
         // Each head goes over the keys and values of its set; a column of V is written a token.
         addText(share.queryHeads * blocks.count * 2 * (slices * plan.kvType.byteCount + 4))
         addText(share.sets.indices.reduce(0) { $0 + 8 * share.cacheRows($1) })
-    }
-
-    /// Rows of the longest region, which one bank of a slice holds.
-    var longestRegion: Int {
-        share.sets.indices.map {
-            max(
-                blocks.keyRows,
-                blocks.valueRows(perBlock: share.cacheRows($0) / chip.weightStreamsPerPlane))
-        }.max() ?? 0
     }
 
     /// Of fp8 and int8 weights: one an output channel, and once more with the lanes of each pair

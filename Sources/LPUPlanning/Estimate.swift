@@ -58,7 +58,7 @@ extension StepTiming {
     ) {
         let chip = machine.chip
         let shares = (0..<plan.tensorParallel).map {
-            ChipShare(model, place: $0, of: plan.tensorParallel, lanes: chip.lanes)
+            ChipShare(model, place: $0, of: plan.tensorParallel, on: chip)
         }
         // The places differ by a head at most.
         let widest = shares.reduce(shares[0]) { $1.queryHeads > $0.queryHeads ? $1 : $0 }
@@ -117,7 +117,8 @@ extension StreamedBytes {
         keyValue = 2 * share.key.vectors * type
         // Each group of heads passes all tiles of its set.
         let groups = share.headGroups(of: chip.lanesPerSuperlane)
-        let positions = min((plan.context + 15) / 16 * 16, keyTiles * chip.lanes)
+        let positions = min(
+            chip.loadColumns(of: plan.context) * chip.weightStreamsPerPlane, keyTiles * chip.lanes)
         keys = groups.count * positions * plan.kvType.byteCount * chip.lanes
         values = groups.reduce(0) { $0 + share.cacheRows($1.set) } * cache
         output = share.output(plan, on: chip).vectors * type

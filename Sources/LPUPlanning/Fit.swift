@@ -175,9 +175,8 @@ extension PlanRequest {
         let isLine = machine.topology.axes.count == 1
         var options: [SmallestMachine] = []
         let degrees = tensorParallel.map { [$0] } ?? Array(1...(isLine ? 64 : first.size))
-        for degree in degrees where degree > 0 {
-            for stages in pipelineStages.map({ [$0] }) ?? Array(1...model.mostStages)
-            where (1...model.mostStages).contains(stages) {
+        for degree in degrees where degree <= model.intermediateSize {
+            for stages in pipelineStages.map({ [$0] }) ?? Array(1...model.mostStages) {
                 let chips =
                     isLine || degree * stages <= first.size
                     ? degree * stages : (first.size * stages + unit - 1) / unit * unit
@@ -213,11 +212,13 @@ private struct SmallestMachine {
     /// The options that ask for it.
     func words(on asked: Machine, keepsStages: Bool) -> String {
         let missing = machine.topology.axes.isEmpty ? 0 : machine.linksOfAxes - asked.chip.linkCount
+        let isTooLarge = machine.chipCount > Machine.mostChips
         return [
             keepsStages ? nil : "--pp \(stages)",
             keepsStages || machine.chipCount > asked.chipCount
                 ? "--chips \(machine.chipCount)" : nil,
             missing > 0 ? "(\(missing) links a chip more than it has)" : nil,
+            isTooLarge ? "(a machine file holds \(Machine.mostChips) chips at most)" : nil,
         ].compactMap { $0 }.joined(separator: " ")
     }
 }

@@ -62,10 +62,10 @@ public struct Candidate: Hashable, Sendable {
 
 /// Every plan that the wiring allows and that fits, the best by the request's objective first.
 ///
-/// The whole menu is looked at, nothing is searched: degrees up to the first axis, stages up to the
-/// layers. Ties go to fewer chips, then to the smaller degree. For large models a degree other than
-/// one chip or the whole first axis, whose chips the scheduler cannot treat alike, has to be better
-/// by 3 %.
+/// The whole menu is looked at, nothing is searched: degrees up to the first axis, stages up to one
+/// more than the layers. Ties go to fewer chips, then to the smaller degree. For large models a
+/// degree other than one chip or the whole first axis, whose chips the scheduler cannot treat
+/// alike, has to be better by 3 %.
 ///
 /// What fits is told by sums that leave the scheduler some room. Where more than that is asked for,
 /// but not more than there is, `judge` is asked, of plans that share layers over as many chips as
@@ -163,15 +163,20 @@ extension PlanRequest {
                 "context is \(context), the model has \(model.maximumPositions) positions "
                     + "(max_position_embeddings): ask for no more")
         }
-        if let users, users < 1 {
+        func check(_ place: String, _ number: Int?, _ words: String, atMost most: Int) {
+            guard let number, !(1...most).contains(number) else { return }
             refuse(
-                "plan.users", "plan-users", "\(users) users are in flight, there is at least one")
+                "plan.\(place)", "plan-wiring",
+                "\(number) \(words) are asked for, \(model.layerCount) layers on the "
+                    + "\(machine.chipCount) chips of \(machine.name) take \(most) at most: ask "
+                    + "for 1 to \(most)")
         }
-        if model.headDimension > machine.chip.lanes {
-            refuse(
-                "head_dim", "plan-head",
-                "head_dim is \(model.headDimension), a vector has \(machine.chip.lanes) lanes")
-        }
+        let chips = machine.chipCount
+        check("tensorParallel", tensorParallel, "chips a layer", atMost: chips)
+        check(
+            "pipelineStages", pipelineStages, "stages", atMost: min(model.mostStages, chips))
+        let least = plan(degree: tensorParallel ?? 1, stages: 1)
+        for problem in least.unsupported(model, on: machine.chip) { errors.insert(problem) }
         try errors.throwIfAny()
     }
 
@@ -204,11 +209,10 @@ extension PlanRequest {
     func allPlans(_ model: ModelConfiguration, _ machine: Machine) -> [Plan] {
         let most = machine.topology.axes.map(\.size).max() ?? 1
         let degrees = tensorParallel.map { [$0] } ?? Array(1...most)
-        let stages = pipelineStages.map { [$0] } ?? Array(1...model.layerCount)
+        let stages = pipelineStages.map { [$0] } ?? Array(1...model.mostStages)
         return degrees.flatMap { degree in
             stages.filter {
-                degree > 0 && $0 > 0 && $0 <= model.mostStages
-                    && degree * $0 <= machine.chipCount
+                degree <= model.intermediateSize && degree * $0 <= machine.chipCount
             }.map { plan(degree: degree, stages: $0) }
         }
     }

@@ -40,7 +40,8 @@ public func stagesCross(
 }
 
 extension ModelConfiguration {
-    /// A stage a layer, and one before them.
+    /// A stage a layer, and one before them: of more, some would do nothing but hand over. Of fewer
+    /// a plan may leave any without layers.
     public var mostStages: Int { layerCount + 1 }
 }
 

@@ -82,13 +82,21 @@ func machine(named name: String) throws(DiagnosticSet) -> Machine {
 }
 
 /// The same with its last axis so much shorter or longer that it has as many chips as asked for.
-/// - Throws: `chips-unwired` where it cannot have so many.
-func machine(named name: String, chips: Int?) throws(DiagnosticSet) -> Machine {
+/// - Throws: `chips-unwired` where it cannot have so many, or not `most`.
+func machine(
+    named name: String, chips: Int?, most: Int = Machine.mostChips
+) throws(DiagnosticSet) -> Machine {
     let machine = try machine(named: name)
     guard let chips else { return machine }
+    guard (1...most).contains(chips) else {
+        throw DiagnosticSet(
+            Diagnostic(
+                at: Diagnostic.Place("--chips"), id: "chips-unwired",
+                "\(chips) chips are asked for, \(most) at most: give 1 to \(most)"))
+    }
     if let resized = machine.resized(chips: chips) { return resized }
     let unit = machine.chipsPerUnit
-    let near = max(1, (max(0, chips) + unit - 1) / unit) * unit
+    let near = (chips + unit - 1) / unit * unit
     throw DiagnosticSet(
         Diagnostic(
             at: Diagnostic.Place("--chips"), id: "chips-unwired",

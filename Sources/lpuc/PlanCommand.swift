@@ -30,7 +30,8 @@ struct PlanCommand: ParsableCommand {
 
     func run() throws {
         let model = try ModelFile(config).model
-        let machine = try options.machine(named: self.machine)
+        let machine = try options.machine(
+            named: self.machine, most: Machine.mostResizedChips)
         let candidates = try enumeratePlans(
             model, on: machine, options.request(for: model), judge: Compiler.judge(model))
         switch format {

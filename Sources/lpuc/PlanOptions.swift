@@ -82,8 +82,10 @@ struct PlanOptions: ParsableArguments {
     }
 
     /// The machine with as many chips as asked for.
-    /// - Throws: as `machine(named:chips:)`.
-    func machine(named name: String) throws(DiagnosticSet) -> Machine {
-        try lpuc.machine(named: name, chips: chips)
+    /// - Throws: as `machine(named:chips:most:)`.
+    func machine(
+        named name: String, most: Int = Machine.mostChips
+    ) throws(DiagnosticSet) -> Machine {
+        try lpuc.machine(named: name, chips: chips, most: most)
     }
 }

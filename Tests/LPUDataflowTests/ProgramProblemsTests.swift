@@ -104,6 +104,15 @@ import Testing
         #expect(found.allSatisfy { $0.place.name.hasPrefix("t.") })
     }
 
+    /// What the interpreter would hold at once.
+    @Test func memoryIsBounded() throws {
+        let value = "v0 x fp32 262144 place0 = zero"
+        #expect(try problems(value, lanes: "4096 16").isEmpty)
+        let more = value.replacing("4 place", with: "5 place")
+        #expect(try problems(more, lanes: "4096 16").map(\.id) == ["dataflow-range"])
+        #expect(try problems(value, lanes: "4112 16").map(\.id) == ["dataflow-lanes"])
+    }
+
     @Test func lanesAreWholeSuperlanes() throws {
         #expect(try problems(Self.values, lanes: "33 16").map(\.id) == ["dataflow-lanes"])
         let gather =

@@ -49,8 +49,18 @@ func documentedExample() throws -> String {
         #expect(program.users == 1 && !program.text.contains("users"))
         program.users = 3
         #expect(try Program(text: program.text, file: "example") == program)
-        program.users = 0
-        #expect(program.problems().diagnostics.map(\.id) == ["dataflow-range"])
+        for users in [0, 65_537, Int.max] {
+            program.users = users
+            #expect(program.problems().diagnostics.map(\.id) == ["dataflow-range"])
+        }
+    }
+
+    /// Of more elements than an Int16 counts.
+    @Test func aRunMayCrossAllOfItsType() throws {
+        let text = "program p\nlanes 32 16\ntemplate t chips 1\nv0 x fp32 4 place0 = zero\n"
+        let program = try Program(
+            text: text + "v1 y fp32 4 place0 = op0 distribute -1...32767 v0\n", file: "p")
+        #expect(program.problems().diagnostics.contains { $0.id == "dataflow-map" })
     }
 
     @Test func valueLinesStandInAnyOrder() throws {

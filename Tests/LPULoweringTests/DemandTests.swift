@@ -36,6 +36,9 @@ import Testing
         Case(
             graph: "tiny-qwen3", machine: "node8", context: 40, degree: 2, stages: 3,
             layers: [0, 2, 1], type: .fp8),
+        Case(
+            graph: "tiny-llama", machine: "node8", context: 40, degree: 2, stages: 2,
+            layers: [2, 0]),
         Case(graph: "tiny-llama", machine: "node8", context: 40, degree: 7, type: .fp8),
         Case(
             graph: "tiny-llama", machine: "node8", context: 40, degree: 3, type: .int8, kv: .fp8),
@@ -100,6 +103,23 @@ import Testing
                 #expect(abs(demand.constants - sum.rest) * 100 <= sum.rest, "\(c), \(chip)")
                 #expect(demand.padding >= 0 && demand.weights > 0)
             }
+        }
+    }
+
+    /// Rows are those of the model's sets of heads, and the refusal names what binds.
+    @Test func cachesThatFitABankAreLowered() throws {
+        var model = try Decoder(["num_key_value_heads": 1, "head_dim": 128]).configuration
+        let machine = Machine.groqchip1
+        _ = try lower(model, plan: Plan(context: 16_384, users: 20), for: machine)
+        model.maximumPositions = 1 << 20
+        for (plan, words) in [
+            (Plan(context: 16_384, users: 400), "there are 4096: lower the users"),
+            (Plan(context: 1 << 20, users: 2), "there are 4096: lower the context"),
+        ] {
+            let error = #expect(throws: DiagnosticSet.self) {
+                try lower(model, plan: plan, for: machine)
+            }
+            #expect(error?.description.contains(words) == true, "\(String(describing: error))")
         }
     }
 }

@@ -182,6 +182,8 @@ private func relativeDistance(_ a: [Double], _ b: [Double]) -> Double {
             (Plan(context: 40), "a multiple of 16"), (Plan(context: 256), "up to 128"),
             (Plan(context: 16, tensorParallel: 2), "one chip"),
             (Plan(context: 16, users: 2), "one user"),
+            (Plan(context: 16, weightType: .fp32), "weights in fp32"),
+            (Plan(context: 16, kvType: .fp8), "keys in fp8"),
         ] {
             do throws(DiagnosticSet) {
                 _ = try lower(encoder.configuration, plan: plan, for: .groqchip1)
@@ -192,6 +194,16 @@ private func relativeDistance(_ a: [Double], _ b: [Double]) -> Double {
         }
         let narrow = try SmallEncoder(["hidden_size": 48])
         #expect(throws: DiagnosticSet.self) { try narrow.program(Plan(context: 16)) }
+        // As many tokens and elements of a head as a vector has lanes, whatever the accumulators.
+        var machine = Machine.groqchip1
+        machine.chip.accumulatorRows = 1024
+        let long = try SmallEncoder([
+            "hidden_size": 672, "num_attention_heads": 2, "max_position_embeddings": 1024,
+        ]).configuration
+        let error = #expect(throws: DiagnosticSet.self) {
+            try lower(long, plan: Plan(context: 336), for: machine)
+        }
+        #expect(error?.diagnostics.count { $0.message.contains("up to 320 is lowered") } == 2)
     }
 
     /// The stated error of the approximation, in binary64 and over all that fp16 holds of it.

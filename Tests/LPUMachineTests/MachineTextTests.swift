@@ -10,6 +10,16 @@ import Testing
         #expect(machine.sources.allSatisfy { !$0.reason.isEmpty })
     }
 
+    /// So that `verify` reads what `compile --chips` wrote.
+    @Test(arguments: Machine.presetNames) func resizedReadsBackEqual(_ name: String) throws {
+        let preset = try #require(Machine.preset(named: name))
+        for chips in [1, 2, 3, 7, 8, 16, 24, 128, 512, 1024] {
+            guard let machine = preset.resized(chips: chips) else { continue }
+            #expect(machine.chipCount == chips)
+            #expect(try Machine(parsing: machine.text, file: "copy").text == machine.text)
+        }
+    }
+
     @Test func everyNumberOfTheChipIsAKey() throws {
         let lp30 = try #require(Machine.preset(named: "lp30"))
         #expect(lp30.sources.count == Mirror(reflecting: lp30.chip).children.count)

@@ -44,6 +44,14 @@ import Testing
         }
     }
 
+    /// Also a stage before the layers, which remedies may name.
+    @Test func menuHasAllStages() throws {
+        let stages = try enumeratePlans(
+            model, on: machine(rows: 1000), PlanRequest(context: 64, tensorParallel: 16)
+        ).map(\.plan.pipelineStages)
+        #expect(stages.max() == model.mostStages)
+    }
+
     /// Each of the users that fit is one more user in the plan's own demand.
     @Test func usersThatFitAreTheMost() throws {
         let machine = try machine(rows: 1000)

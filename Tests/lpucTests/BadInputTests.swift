@@ -50,6 +50,14 @@ import Testing
             ["compile", Binary.config, "--machine", "groqchip1", "-o", "Package.swift"],
             "Package.swift: error: it exists and is no directory", "output-exists"
         ),
+        (
+            ["compile", Binary.config, "--machine", "node8", "--chips", "1025"],
+            "--chips: error: 1025 chips are asked for, 1024 at most", "chips-unwired"
+        ),
+        (
+            ["plan", Binary.config, "--machine", "node8", "--chips", "9223372036854775807"],
+            "--chips: error: 9223372036854775807 chips are asked for, 4096 at most", "chips-unwired"
+        ),
         (["verify", "nowhere"], "nowhere/report.json: error: no such file", "file-read"),
         (
             ["compile", Binary.config, "--machine", "groqchip1", "-o", ""],

@@ -16,8 +16,8 @@ import Testing
         #expect(outcome.status == 0, "\(outcome.errors)")
         let rows = outcome.text.split(separator: "\n").map { $0.split(separator: " ") }
         #expect(rows[0].first == "tp" && rows[0].last == "bound")
-        // Eight degrees in one stage, four in two: the model has two layers.
-        #expect(rows.count == 1 + 8 + 4)
+        // Eight degrees in one stage, four in two, two in three: one before the two layers.
+        #expect(rows.count == 1 + 8 + 4 + 2)
         #expect(rows.dropFirst().contains { $0.first == "*" })
     }
 
@@ -28,7 +28,7 @@ import Testing
             let rows = try #require(
                 try JSONSerialization.jsonObject(with: outcome.output) as? [[String: Any]])
             let figures = rows.compactMap { $0["\(key)Cycles"] as? Int }
-            #expect(figures.count == 2 && figures == figures.sorted())
+            #expect(figures.count == 3 && figures == figures.sorted())
             #expect(rows.allSatisfy { $0["tensorParallel"] as? Int == 2 })
             for row in rows {
                 let bound = try #require(row["boundCycles"] as? Int)

@@ -27,23 +27,35 @@ private func checkSupport(
         errors.insert(
             Diagnostic(at: Diagnostic.Place(place), id: "lowering-unsupported", message))
     }
+    for problem in chip.unsupported { errors.insert(problem) }
     if plan.tensorParallel != 1 || plan.pipelineStages != 1 || plan.users != 1 {
         refuse("plan", "an encoder is lowered for one chip and one user")
     }
+    if plan.weightType.byteCount > 2 {
+        refuse(
+            "plan.weightType",
+            "weights in \(plan.weightType.rawValue) are not lowered: try fp16, fp8 or int8")
+    }
+    if plan.kvType != .fp16 {
+        refuse(
+            "plan.kvType",
+            "an encoder keeps no cache, keys in \(plan.kvType.rawValue) are not lowered: try fp16")
+    }
     let columns = chip.weightStreamsPerPlane
-    if model.headDimension % columns != 0 || model.headDimension > chip.accumulatorRows {
+    let rows = min(chip.accumulatorRows, chip.lanes)
+    if model.headDimension % columns != 0 || model.headDimension > rows {
         refuse(
             "hidden_size",
             "a head has \(model.headDimension) elements, a multiple of \(columns) up to "
-                + "\(chip.accumulatorRows) is lowered")
+                + "\(rows) is lowered")
     }
-    let most = min(model.maximumPositions, chip.accumulatorRows)
+    let most = min(model.maximumPositions, rows)
     if plan.context < 1 || plan.context > most || plan.context % columns != 0 {
         refuse(
             "plan.context",
             "context is \(plan.context), a multiple of \(columns) up to \(most) is lowered: the "
                 + "model has \(model.maximumPositions) positions, a plane "
-                + "\(chip.accumulatorRows) accumulator rows")
+                + "\(chip.accumulatorRows) accumulator rows, a vector \(chip.lanes) lanes")
     }
     try errors.throwIfAny()
 }
