@@ -81,6 +81,30 @@ private struct SliceSweep {
                         + "\(old.live.upperBound) and \(new.value) at once")
             }
         }
+        judgeImages(&report)
+    }
+
+    /// Rows of the memory image that are never live are filled before cycle 0 nevertheless.
+    private func judgeImages(_ report: inout LawReport) {
+        guard images.contains(where: \.live.isEmpty) else { return }
+        let all = images.map {
+            var image = $0
+            image.live = Cycle(0)..<Cycle(1)
+            return image
+        }
+        var blocks = RowBlocks(all, banks: banks, rowsPerBank: rowsPerBank)
+        for number in all.indices {
+            blocks.forEachOverlap(with: number) { other in
+                let (old, new) = (images[other], images[number])
+                let rows = old.rowRange.clamped(to: new.rowRange)
+                guard old.live.isEmpty || new.live.isEmpty, !old.agrees(with: new, on: rows)
+                else { return }
+                report.add(
+                    chip: chip, unit: unit, cycle: 0,
+                    "rows \(rows) of bank \(new.base.bank) hold \(old.value) and \(new.value) in "
+                        + "the memory image")
+            }
+        }
     }
 
     // MARK: Accesses
