@@ -6,6 +6,8 @@ struct RowSet {
 
     mutating func insert(_ row: Int) { words[row / 64] |= 1 << (row % 64) }
 
+    mutating func remove(_ row: Int) { words[row / 64] &= ~(1 << (row % 64)) }
+
     func contains(_ row: Int) -> Bool { words[row / 64] >> (row % 64) & 1 != 0 }
 
     /// O(rows / 64).
@@ -19,6 +21,11 @@ struct RowSet {
     /// `true` iff one of the rows is in the set. O(rows / 64).
     func contains(anyOf rows: Range<Int>) -> Bool {
         Self.forEachWord(of: rows) { words[$0] & $1 != 0 }
+    }
+
+    /// `true` iff all of the rows are in the set. O(rows / 64).
+    func contains(allOf rows: Range<Int>) -> Bool {
+        !Self.forEachWord(of: rows) { words[$0] & $1 != $1 }
     }
 
     /// Calls `body` with rows below `end` that are not in the set and stand side by side. O(rows /

@@ -11,7 +11,8 @@ extension Verifier {
     /// - No row of the memory image of one is a working row of the other.
     /// - A row that is of both images holds the same vector of the same image: of one name in
     ///   templates of one name, with one layer and one formula.
-    /// - Rows that the second scatters into are of the first's image too.
+    /// - Rows that the second scatters into are of the first's image too; images that are of both
+    ///   are scattered into by both or by none.
     /// - All rows that either names fit beside the text of both.
     ///
     /// - Returns: violations, of each law and chip the first ones.
@@ -24,7 +25,7 @@ extension Verifier {
         let table = UnitTable(machine)
         var names = ImageNames()
         let programs = [first, second].map { names.values(of: $0.program) }
-        let regions = second.program.regionNumbers
+        let regions = zip([first, second], programs).map { $0.program.regions($1) }
         let indices = [first, second].map { PlacementIndex($0.schedule, on: machine) }
         var violations: [Violation] = []
         for chip in (0..<machine.chipCount).map({ ChipID($0) }) {
@@ -32,7 +33,7 @@ extension Verifier {
                 ChipTimeline(chip, $0.schedule, $1, table)
             }
             var rows = SharedRows(timelines[0], programs[0])
-            violations += rows.problems(timelines[1], programs[1], regions)
+            violations += rows.problems(timelines[1], programs[1], regions[0], regions[1])
                 .prefix(violationsPerLaw)
             let text = timelines.map(\.demand.text).reduce(0, +)
             if rows.count + text > machine.chip.rowCount {
@@ -83,16 +84,18 @@ struct ImageNames {
 }
 
 extension Program {
-    /// For each value whether it is an image that an op scatters into.
-    fileprivate var regionNumbers: [Bool] {
+    /// The images that ops scatter into, by their numbers.
+    fileprivate func regions(_ images: [Int32]) -> Set<Int32> {
         let numbering = Numbering(self)
-        var result = Array(repeating: false, count: numbering.valueCount)
+        var result = Set<Int32>()
         for (i, instance) in instances.enumerated() {
             for op in templates[instance.template].ops {
                 guard case .scatter(let region, _, _, _) = op.kind else { continue }
-                result[numbering.value(region.value, of: i).index] = true
+                result.insert(images[numbering.value(region.value, of: i).index])
             }
         }
+        // Of a version, which is no image.
+        result.remove(0)
         return result
     }
 }
@@ -128,6 +131,8 @@ private struct SharedRows {
         let number = number(allocation, values)
         for (i, row) in allocation.rows(on: chip).enumerated() {
             if images[row] == 0 { count += 1 }
+            // A row of the image stays one: the other schedule still finds it there.
+            if number == Self.working && images[row] > 0 { continue }
             images[row] = number
             parts[row] = Self.part(allocation, i)
         }
@@ -136,12 +141,17 @@ private struct SharedRows {
     /// What the second schedule does not hold as the first one does, one an allocation; takes its
     /// rows.
     mutating func problems(
-        _ timeline: ChipTimeline, _ values: [Int32], _ regions: [Bool]
+        _ timeline: ChipTimeline, _ values: [Int32], _ before: Set<Int32>, _ regions: Set<Int32>
     ) -> [Violation] {
         var result: [Violation] = []
         for allocation in timeline.allocations {
             let number = number(allocation, values)
-            let isRegion = allocation.isImage && regions[allocation.value.index]
+            let isRegion = allocation.isImage && regions.contains(number)
+            if isRegion != before.contains(number), allocation.isImage {
+                result.append(
+                    problem(allocation, timeline, "is scattered into by one schedule alone"))
+                continue
+            }
             for (i, row) in allocation.rows(on: chip).enumerated() {
                 let isSame =
                     images[row] == number
@@ -151,11 +161,9 @@ private struct SharedRows {
                     images[row] == 0
                     ? "nothing" : images[row] == Self.working ? "a working value" : "an image"
                 result.append(
-                    Violation(
-                        .sramOverlap, chip: timeline.id,
-                        unit: .memory(allocation.hemisphere, slice: Int(allocation.slice)),
-                        "row \(Int(allocation.base.row) + i) of bank \(allocation.base.bank) holds "
-                            + "\(holds) of the first schedule, and for the second "
+                    problem(
+                        allocation, timeline, row: i,
+                        "holds \(holds) of the first schedule, and for the second "
                             + "\(allocation.isImage ? "its image" : "its working value") "
                             + "\(allocation.value)"))
                 break
@@ -163,5 +171,14 @@ private struct SharedRows {
         }
         for allocation in timeline.allocations { take(allocation, values) }
         return result
+    }
+
+    private func problem(
+        _ allocation: Allocation, _ timeline: ChipTimeline, row: Int = 0, _ message: String
+    ) -> Violation {
+        Violation(
+            .sramOverlap, chip: timeline.id,
+            unit: .memory(allocation.hemisphere, slice: Int(allocation.slice)),
+            "row \(Int(allocation.base.row) + row) of bank \(allocation.base.bank) \(message)")
     }
 }

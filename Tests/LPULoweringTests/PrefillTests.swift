@@ -315,6 +315,35 @@ import Testing
         for (n, other) in [moved, elsewhere, wrongBytes, overwritten].enumerated() {
             #expect(other.problems.contains { $0.law == .sramOverlap }, "change \(n)")
         }
+        // Rows of an image that the step alone has, and takes for a working value later.
+        var covered = overwritten
+        for t in covered.step.schedule.templates.indices {
+            let entries = covered.step.schedule.templates[t].chips[0].allocations
+            guard let working = entries.first(where: { !$0.isImage }) else { continue }
+            for image in entries where image.isImage && image.base.slot == 0 {
+                var later = image
+                (later.isImage, later.value) = (false, working.value)
+                covered.step.schedule.templates[t].chips[0].allocations.append(later)
+            }
+        }
+        for t in covered.prefill.schedule.templates.indices {
+            covered.prefill.schedule.templates[t].chips[0].allocations.removeAll(where: \.isImage)
+        }
+        #expect(covered.problems.contains { $0.law == .sramOverlap })
+        // One schedule writes where the other one takes for granted what was there at first.
+        for other in [\Pair.step.program, \Pair.prefill.program] {
+            var alone = pair
+            for t in alone[keyPath: other].templates.indices {
+                for op in alone[keyPath: other].templates[t].ops.indices {
+                    guard
+                        case .scatter(let region, _, _, _) = alone[keyPath: other].templates[t]
+                            .ops[op].kind
+                    else { continue }
+                    alone[keyPath: other].templates[t].ops[op].kind = .transfer(region)
+                }
+            }
+            #expect(alone.problems.contains { $0.law == .sramOverlap })
+        }
         // Keys of one layer in the place of another one's.
         var swapped = pair
         let layers = swapped.prefill.schedule.placements.indices.filter {

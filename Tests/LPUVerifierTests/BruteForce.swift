@@ -65,7 +65,8 @@ struct BruteForce {
     func brokenLaws(_ c: Int) -> [Law] {
         let laws: [(Law, Bool)] = [
             (.queueOrder, breaksQueueOrder(c)), (.streamConflict, breaksStreams(c)),
-            (.memPort, breaksPorts(c)), (.sramOverlap, breaksRows(c)),
+            (.memPort, breaksPorts(c) || readsUnsettled(c)),
+            (.sramOverlap, breaksRows(c) || readsUnwritten(c)),
             (.sramCapacity, breaksCapacity(c)),
             (.mxmWeights, breaksMXM(c)), (.vxmRoute, breaksChains(c)),
             (.linkConflict, breaksIntervals(c)),
@@ -73,14 +74,14 @@ struct BruteForce {
         return laws.filter(\.1).map(\.0)
     }
 
-    func breaksQueueOrder(_ c: Int) -> Bool {
-        issues[c].contains { queue in
-            queue.contains { a in
-                queue.contains { b in
-                    (a.start, a.last) != (b.start, b.last) && a.start <= b.last && b.start <= a.last
-                }
-            } || Set(queue.map(\.cycle)).count < queue.count
-        }
+    func breaksQueueOrder(_ c: Int) -> Bool { !issues[c].allSatisfy(isOrdered) }
+
+    func isOrdered(_ queue: [Issue]) -> Bool {
+        !queue.contains { a in
+            queue.contains { b in
+                (a.start, a.last) != (b.start, b.last) && a.start <= b.last && b.start <= a.last
+            }
+        } && Set(queue.map(\.cycle)).count == queue.count
     }
 
     func breaksStreams(_ c: Int) -> Bool {

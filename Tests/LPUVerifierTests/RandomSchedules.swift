@@ -69,11 +69,16 @@ struct RandomSchedules {
     private mutating func memory(_ program: inout ChipProgram) {
         for side in Hemisphere.allCases {
             for slice in 0..<4 where chance(50) {
+                let before = program.bursts.count
                 fill(
                     .memory(side, slice: slice), pick(1...2), from: pick(0...6), gap: 6, step: 1,
                     &program
                 ) {
                     .memory($0.read(), $0.write())
+                }
+                // Rows that are only read are mostly of the image, others mostly not.
+                let isWritten = program.bursts[before...].contains {
+                    if case .memory(_, .write) = $0.instruction { true } else { false }
                 }
                 let both = chance(85) ? [0, 1] : [0]
                 for bank in both {
@@ -84,7 +89,8 @@ struct RandomSchedules {
                                 value: ValueID(pick(0...1)), plane: 0, hemisphere: side,
                                 slice: slice, base: RowAddress(slot: 1, bank: bank, row: base),
                                 rows: rows, first: base, run: 6, innerStride: 1, outerStride: 0,
-                                live: Cycle(0)..<Cycle(chance(90) ? 80 : 12), isImage: chance(50)))
+                                live: Cycle(0)..<Cycle(chance(90) ? 80 : 12),
+                                isImage: isWritten == chance(15)))
                     }
                 }
                 if chance(15), var copy = program.allocations.last {

@@ -15,6 +15,7 @@ extension Machine {
         (chip.transposerStreams, chip.distributorStreams) = (2, 2)
         (chip.linkCount, chip.receiveDepth, chip.hostInterval) = (2, 2, Rational(5, 2))
         (chip.installCadence, chip.instructionBytes, chip.maxWait) = (2, 12, 7)
+        chip.writeToRead = 2
         let axis = Axis(
             name: "pair", size: 2, firstLink: LinkID(0), lanes: 1, latency: 4,
             interval: Rational(7, 3))

@@ -66,7 +66,7 @@ struct ChipExtent {
                 latency = max(latency, $0.latency)
             }
             if case .memory = burst.instruction { latency = max(latency, chip.writeToRead) }
-            if case .install = burst.instruction { latency = max(latency, chip.installCadence) }
+            latency = max(latency, chip.cadence(of: burst.instruction))
             let end = max(span?.upperBound ?? Int.min, last + latency)
             span = min(span?.lowerBound ?? Int.max, first)..<end
             let traffic = Traffic(first: first, last: last, count: burst.issueCount)
@@ -160,5 +160,18 @@ private struct PlaneUse {
         ChipExtent.Problem(
             unit: chip.units[burst.queue.index], cycle: burst.start.index,
             message: message + ": steps that overlap would meet there")
+    }
+}
+
+extension Chip {
+    /// For how long an issue keeps its plane.
+    fileprivate func cadence(of instruction: Instruction) -> Int {
+        switch instruction {
+        case .install: installCadence
+        case .matmul(_, let type): type == .fp16 ? tandemCadence : matmulCadence
+        case .memory, .loadWeights, .accumulate, .alu, .distribute, .transpose, .permute, .shift,
+            .rotate, .select, .send, .receive, .ingress, .egress:
+            1
+        }
     }
 }

@@ -6,8 +6,8 @@ import LPUSupport
 /// every law holds between them.
 ///
 /// Each placement has its chips to itself: on every chip the times from its first issue, or the
-/// first arrival at a link, to when all that it makes is there are apart from those of all other
-/// steps. So what two steps do on one chip never meets, and one finds streams, ALUs and FIFOs as if
+/// first arrival at a link, to when all that it makes is there, and on to the next placement where
+/// a stream may reach that, are apart from those of all other steps. So what two steps do on one chip never meets, and one finds streams, ALUs and FIFOs as if
 /// it were alone. What stays is looked at by itself: planes, rows, and how close sends follow.
 struct IntervalFolded {
     let machine: Machine
@@ -102,13 +102,15 @@ struct IntervalFolded {
         return traffic
     }
 
-    private func judgeSpans(_ chip: ChipID, _ parts: [Part], _ report: inout LawReport) {
-        // Placements that overlap in one step are one.
+    private func judgeSpans(_ id: ChipID, _ parts: [Part], _ report: inout LawReport) {
+        // What one makes another one may sample so much later: nobody comes between them.
+        let chip = machine.chip
+        let reach = max(2 * chip.edge + chip.vxmEntryLatency, chip.aluLatency)
         var merged: [Part] = []
         for part in parts.sorted(by: {
             ($0.span.lowerBound, $0.placement) < ($1.span.lowerBound, $1.placement)
         }) {
-            if let last = merged.last, part.span.lowerBound < last.span.upperBound {
+            if let last = merged.last, part.span.lowerBound <= last.span.upperBound + reach {
                 let end = max(last.span.upperBound, part.span.upperBound)
                 merged[merged.count - 1].span = last.span.lowerBound..<end
             } else {
@@ -118,7 +120,7 @@ struct IntervalFolded {
         guard let (a, b) = clash(merged.map(\.span), modulo: interval) else { return }
         let (first, second) = (merged[a], merged[b])
         report.add(
-            chip: chip, cycle: second.span.lowerBound,
+            chip: id, cycle: second.span.lowerBound,
             "'\(name(second.placement))' meets '\(name(first.placement))' of another step: they "
                 + "take cycles \(residues(second.span)) and \(residues(first.span)) modulo "
                 + "\(interval)")

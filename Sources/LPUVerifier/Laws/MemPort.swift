@@ -3,7 +3,7 @@ import LPUSchedule
 import LPUSupport
 
 /// Law 3: a MEM slice reads once and writes once a cycle, gather and scatter counted, and in
-/// different banks.
+/// different banks; and reads a row when what was written there is to be seen.
 enum MemPort: ChipLaw {
     static let law = Law.memPort
 
@@ -14,6 +14,10 @@ enum MemPort: ChipLaw {
             // Bursts that may still issue; more than one only where law 1 is broken.
             var active: [Int] = []
             let isOrdered = timeline.isOrdered[queue]
+            // One cycle is kept by the banks.
+            if isOrdered && timeline.chip.writeToRead > 1 {
+                judgeSettling(timeline.bursts[range], timeline, &report)
+            }
             for i in range {
                 let burst = timeline.bursts[i]
                 guard let banks = burst.banks else { continue }
@@ -26,6 +30,38 @@ enum MemPort: ChipLaw {
                 active.removeAll { timeline.bursts[$0].lastIssue < burst.start }
                 for other in active { judge(timeline.bursts[other], burst, timeline, &report) }
                 active.append(i)
+            }
+        }
+    }
+
+    /// Every read against the writes that a read does not see yet, once a burst. O(issues).
+    private static func judgeSettling(
+        _ bursts: ArraySlice<Burst>, _ timeline: ChipTimeline, _ report: inout LawReport
+    ) {
+        var recent: [(cycle: Int, seen: Int, bank: Int, rows: Range<Int>)] = []
+        var reported: Int?
+        var issues = IssueCursor(bursts)
+        while let issue = issues.next() {
+            recent.removeAll { $0.seen <= issue.cycle }
+            let (read, write) = SliceAccess.both(of: bursts[issue.burst].instruction)
+            if let read, reported != issue.burst,
+                let early = recent.last(where: {
+                    $0.bank == read.bank && $0.rows.overlaps(read.rows(step: issue.step))
+                })
+            {
+                reported = issue.burst
+                report.add(
+                    chip: timeline.id, unit: timeline.unit(bursts[issue.burst]), cycle: issue.cycle,
+                    "\(read.verb.rawValue) rows \(early.rows) of bank \(read.bank), which "
+                        + "are written in \(Cycle(early.cycle)): a read sees them from "
+                        + "\(Cycle(early.seen)) on")
+            }
+            if let write {
+                recent.append(
+                    (
+                        issue.cycle, issue.cycle + timeline.chip.writeToRead, write.bank,
+                        write.rows(step: issue.step)
+                    ))
             }
         }
     }

@@ -3,7 +3,7 @@ import LPUSchedule
 import LPUSupport
 
 /// Law 4: rows hold one value at a time, and are read and written, whole windows counted, only
-/// while they are allocated.
+/// while they are allocated, and read only what was written since.
 enum SRAMOverlap: ChipLaw {
     static let law = Law.sramOverlap
 
@@ -25,39 +25,18 @@ enum SRAMOverlap: ChipLaw {
 
 /// One slice through time: allocations come and go, accesses find theirs among the live ones.
 private struct SliceSweep {
-    enum Verb: String {
-        case read = "reads"
-        case gather = "gathers from"
-        case write = "writes"
-        case scatter = "scatters into"
-    }
-
-    /// The rows that a burst touches at its first issue, in one bank.
-    struct Access {
-        var verb: Verb
-        var bank: Int
-        var rows: Range<Int>
-
-        init(_ verb: Verb, _ row: RowAddress, rows: Int = 1) {
-            self.verb = verb
-            bank = Int(row.bank)
-            self.rows = Int(row.row)..<Int(row.row) + rows
-        }
-
-        /// A window does not move: all of it counts at every issue.
-        var moves: Bool { verb == .read || verb == .write }
-    }
-
     let chip: ChipID
     let unit: Unit
     let queue: Int
-    let rowsPerBank: Int
+    private let banks: Int
+    private let rowsPerBank: Int
     /// By first live cycle.
     let allocations: [Allocation]
     private let images: [Allocation]
     /// Rows of the memory image, bank after bank.
     private var imageRows: RowSet
     private var blocks: RowBlocks
+    private var lives: RowLives
     /// Allocations that begin by now.
     private var next = 0
 
@@ -65,7 +44,6 @@ private struct SliceSweep {
     init(_ timeline: ChipTimeline, _ queue: Int, _ numbers: [Int32]) {
         chip = timeline.id
         unit = timeline.table.units[queue]
-        rowsPerBank = timeline.chip.rowsPerBank
         self.queue = queue
         let all = timeline.allocations
         // Starts are sorted, for allocations are large; of equal ones the first comes first.
@@ -77,13 +55,15 @@ private struct SliceSweep {
         starts.sort { $0 < $1 }
         allocations = starts.map { all[Int($0.number)] }
         images = numbers.lazy.filter { all[Int($0)].isImage }.map { all[Int($0)] }
-        let (banks, rows) = (timeline.chip.banksPerSlice, timeline.chip.rowsPerBank)
+        (banks, rowsPerBank) = (timeline.chip.banksPerSlice, timeline.chip.rowsPerBank)
+        let (banks, rows) = (banks, rowsPerBank)
         imageRows = RowSet(count: banks * rows)
         for image in images {
             let base = Int(image.base.bank) * rows
             imageRows.insert(base + image.rowRange.lowerBound..<base + image.rowRange.upperBound)
         }
         blocks = RowBlocks(self.allocations, banks: banks, rowsPerBank: rows)
+        lives = RowLives(self.allocations, image: imageRows, banks: banks, rowsPerBank: rows)
     }
 
     // MARK: Allocations
@@ -101,6 +81,30 @@ private struct SliceSweep {
                         + "\(old.live.upperBound) and \(new.value) at once")
             }
         }
+        judgeImages(&report)
+    }
+
+    /// Rows of the memory image that are never live are filled before cycle 0 nevertheless.
+    private func judgeImages(_ report: inout LawReport) {
+        guard images.contains(where: \.live.isEmpty) else { return }
+        let all = images.map {
+            var image = $0
+            image.live = Cycle(0)..<Cycle(1)
+            return image
+        }
+        var blocks = RowBlocks(all, banks: banks, rowsPerBank: rowsPerBank)
+        for number in all.indices {
+            blocks.forEachOverlap(with: number) { other in
+                let (old, new) = (images[other], images[number])
+                let rows = old.rowRange.clamped(to: new.rowRange)
+                guard old.live.isEmpty || new.live.isEmpty, !old.agrees(with: new, on: rows)
+                else { return }
+                report.add(
+                    chip: chip, unit: unit, cycle: 0,
+                    "rows \(rows) of bank \(new.base.bank) hold \(old.value) and \(new.value) in "
+                        + "the memory image")
+            }
+        }
     }
 
     // MARK: Accesses
@@ -108,47 +112,47 @@ private struct SliceSweep {
     mutating func judgeAccesses(_ timeline: ChipTimeline, _ report: inout LawReport) {
         report.count(timeline, queues: [queue])
         for i in timeline.queues[queue] {
-            guard timeline.isSound[i],
-                case .memory(let read, let write) = timeline.bursts[i].instruction
-            else { continue }
             let burst = timeline.bursts[i]
+            guard timeline.isSound[i] else { continue }
+            let (read, write) = SliceAccess.both(of: burst.instruction)
             while next < allocations.count, allocations[next].live.lowerBound <= burst.start {
                 next += 1
             }
-            switch read {
-            case .none: break
-            case .read(let row, _): check(Access(.read, row), burst, &report)
-            case .gather(let window, let rows, _, _):
-                check(Access(.gather, window, rows: Int(rows)), burst, &report)
-            }
-            switch write {
-            case .none: break
-            case .write(let row, _): check(Access(.write, row), burst, &report)
-            case .scatter(let window, let rows, _, _):
-                check(Access(.scatter, window, rows: Int(rows)), burst, &report)
-            }
+            var isAllocated = true
+            if let read { isAllocated = check(read, burst, &report) }
+            if let write { isAllocated = check(write, burst, &report) && isAllocated }
+            guard isAllocated, timeline.isOrdered[queue],
+                let early = lives.firstUnwritten(burst, read, write)
+            else { continue }
+            report.add(
+                chip: chip, unit: unit, cycle: early.cycle,
+                "\(early.verb) row \(early.row) of bank \(early.bank), which was not written "
+                    + "since \(Cycle(early.start)), when it was taken")
         }
     }
 
-    private mutating func check(_ access: Access, _ burst: Burst, _ report: inout LawReport) {
+    /// Reports the first issue that finds rows of nothing, or writes one of the image; `true` if
+    /// there is none.
+    private mutating func check(
+        _ access: SliceAccess, _ burst: Burst, _ report: inout LawReport
+    ) -> Bool {
         // A plain write loses what the row held; only scatters change what stays.
         if access.verb == .write, let held = imageRow(access, burst) {
             report.add(
                 chip: chip, unit: unit, cycle: held.cycle,
                 "writes row \(held.row) of bank \(access.bank), which holds \(held.value) of the "
                     + "memory image: the next step would not find it")
-            return
+            return false
         }
-        let steps = access.moves ? burst.addressSteps : 0...0
-        let rows =
-            access.rows.lowerBound + steps.lowerBound..<access.rows.upperBound + steps.upperBound
-        if isHeld(rows, access.bank, from: burst.start.index, to: burst.lastIssue.index) { return }
+        let rows = access.rows(of: burst)
+        if isHeld(rows, access.bank, from: burst.start.index, to: burst.lastIssue.index) {
+            return true
+        }
         // The burst leaves one allocation for another, or does wrong: issue by issue, then.
         var issues = IssueCursor(burst)
         var held: Allocation?
         while let issue = issues.next() {
-            let step = access.moves ? issue.step : 0
-            let touched = access.rows.lowerBound + step..<access.rows.upperBound + step
+            let touched = access.rows(step: issue.step)
             if let held, held.rowRange.contains(touched), held.live.contains(Cycle(issue.cycle)) {
                 continue
             }
@@ -157,9 +161,10 @@ private struct SliceSweep {
                     chip: chip, unit: unit, cycle: issue.cycle,
                     "\(access.verb.rawValue) row \(row) of bank \(access.bank), where nothing is "
                         + "allocated in cycle \(issue.cycle)")
-                return
+                return false
             }
         }
+        return true
     }
 
     /// `true` iff each of the rows is in one allocation from `first` to `last`.
@@ -191,19 +196,17 @@ private struct SliceSweep {
 
     /// The first issue that writes a row of the memory image.
     private func imageRow(
-        _ access: Access, _ burst: Burst
+        _ access: SliceAccess, _ burst: Burst
     ) -> (row: Int, cycle: Int, value: ValueID)? {
-        let steps = burst.addressSteps
         let base = access.bank * rowsPerBank
-        let first = access.rows.lowerBound
-        let rows = first + steps.lowerBound..<first + steps.upperBound + 1
+        let rows = access.rows(of: burst)
         guard imageRows.contains(anyOf: base + rows.lowerBound..<base + rows.upperBound) else {
             return nil
         }
         let near = images.filter { Int($0.base.bank) == access.bank && $0.rowRange.overlaps(rows) }
         var issues = IssueCursor(burst)
         while let issue = issues.next() {
-            let row = first + issue.step
+            let row = access.rows(step: issue.step).lowerBound
             if let held = near.first(where: { $0.rowRange.contains(row) }) {
                 return (row, issue.cycle, held.value)
             }

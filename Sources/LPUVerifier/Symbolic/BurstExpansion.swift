@@ -52,7 +52,7 @@ struct BurstExpansion {
     }
     let machine: Machine
     private let schedule: Schedule
-    private let program: SymbolicProgram
+    let program: SymbolicProgram
     private let places: [QueuePlace]
     private let parts: [[Part]]
     /// By template and place.

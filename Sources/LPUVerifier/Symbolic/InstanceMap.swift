@@ -92,7 +92,8 @@ struct InstanceMap {
         else { return false }
         switch (x.origin, y.origin) {
         case (.image(let x), .image(let y)):
-            return x == y && chips[program.chips[a]] == program.chips[b]
+            return x == y && program.isRegion(a) == program.isRegion(b)
+                && chips[program.chips[a]] == program.chips[b]
         case (.image, _), (_, .image): return false
         case (.op, _), (.parameter, _): return true
         }

@@ -22,8 +22,6 @@ struct PlacementOrder {
             repeating: [], count: machine.chipCount)
         var starts: [Int] = []
         for (index, placement) in schedule.placements.enumerated() {
-            guard Self.hasSoundImage(placement, schedule.templates[placement.template])
-            else { return nil }
             let start = placement.start.index
             for (place, chip) in placement.chips.enumerated() {
                 guard let extent = extents[placement.template][place] else { continue }
@@ -52,17 +50,6 @@ struct PlacementOrder {
             }
         }
         guard placements.count == starts.count else { return nil }
-    }
-
-    /// Law 4 looks at rows of the image only while they are live: they must be, for a cycle.
-    private static func hasSoundImage(
-        _ placement: Placement, _ template: ScheduleTemplate
-    ) -> Bool {
-        template.chips.allSatisfy { program in
-            program.allocations.allSatisfy {
-                !$0.isImage || placement.start.index + $0.live.upperBound.index > 0
-            }
-        }
     }
 
     private static func extent(_ program: ChipProgram, _ chip: Chip) -> Extent? {

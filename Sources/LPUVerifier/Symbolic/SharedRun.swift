@@ -58,7 +58,11 @@ struct SharedRun {
             runs.append(schedule.placements[index].template)
             if !run(index) { return nil }
         }
-        guard coverage.violations().isEmpty else { return nil }
+        let left = concurrentMap(count: chips.count, threads: threads) {
+            [chips, expansion] chip in
+            expansion.leftovers(on: chips[chip].id, chips[chip].memory)
+        }
+        guard coverage.violations().isEmpty, left.allSatisfy(\.isEmpty) else { return nil }
         return SymbolicResult(
             violations: [], issueCount: issueCount, iterationCount: coverage.doneCount())
     }

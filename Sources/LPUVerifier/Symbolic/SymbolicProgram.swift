@@ -58,6 +58,8 @@ final class SymbolicProgram: Sendable {
     let aliased: [Alias]
     let mixed: [Entry]
     let scatters: [ScatterVersions]
+    /// For each image that is scattered into its last version: what the next step finds.
+    let lastVersions: [Int32: Int32]
     /// Roots that are versions of one region have one family, by root.
     let families: [Int32]
     /// Packs whose words are roots of their own, by the root of their low byte.
@@ -94,6 +96,9 @@ final class SymbolicProgram: Sendable {
         mixed = builder.mixed
         scatters = builder.scatters
         families = builder.families
+        lastVersions = Dictionary(
+            builder.scatters.map { (builder.families[Int($0.region)], $0.result) },
+            uniquingKeysWith: { $1 })
         packs = builder.packs
         ops = builder.ops
         terms = builder.terms

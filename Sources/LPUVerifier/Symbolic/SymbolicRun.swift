@@ -69,6 +69,8 @@ struct SymbolicRun {
     /// Of chips that are done.
     private var memories: [ChipMemory] = []
     private var violations: [Violation]
+    /// What chips that are done leave to the next step and must not.
+    private var leftovers: [Violation] = []
     private var issueCount = 0
 
     init(
@@ -112,6 +114,7 @@ struct SymbolicRun {
             let (chips, inboxes) = (active, self.inboxes)
             crew.forEach(count: chips.count) { i in
                 chips[i].run(until: end, inbox: inboxes[chips[i].id.index])
+                if chips[i].isFinished { chips[i].settleAllWrites() }
             }
             for chip in active { deliver(chip) }
             for chip in active where chip.isFinished { finish(chip) }
@@ -135,6 +138,7 @@ struct SymbolicRun {
 
     private mutating func finish(_ chip: ChipRun) {
         issueCount += chip.issueCount
+        leftovers += expansion.leftovers(on: chip.id, chip.memory)
         memories.append(chip.memory)
         violations += chip.violations
         if chip.droppedViolations > 0 {
@@ -146,8 +150,10 @@ struct SymbolicRun {
     }
 
     func result() -> SymbolicResult {
-        SymbolicResult(
-            violations: (violations + coverage.violations()).sorted(), issueCount: issueCount,
+        let found = violations + coverage.violations()
+        // A scatter that is wrong or missing is reported as that.
+        return SymbolicResult(
+            violations: (found.isEmpty ? leftovers : found).sorted(), issueCount: issueCount,
             iterationCount: coverage.doneCount())
     }
 }

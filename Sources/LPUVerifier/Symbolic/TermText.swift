@@ -85,7 +85,8 @@ extension SymbolicProgram {
 
     /// `true` iff the program's formula makes all bytes of the term zero in every step.
     func isZero(_ term: Term) -> Bool {
-        guard term.isOfProgram, term.root < types.count,
+        // What is scattered into holds what steps before this one wrote.
+        guard term.isOfProgram, term.root < types.count, !isRegion(term.root),
             let value = declaration(term.root), case .image(let formula) = value.origin
         else { return false }
         let k = term.vector
@@ -96,10 +97,13 @@ extension SymbolicProgram {
             return bits == 0 || !vectors.contains(k) || lanes.isEmpty
         case .diagonal(let bits, _, _): return bits == 0
         case .table(let bits, _, _): return bits.allSatisfy { $0 == 0 }
-        // What is zero at first is a region: steps before this one wrote into it.
-        case .greatestScale, .rotary, .zero: return false
+        case .zero: return true
+        case .greatestScale, .rotary: return false
         }
     }
+
+    /// `true` iff an op scatters into the image.
+    func isRegion(_ root: Int) -> Bool { lastVersions[Int32(truncatingIfNeeded: root)] != nil }
 
     /// The value that a parameter stands for: one that an op makes or an image holds.
     func bound(_ value: Int) -> Int {

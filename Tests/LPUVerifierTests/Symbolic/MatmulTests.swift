@@ -70,6 +70,24 @@ extension Sketch {
 }
 
 @Suite struct MatmulTests {
+    /// A row of zeros may stand for another one, unless a step wrote there.
+    @Test func whatIsScatteredIntoIsNotZero() {
+        var sketch = Sketch()
+        let zeros = Formula.constant(bits: 0, vectors: 0..<4, lanes: all)
+        let address = sketch.builder.ingress(count: 1)
+        let data = sketch.builder.ingress(count: 1)
+        let images = [zeros, .zero, zeros, .zero].map {
+            sketch.builder.image("z", type: .int8, count: 4, $0)
+        }
+        for region in images[2...] {
+            _ = sketch.builder.scatter(
+                into: region[0], rows: 4, address: address[0], data: data[0], count: 1)
+        }
+        let flat = SymbolicProgram(sketch.program)
+        #expect(
+            images.map { flat.isZero(flat.term($0.index, 1, 0)) } == [true, true, false, false])
+    }
+
     @Test func twoTilesAreAccepted() {
         let result = TwoTiles().sketch.judged()
         #expect(result.violations == [])

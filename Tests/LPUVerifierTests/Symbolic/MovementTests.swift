@@ -156,6 +156,33 @@ private struct RoundTrip {
         #expect(broken == [.provenance, .coverage])
     }
 
+    /// The next step finds what the image's rows hold at the end of this one, in every copy.
+    @Test func everyCopyOfARegionIsScatteredInto() {
+        let append = Append()
+        let region = ValueID(2)
+        var copied = append.sketch
+        copied.hold(region, .east, 10, rows: 10)
+        #expect(copied.broken() == [.provenance])
+        // Rows outside of the window are the same in both versions.
+        var outside = append.sketch
+        for row in [0, 9] { outside.hold(region, .east, 10, row: row, rows: 1, first: row) }
+        #expect(outside.broken() == [])
+        // All is done in the copy: what is read there is right, the first rows are left behind.
+        for burst in [append.scatter, append.readBack] {
+            copied.chips[0].bursts[burst].queue = copied.machine.chip.queue(
+                of: .memory(.east, slice: 10))
+        }
+        #expect(copied.broken() == [.provenance])
+        for exhaustive in [false, true] {
+            let verdict = copied.verdict(exhaustive: exhaustive)
+            #expect(
+                verdict.violations.map(\.description) == [
+                    "chip0.mem.e9: error: row 1 of bank 0 holds v2[1] at the end, where the next "
+                        + "step is to find v4[1] [provenance]"
+                ])
+        }
+    }
+
     @Test func wrongLaneMap() {
         let append = Append()
         for map in [1, 2] {

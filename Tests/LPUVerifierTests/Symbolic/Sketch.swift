@@ -79,6 +79,16 @@ struct Sketch {
         symbolicRun(machine: machine, schedule: schedule, program: program)
     }
 
+    /// Of all laws but the last, with the schedule's claims as they are.
+    func verdict(exhaustive: Bool = false) -> Verdict {
+        var schedule = schedule
+        for c in schedule.templates[0].chips.indices { schedule.templates[0].chips[c].sort() }
+        schedule.program = program.digest
+        schedule.claims = schedule.recomputedClaims(on: machine)
+        return Verifier(exhaustive: exhaustive).verify(
+            machine: machine, schedule: schedule, program: program)
+    }
+
     /// The laws that are broken, without repetition, in the contract's order.
     func broken(_ change: (inout Sketch) -> Void = { _ in }) -> [Law] {
         var changed = self
