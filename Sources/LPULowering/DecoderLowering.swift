@@ -68,12 +68,6 @@ private func checkSupport(
     } else if let problem = wiringProblem(stageChips(plan, machine), machine) {
         refuse("plan.tensorParallel, plan.pipelineStages", problem)
     }
-    if plan.context < 1 || plan.context > model.maximumPositions {
-        refuse(
-            "plan.context",
-            "context is \(plan.context), the model has "
-                + "\(model.maximumPositions) positions (max_position_embeddings)")
-    }
     try errors.throwIfAny()
     let rows = plan.longestRegion(model, on: chip)
     if rows > chip.rowsPerBank {

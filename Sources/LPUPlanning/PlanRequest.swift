@@ -157,12 +157,6 @@ extension PlanRequest {
                 "plan", "plan-encoder",
                 "\(model.architecture.rawValue) has one plan: one chip takes all of it")
         }
-        if context < 1 || context > model.maximumPositions {
-            refuse(
-                "plan.context", "plan-context",
-                "context is \(context), the model has \(model.maximumPositions) positions "
-                    + "(max_position_embeddings): ask for no more")
-        }
         func check(_ place: String, _ number: Int?, _ words: String, atMost most: Int) {
             guard let number, !(1...most).contains(number) else { return }
             refuse(

@@ -55,6 +55,10 @@ extension Plan {
             (1...columns).contains(tensorParallel), "plan.tensorParallel",
             "\(tensorParallel) chips share the \(columns) columns (intermediate_size) of a layer, "
                 + "each has one at least: ask for 1 to \(columns)")
+        list.require(
+            3 <= context && context <= model.maximumPositions, "plan.context", id: "plan-context",
+            "context is \(context), it is 3 at least, so that a position is no constant, and at "
+                + "most the model's \(model.maximumPositions) positions (max_position_embeddings)")
         let positions = Int(Trigonometry.limit)
         list.require(
             context <= positions, "plan.context",
@@ -71,9 +75,11 @@ extension Plan {
 private struct Requirements {
     var unmet: [Diagnostic] = []
 
-    mutating func require(_ holds: Bool, _ place: String, _ otherwise: @autoclosure () -> String) {
+    mutating func require(
+        _ holds: Bool, _ place: String, id: String = "lowering-unsupported",
+        _ otherwise: @autoclosure () -> String
+    ) {
         guard !holds else { return }
-        unmet.append(
-            Diagnostic(at: Diagnostic.Place(place), id: "lowering-unsupported", otherwise()))
+        unmet.append(Diagnostic(at: Diagnostic.Place(place), id: id, otherwise()))
     }
 }

@@ -43,6 +43,10 @@ import Testing
             "plan.context: error: context is 99999999", "plan-context"
         ),
         (
+            ["plan", Binary.config, "--machine", "groqchip1", "--context", "2"],
+            "plan.context: error: context is 2, it is 3 at least", "plan-context"
+        ),
+        (
             ["compile", Binary.config, "--machine", "groqchip1", "-o", "Graphs"],
             "Graphs: error: the directory holds", "output-exists"
         ),
