@@ -79,7 +79,8 @@ extension SymbolicProgram {
             // Of equal vectors only the first is found, wherever the operand starts.
             return self.term(operand, 0, slot) == term ? -1 : nil
         }
-        return i
+        // Vectors ascend, descend or are one.
+        return i == 0 && count > 1 && self.term(operand, 1, slot) == term ? -1 : i
     }
 
     /// The iteration in which both operands are the given terms.
