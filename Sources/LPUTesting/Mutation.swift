@@ -15,6 +15,10 @@ public enum Mutation: String, CaseIterable, Hashable, Sendable {
     case changedLaneMap
     /// Two image rows change what they hold.
     case swappedWeights
+    /// A working row is taken later, or given away earlier.
+    case shortenedLife
+    /// A scatter goes into a copy of the region that the image has beside it.
+    case copiedRegion
     /// An accumulate that adds overwrites, and the other way round.
     case flippedAccumulate
     case changedActivation
@@ -39,6 +43,8 @@ public enum Mutation: String, CaseIterable, Hashable, Sendable {
             switch self {
             case .changedLaneMap: mutant.changeLanes(on: machine, using: &random)
             case .swappedWeights: mutant.swapImages(using: &random)
+            case .shortenedLife: mutant.shortenLife(using: &random)
+            case .copiedRegion: mutant.copyRegion(on: machine, using: &random)
             case .swappedTransfers: mutant.swapTransfers(on: machine, using: &random)
             case .laterIssue, .earlierIssue, .changedStream, .changedRow, .flippedBank,
                 .droppedInstruction, .doubledInstruction, .swappedOperands, .flippedAccumulate,
@@ -78,7 +84,7 @@ public enum Mutation: String, CaseIterable, Hashable, Sendable {
             result.start = Cycle(burst.start.index + Int.random(in: 1...3, using: &random))
         case .changedStream, .changedRow, .flippedBank, .swappedOperands, .flippedAccumulate,
             .changedActivation, .replacedOperation, .changedImmediate, .movedWindow,
-            .changedLaneMap, .swappedWeights, .swappedTransfers:
+            .changedLaneMap, .swappedWeights, .shortenedLife, .copiedRegion, .swappedTransfers:
             guard let instruction = edited(burst.instruction, chip, &random) else { return nil }
             result.instruction = instruction
         }
@@ -104,7 +110,8 @@ public enum Mutation: String, CaseIterable, Hashable, Sendable {
         case .changedImmediate: instruction.withOtherImmediate(&random)
         case .movedWindow: instruction.withOtherWindow(chip, &random)
         case .laterIssue, .earlierIssue, .droppedInstruction, .doubledInstruction,
-            .changedLaneMap, .swappedWeights, .swappedTransfers, .reroutedTransfer, .lateTransfer:
+            .changedLaneMap, .swappedWeights, .shortenedLife, .copiedRegion, .swappedTransfers,
+            .reroutedTransfer, .lateTransfer:
             nil
         }
     }
@@ -187,6 +194,64 @@ extension Schedule {
         }
         hold(a, two)
         hold(b, one)
+        return true
+    }
+
+    fileprivate mutating func shortenLife(using random: inout SeededGenerator) -> Bool {
+        var sites: [(template: Int, chip: Int, allocation: Int)] = []
+        for (t, template) in templates.enumerated() {
+            for (c, chip) in template.chips.enumerated() {
+                for (a, allocation) in chip.allocations.enumerated()
+                where !allocation.isImage
+                    && allocation.live.lowerBound.index + 1 < allocation.live.upperBound.index
+                {
+                    sites.append((t, c, a))
+                }
+            }
+        }
+        guard let site = sites.randomElement(using: &random) else { return false }
+        let live = templates[site.template].chips[site.chip].allocations[site.allocation].live
+        let (first, end) = (live.lowerBound.index, live.upperBound.index)
+        let border = Cycle(Int.random(in: first + 1..<end, using: &random))
+        templates[site.template].chips[site.chip].allocations[site.allocation].live =
+            Bool.random(using: &random) ? border..<live.upperBound : live.lowerBound..<border
+        return true
+    }
+
+    fileprivate mutating func copyRegion(
+        on machine: Machine, using random: inout SeededGenerator
+    ) -> Bool {
+        var sites: [(template: Int, chip: Int, burst: Int, region: Allocation)] = []
+        for (t, template) in templates.enumerated() {
+            for (c, chip) in template.chips.enumerated() {
+                for (b, burst) in chip.bursts.enumerated() {
+                    guard case .memory(_, .scatter(let window, _, _, _)) = burst.instruction
+                    else { continue }
+                    let region = chip.allocations.first {
+                        let unit = Unit.memory($0.hemisphere, slice: Int($0.slice))
+                        return $0.isImage && machine.chip.queue(of: unit) == burst.queue
+                            && ($0.base.slot, $0.base.bank) == (window.slot, window.bank)
+                            && ($0.base.row..<$0.base.row + $0.rows).contains(window.row)
+                    }
+                    if let region { sites.append((t, c, b, region)) }
+                }
+            }
+        }
+        guard let site = sites.randomElement(using: &random) else { return false }
+        let (bank, row) = (Int(site.region.base.bank), site.region.base.row)
+        // Images are at the ends of the banks.
+        let place = machine.chip.rowsPerBank / 2
+        guard
+            case .memory(let read, .scatter(let window, let rows, let address, let from)) =
+                templates[site.template].chips[site.chip].bursts[site.burst].instruction
+        else { return false }
+        var copy = site.region
+        copy.base = RowAddress(bank: bank, row: place)
+        templates[site.template].chips[site.chip].allocations.append(copy)
+        let moved = RowAddress(bank: bank, row: place + Int(window.row - row))
+        templates[site.template].chips[site.chip].bursts[site.burst].instruction = .memory(
+            read, .scatter(window: moved, rows: rows, address: address, from))
+        templates[site.template].chips[site.chip].sort()
         return true
     }
 

@@ -45,8 +45,8 @@ import Testing
                 case .swappedTransfers, .reroutedTransfer, .lateTransfer: true
                 case .laterIssue, .earlierIssue, .changedStream, .changedRow, .flippedBank,
                     .droppedInstruction, .doubledInstruction, .swappedOperands, .changedLaneMap,
-                    .swappedWeights, .flippedAccumulate, .changedActivation, .replacedOperation,
-                    .changedImmediate, .movedWindow:
+                    .swappedWeights, .shortenedLife, .copiedRegion, .flippedAccumulate,
+                    .changedActivation, .replacedOperation, .changedImmediate, .movedWindow:
                     false
                 }
             try tryAll(mutation, perKind, isOfLinks ? linked : originals, &table)

@@ -7,8 +7,9 @@ import LPUSupport
 ///
 /// Each placement has its chips to itself: on every chip the times from its first issue, or the
 /// first arrival at a link, to when all that it makes is there, and on to the next placement where
-/// a stream may reach that, are apart from those of all other steps. So what two steps do on one chip never meets, and one finds streams, ALUs and FIFOs as if
-/// it were alone. What stays is looked at by itself: planes, rows, and how close sends follow.
+/// a stream may reach that, are apart from those of all other steps. So what two steps do on one
+/// chip never meets, and one finds streams, ALUs and FIFOs as if it were alone. What stays is
+/// looked at by itself: planes, rows, and how close sends follow.
 struct IntervalFolded {
     let machine: Machine
     let schedule: Schedule

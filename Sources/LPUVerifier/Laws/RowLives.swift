@@ -34,7 +34,7 @@ struct RowLives {
         written = image
     }
 
-    /// The first row that a burst reads too early; then its writes are noted.
+    /// The first row that a burst reads too early, if none did before; its writes are noted.
     /// - Requires: bursts come in the order of a queue that has one, in rows that are allocated.
     mutating func firstUnwritten(
         _ burst: Burst, _ read: SliceAccess?, _ write: SliceAccess?
@@ -53,13 +53,15 @@ struct RowLives {
             begin(until: issue.cycle)
             for access in halves {
                 let rows = numbers(access.rows(step: issue.step), access.bank)
-                if access.verb == .write {
-                    written.insert(rows)
-                } else if early == nil, let row = rows.first(where: { !written.contains($0) }) {
+                if access.verb != .write, early == nil,
+                    let row = rows.first(where: { !written.contains($0) })
+                {
                     early = Early(
                         verb: access.verb.rawValue, row: row % rowsPerBank, bank: access.bank,
                         cycle: issue.cycle, start: starts[row])
                 }
+                // What is read too early is so once.
+                written.insert(rows)
             }
         }
         return early
