@@ -9,7 +9,7 @@ enum RefinementFault: String, CaseIterable {
     case valueAsKey, gateForUp, wrongGate, cacheRowOffByOne, egressByte, halfScale
     case embeddingPart, softmaxOfOneBlock, rotaryFrequency, normOverPart
     case otherScale, otherScaleRow, noScale, lowTermElsewhere, embeddingScale
-    case swappedBlocks, queryOfOtherBlock, blockTwice
+    case swappedBlocks, queryOfOtherBlock, blockTwice, scatterWindow
 
     var place: RefinementTests.Case {
         switch self {
@@ -28,6 +28,7 @@ enum RefinementFault: String, CaseIterable {
         case .embeddingPart: .init(name: "vocabulary", keys: { ["vocab_size": 5000] })
         case .vocabularyMissing, .tokenIndex:
             .init(name: "vocabulary", keys: { ["vocab_size": 700] })
+        case .scatterWindow: .init(name: "llama", keys: { [:] })
         case .contractedTwice, .swappedRows, .lastTileRow, .swappedOutputHeads, .otherKeyHead,
             .valueAsKey, .gateForUp, .wrongGate, .cacheRowOffByOne, .egressByte, .halfScale,
             .rotaryFrequency, .normOverPart:
@@ -50,6 +51,7 @@ enum RefinementFault: String, CaseIterable {
         case .otherKeyHead, .valueAsKey: ["keys", "_proj"]
         case .gateForUp, .wrongGate: ["gate_proj", "up_proj"]
         case .cacheRowOffByOne: ["window", "past_", "row"]
+        case .scatterWindow: ["is written in a window of 2"]
         case .egressByte: ["byte"]
         case .halfScale: ["times what it should be", "0.5"]
         case .embeddingPart: ["hidden.0", "column"]
@@ -151,7 +153,7 @@ enum RefinementFault: String, CaseIterable {
         case .gateForUp, .wrongGate, .cacheRowOffByOne, .egressByte, .halfScale,
             .embeddingPart, .softmaxOfOneBlock, .rotaryFrequency, .normOverPart, .otherScale,
             .otherScaleRow, .noScale, .lowTermElsewhere, .embeddingScale, .swappedBlocks,
-            .queryOfOtherBlock, .blockTwice:
+            .queryOfOtherBlock, .blockTwice, .scatterWindow:
             return plantMore(in: &template)
         }
     }
@@ -181,6 +183,12 @@ enum RefinementFault: String, CaseIterable {
                 else { return }
                 region.start += 1
                 kind = .scatter(region: region, rows: rows - 1, address: address, data: data)
+            }
+        case .scatterWindow:
+            return template.changeOps { kind, _ in
+                guard case .scatter(let region, let rows, let address, let data) = kind, rows > 2
+                else { return }
+                kind = .scatter(region: region, rows: 2, address: address, data: data)
             }
         case .egressByte:
             return template.changeFormulas { name, formula in
@@ -298,7 +306,7 @@ extension RefinementFault {
             .vocabularyMissing, .tokenIndex, .otherBias, .lastTileRow, .swappedOutputHeads,
             .otherKeyHead, .valueAsKey, .gateForUp, .wrongGate, .cacheRowOffByOne, .egressByte,
             .halfScale, .embeddingPart, .softmaxOfOneBlock, .rotaryFrequency,
-            .normOverPart, .swappedBlocks, .queryOfOtherBlock, .blockTwice:
+            .normOverPart, .swappedBlocks, .queryOfOtherBlock, .blockTwice, .scatterWindow:
             return 0
         }
     }

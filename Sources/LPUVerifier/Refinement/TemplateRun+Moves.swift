@@ -84,6 +84,7 @@ extension TemplateRun {
                 state.addresses(ofSuperlanesOf: address, user: $0) == offsets
             })
         else {
+            problems.append((op, "neither the token nor the position names the row"))
             return unknown("a row that neither the token nor the position names")
         }
         if offsets.maximum >= rows {
