@@ -270,7 +270,8 @@ extension CachedElement: Equatable {
     /// Of one head, and scaled alike.
     fileprivate func isBeside(_ other: CachedElement) -> Bool {
         tensor == other.tensor && head == other.head
-            && abs(coefficient - other.coefficient) <= 1e-6 * abs(coefficient)
+            && abs(coefficient - other.coefficient)
+                <= Reals.tolerance * abs(coefficient)
     }
 
     static func == (a: CachedElement, b: CachedElement) -> Bool {
