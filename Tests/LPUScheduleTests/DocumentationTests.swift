@@ -19,10 +19,6 @@ import Testing
         let schedule = try Schedule(
             parsing: Array(blocks[1].utf8), file: "Schedule.md", machine: machine)
         #expect(schedule.recomputedClaims(on: machine) == schedule.claims)
-        schedule.forEachBurst(on: ChipID(0)) { burst in
-            let unit = machine.chip.units[burst.queue.index]
-            #expect(machine.chip.problems(with: burst.instruction, on: unit) == [])
-        }
     }
 
     @Test func exampleMachineIsRead() throws {

@@ -68,7 +68,7 @@ struct SymbolicRun {
     private var inboxes: [[[Arrival]]]
     /// Of chips that are done.
     private var memories: [ChipMemory] = []
-    private var violations: [Violation]
+    private var violations: [Violation] = []
     private var issueCount = 0
 
     init(
@@ -81,7 +81,6 @@ struct SymbolicRun {
         coverage = Coverage(program)
         expansion = BurstExpansion(
             machine, schedule, program, isLawful: isLawful, threads: threads)
-        violations = expansion.violations
         inboxes = Array(
             repeating: Array(repeating: [], count: machine.chip.linkCount),
             count: machine.chipCount)
