@@ -67,8 +67,9 @@ public struct Decoder {
         return (HostVector.token(egress: answer.bytes), statistics)
     }
 
-    /// How many of the next `count` tokens of a prompt the prefill reads at once: a chunk of it, or
-    /// 0 where there is none, or fewer tokens or positions are left in the cache's block.
+    /// How many of the next `count` tokens of user 0's prompt the prefill, which is his alone, reads
+    /// at once: a chunk of it, or 0 where there is none, or fewer tokens or positions are left in the
+    /// cache's block.
     public func chunk(of count: Int) -> Int {
         guard let prefill = compilation.prefill, prefill.tokens <= count else { return 0 }
         let (first, last) = (positions[0], positions[0] + prefill.tokens - 1)
@@ -77,11 +78,17 @@ public struct Decoder {
             ? prefill.tokens : 0
     }
 
-    /// Reads a chunk of a prompt into the caches, and says what that did.
-    /// - Requires: `chunk` says that as many tokens can be read; they are of the vocabulary.
-    /// - Throws: the simulator's `Fault`.
-    public mutating func prefill(_ tokens: [Int]) throws(Fault) -> Statistics {
-        precondition(!tokens.isEmpty && chunk(of: tokens.count) == tokens.count, "no such chunk")
+    /// Reads a chunk of user 0's prompt into his caches, and says what that did.
+    /// - Requires: the tokens are of the vocabulary.
+    /// - Throws: the simulator's `Fault`; `decode-chunk` where `chunk` does not say that as many
+    ///   tokens can be read.
+    public mutating func prefill(_ tokens: [Int]) throws -> Statistics {
+        guard !tokens.isEmpty, chunk(of: tokens.count) == tokens.count else {
+            throw DiagnosticSet(
+                Diagnostic(
+                    at: Diagnostic.Place("position \(positions[0])"), id: "decode-chunk",
+                    "no chunk of \(tokens.count) tokens is read here: ask 'chunk' for how many"))
+        }
         let vectors = tokens.enumerated().map {
             HostVector.ingress(
                 token: $1, position: positions[0] + $0, on: compilation.machine.chip)
@@ -91,7 +98,8 @@ public struct Decoder {
         return statistics
     }
 
-    /// SHA-256 of all rows of the caches, in the order of the schedule's map.
+    /// SHA-256 of all rows of the caches of all users, in the order of the schedule's map. Caches
+    /// are told by what they begin as: the images whose formula is zero.
     /// - Complexity: O(bytes of the caches).
     public var cacheDigest: String {
         let (program, schedule) = (compilation.program, compilation.schedule)

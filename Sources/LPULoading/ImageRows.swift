@@ -50,13 +50,18 @@ struct ImageRowsFinder {
         _ program: Program, _ schedule: Schedule, on machine: Machine
     ) throws(DiagnosticSet) -> [ImageRows] {
         var finder = ImageRowsFinder(program, schedule, machine)
-        guard program.lanes == machine.chip.lanes, schedule.machine == machine.name else {
+        let chip = machine.chip
+        guard program.lanes == chip.lanes, program.lanesPerSuperlane == chip.lanesPerSuperlane,
+            schedule.machine == machine.name
+        else {
             throw DiagnosticSet(
                 Diagnostic(
                     at: Diagnostic.Place(program.name), id: "image-machine",
-                    "the program has \(program.lanes) lanes, the schedule is for "
-                        + "'\(schedule.machine)', and '\(machine.name)' has \(machine.chip.lanes) "
-                        + "lanes: give the machine that both were made for"))
+                    "the program has \(program.lanes) lanes in superlanes of "
+                        + "\(program.lanesPerSuperlane), the schedule is for "
+                        + "'\(schedule.machine)', and '\(machine.name)' has \(chip.lanes) lanes in "
+                        + "superlanes of \(chip.lanesPerSuperlane): give the machine that both "
+                        + "were made for"))
         }
         for p in schedule.placements.indices { finder.find(p) }
         let rows = finder.withoutRepeats()

@@ -52,10 +52,21 @@ public struct Certificate: Hashable, Sendable {
         Law.allCases.filter { law in !scopes.contains { $0.law == law } }
     }
 
-    /// What the laws say together, and what none of them says.
+    /// What the laws that were checked say together, and what none of them says.
     public var statement: String {
-        "schedule = program is laws 1-15, program = graph is law 16; "
-            + "graph = model is shown by numbers only"
+        let unchecked = unchecked
+        // Without an interval there is one step, of which law 15 says nothing.
+        let ofSchedule = Law.allCases.filter { $0 != .intervalFolded && $0 != .refinement }
+        var claims: [String] = []
+        if !ofSchedule.contains(where: unchecked.contains) {
+            claims.append(
+                unchecked.contains(.intervalFolded)
+                    ? "schedule = program is laws 1-14 for one step alone"
+                    : "schedule = program is laws 1-15")
+        }
+        if !unchecked.contains(.refinement) { claims.append("program = graph is law 16") }
+        if claims.isEmpty { claims = ["the schedule is possible, whatever it computes"] }
+        return claims.joined(separator: ", ") + "; graph = model is shown by numbers only"
     }
 }
 

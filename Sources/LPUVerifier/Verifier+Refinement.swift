@@ -34,6 +34,14 @@ extension Verifier {
     private func violations(
         _ program: Program, _ graph: ModelGraph, context: Int
     ) -> [Violation] {
+        guard program.lanes >= 4 else {
+            return [
+                Violation(
+                    .refinement,
+                    "the program has \(program.lanes) lanes, and a token four bytes: give it 4 "
+                        + "lanes at least")
+            ]
+        }
         guard graph.configuration.isEncoder else {
             return Refinement(program, graph, context: context).violations()
         }

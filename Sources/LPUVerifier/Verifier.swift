@@ -55,6 +55,16 @@ public struct Verifier: Sendable {
         for i in reports.indices where reports[i].law == .claims && schedule.program != digest {
             reports[i].add("is for program '\(schedule.program)', not for '\(digest)'")
         }
+        let chip = machine.chip
+        for i in reports.indices
+        where reports[i].law == .claims
+            && (program.lanes, program.lanesPerSuperlane) != (chip.lanes, chip.lanesPerSuperlane)
+        {
+            reports[i].add(
+                "its program has \(program.lanes) lanes in superlanes of "
+                    + "\(program.lanesPerSuperlane), '\(machine.name)' \(chip.lanes) of "
+                    + "\(chip.lanesPerSuperlane)")
+        }
         let isLawful = reports.allSatisfy { $0.violationCount == 0 }
         let run = symbolicRun(
             machine: machine, schedule: schedule, flat, threads: threads,

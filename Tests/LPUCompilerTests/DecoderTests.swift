@@ -52,6 +52,11 @@ import Testing
         let prompt = (0..<17).map { 37 * $0 % plain.model.vocabularySize }
         #expect(chunks.chunk(of: 15) == 0 && chunks.chunk(of: 17) == 16)
         #expect(steps.chunk(of: 17) == 0, "there is no prefill")
+        for few in [[], Array(prompt.prefix(15))] {
+            #expect { try chunks.prefill(few) } throws: { error in
+                (error as? DiagnosticSet)?.diagnostics.map(\.id) == ["decode-chunk"]
+            }
+        }
         let statistics = try chunks.prefill(Array(prompt.prefix(16)))
         for token in prompt.prefix(16) { _ = try steps.step(token) }
         #expect(chunks.positions == [16] && chunks.cacheDigest == steps.cacheDigest)

@@ -15,16 +15,16 @@ private enum EncoderFault: String, CaseIterable {
     case maskDropped, headsSwapped, meanDropped, otherPosition, noResidual, noValueBias, noSegment
     case otherNorm, noEpsilon, geluUnbounded, sumOfOthers, otherWord, egressByte, keysAsValues
     case otherChannel, noMaximum, paddingInMean, layersSwapped, lowTermElsewhere, noScale
-    case termsAlike
+    case termsAlike, copyForCast, wordWindow
 
     var type: ElementType {
         switch self {
         case .lowTermElsewhere, .noScale: .fp8
-        case .termsAlike: .int8
+        case .termsAlike, .copyForCast: .int8
         case .maskDropped, .headsSwapped, .meanDropped, .otherPosition, .noResidual, .noValueBias,
             .noSegment, .otherNorm, .noEpsilon, .geluUnbounded, .sumOfOthers, .otherWord,
             .egressByte, .keysAsValues, .otherChannel, .noMaximum, .paddingInMean,
-            .layersSwapped:
+            .layersSwapped, .wordWindow:
             .fp16
         }
     }
@@ -97,6 +97,10 @@ private enum EncoderFault: String, CaseIterable {
                 .elementwise(.multiply, let a, .immediate(Float(0x1p-8).bitPattern)?)
             ):
                 kind = .elementwise(.multiply, a, .immediate(Float(1).bitPattern))
+            case (.copyForCast, .elementwise(.toFP32, let a, nil)):
+                kind = .elementwise(.copy, a, nil)
+            case (.wordWindow, .gather(let table, let rows, let address)) where rows > 9:
+                kind = .gather(table: table, rows: 9, address: address)
             case _: break
             }
         }
@@ -155,6 +159,18 @@ private enum EncoderFault: String, CaseIterable {
             let program = try encoder.program(Plan(context: context, weightType: type))
             let found = try violations(program, of: encoder, context: context)
             #expect(found.isEmpty, "\(found)")
+        }
+    }
+
+    /// A text has as many tokens as the program takes in.
+    @Test func refusesAnotherContext() throws {
+        let encoder = try encoder()
+        let program = try encoder.program(Plan(context: 16))
+        for context in [8, 32] {
+            let found = try violations(program, of: encoder, context: context)
+            #expect(
+                found.count == 1 && found[0].contains("takes 16 vectors")
+                    && found[0].contains("has \(context) tokens"), "\(found)")
         }
     }
 

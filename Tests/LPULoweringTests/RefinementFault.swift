@@ -9,7 +9,7 @@ enum RefinementFault: String, CaseIterable {
     case valueAsKey, gateForUp, wrongGate, cacheRowOffByOne, egressByte, halfScale
     case embeddingPart, softmaxOfOneBlock, rotaryFrequency, normOverPart
     case otherScale, otherScaleRow, noScale, lowTermElsewhere, embeddingScale
-    case swappedBlocks, queryOfOtherBlock, blockTwice
+    case swappedBlocks, queryOfOtherBlock, blockTwice, scatterWindow, bytesAsFP8
 
     var place: RefinementTests.Case {
         switch self {
@@ -28,6 +28,7 @@ enum RefinementFault: String, CaseIterable {
         case .embeddingPart: .init(name: "vocabulary", keys: { ["vocab_size": 5000] })
         case .vocabularyMissing, .tokenIndex:
             .init(name: "vocabulary", keys: { ["vocab_size": 700] })
+        case .scatterWindow, .bytesAsFP8: .init(name: "llama", keys: { [:] })
         case .contractedTwice, .swappedRows, .lastTileRow, .swappedOutputHeads, .otherKeyHead,
             .valueAsKey, .gateForUp, .wrongGate, .cacheRowOffByOne, .egressByte, .halfScale,
             .rotaryFrequency, .normOverPart:
@@ -50,6 +51,8 @@ enum RefinementFault: String, CaseIterable {
         case .otherKeyHead, .valueAsKey: ["keys", "_proj"]
         case .gateForUp, .wrongGate: ["gate_proj", "up_proj"]
         case .cacheRowOffByOne: ["window", "past_", "row"]
+        case .bytesAsFP8: ["names the row"]
+        case .scatterWindow: ["is written in a window of 2"]
         case .egressByte: ["byte"]
         case .halfScale: ["times what it should be", "0.5"]
         case .embeddingPart: ["hidden.0", "column"]
@@ -153,6 +156,7 @@ enum RefinementFault: String, CaseIterable {
             .otherScaleRow, .noScale, .lowTermElsewhere, .embeddingScale, .swappedBlocks,
             .queryOfOtherBlock, .blockTwice:
             return plantMore(in: &template)
+        case .scatterWindow, .bytesAsFP8: return plantAddresses(in: &template)
         }
     }
 
@@ -222,12 +226,31 @@ enum RefinementFault: String, CaseIterable {
         case .shardTwice, .shardMissing, .contractedTwice, .swappedRows, .otherLayer,
             .layersSwapped,
             .vocabularyMissing, .tokenIndex, .otherBias, .lastTileRow, .swappedOutputHeads,
-            .otherKeyHead, .valueAsKey:
+            .otherKeyHead, .valueAsKey, .scatterWindow, .bytesAsFP8:
             return 0
         case .otherScale, .otherScaleRow, .noScale, .lowTermElsewhere, .embeddingScale:
             return plantScaled(in: &template)
         case .swappedBlocks, .queryOfOtherBlock, .blockTwice: return plantBlocks(in: &template)
         }
+    }
+
+    /// In the bytes of addresses, and where they lead.
+    private func plantAddresses(in template: inout ProgramTemplate) -> Int {
+        guard self == .bytesAsFP8 else {
+            return template.changeOps { kind, _ in
+                guard case .scatter(let region, let rows, let address, let data) = kind, rows > 2
+                else { return }
+                kind = .scatter(region: region, rows: 2, address: address, data: data)
+            }
+        }
+        // What enters is packed as if its bytes were small floats.
+        let bytes = template.values.indices.filter { i in
+            ["token.byte", "position.byte", "ingress"].contains {
+                template.values[i].name.hasPrefix($0)
+            }
+        }
+        for i in bytes { template.values[i].type = .fp8 }
+        return bytes.count
     }
 
     /// In tiles that hold blocks of keys side by side.
@@ -298,7 +321,8 @@ extension RefinementFault {
             .vocabularyMissing, .tokenIndex, .otherBias, .lastTileRow, .swappedOutputHeads,
             .otherKeyHead, .valueAsKey, .gateForUp, .wrongGate, .cacheRowOffByOne, .egressByte,
             .halfScale, .embeddingPart, .softmaxOfOneBlock, .rotaryFrequency,
-            .normOverPart, .swappedBlocks, .queryOfOtherBlock, .blockTwice:
+            .normOverPart, .swappedBlocks, .queryOfOtherBlock, .blockTwice, .scatterWindow,
+            .bytesAsFP8:
             return 0
         }
     }

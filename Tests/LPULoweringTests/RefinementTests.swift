@@ -104,6 +104,14 @@ import Testing
         #expect(found.isEmpty, "\(test): \(found.prefix(3))")
     }
 
+    /// A token's bytes take four lanes.
+    @Test func refusesThreeLanes() throws {
+        var (graph, program) = try lowered(Self.accepted[0])
+        (program.lanes, program.lanesPerSuperlane) = (3, 3)
+        let found = Verifier().refinement(program, graph, context: 40)
+        #expect(found.count == 1 && found[0].message.contains("has 3 lanes"), "\(found)")
+    }
+
     /// A program that is right for fewer positions is not right for more.
     @Test func refusesPositionsBeyondTheCache() throws {
         let (graph, program) = try lowered(Self.accepted[0])

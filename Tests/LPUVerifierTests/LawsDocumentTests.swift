@@ -1,16 +1,29 @@
 import Foundation
+import LPUMachine
 import LPUSchedule
 import LPUVerifier
 import Testing
 
-/// Documentation/Laws.md against the code.
+/// Documentation/Laws.md, and the example of Schedule.md, against the code.
 @Suite struct LawsDocumentTests {
-    private func document() throws -> [Substring] {
+    private func page(_ name: String) throws -> String {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent()
-        let file = root.appendingPathComponent("Documentation/Laws.md").path
+        let file = root.appendingPathComponent("Documentation/\(name)").path
         return try String(contentsOfFile: file, encoding: .utf8)
-            .split(separator: "\n", omittingEmptySubsequences: false)
+    }
+
+    private func document() throws -> [Substring] {
+        try page("Laws.md").split(separator: "\n", omittingEmptySubsequences: false)
+    }
+
+    @Test func exampleScheduleNamesWhatExists() throws {
+        let blocks = try page("Schedule.md").components(separatedBy: "```")
+        let machine = try #require(Machine.preset(named: "lp30"))
+        let schedule = try Schedule(
+            parsing: Array(blocks[1].utf8), file: "Schedule.md", machine: machine)
+        let found = Verifier().verify(machine: machine, schedule: schedule).violations
+        #expect(!found.contains { [.addressRange, .vxmRoute].contains($0.law) }, "\(found)")
     }
 
     @Test func everyLawHasItsSection() throws {

@@ -16,9 +16,6 @@ public struct StoredWeights: WeightSource {
         stored.readRow(index, into: &row)
     }
 
-    /// The type that a tensor rests in, or nil if there is none of that name.
-    public func storedType(of tensor: String) -> StoredType? { tensors[tensor]?.type }
-
     /// Lists every weight of the graph that is missing or has another shape, and every tensor that
     /// the graph does not read; O(tensors).
     ///

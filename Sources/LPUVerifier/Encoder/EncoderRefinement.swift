@@ -7,7 +7,8 @@ import LPUSupport
 ///
 /// Both are evaluated at one point of a prime field (`PrimeField`), for one text that fills three
 /// quarters of the context: weights are numbers drawn by their names and coordinates, no weight is
-/// read. Every element that leaves must be the graph's.
+/// read. Every element that leaves must be the graph's. The program's digest is the seed of the
+/// draws: who writes a program cannot have chosen it for the point.
 ///
 /// A layer whose operands are to the states that it takes what those are that it makes of the ones
 /// that it hands on is evaluated once: the next one is the same with other names.
@@ -17,6 +18,7 @@ struct EncoderRefinement {
     private let context: Int
     private let threads: Int
     private let text: PointText
+    private let seed: UInt64
     private var runs: [PlacedRun] = []
     private var found: [Violation] = []
 
@@ -39,6 +41,7 @@ struct EncoderRefinement {
         self.context = context
         self.threads = threads
         text = PointText(graph.configuration, context: context)
+        seed = PrimeField.hash(program.digest)
     }
 
     /// Every violation; empty iff what leaves is the graph's.
@@ -50,6 +53,20 @@ struct EncoderRefinement {
                     .refinement,
                     "the program has \(program.instances.count) instances, the graph "
                         + "\(blocks.count) blocks")
+            ]
+        }
+        let entered = program.instances.map { instance in
+            program.templates[instance.template].ops.reduce(0) {
+                $1.kind == .ingress ? $0 + $1.count : $0
+            }
+        }
+        guard entered[0] == context, entered.dropFirst().allSatisfy({ $0 == 0 }) else {
+            return [
+                Violation(
+                    .refinement,
+                    "the first block takes \(entered[0]) vectors in and the others "
+                        + "\(entered.dropFirst().reduce(0, +)), a text has \(context) tokens: give "
+                        + "the context that the program was made for")
             ]
         }
         for i in program.instances.indices { place(i, blocks[i]) }
@@ -70,21 +87,25 @@ struct EncoderRefinement {
         let layer = block.layer
         let ingress = text.ingress(
             lanes: program.lanes, superlane: program.lanesPerSuperlane)
-        let (program, text, threads) = (program, text, threads)
+        let (program, text, seed, threads) = (program, text, seed, threads)
         let (run, expansion) = concurrently(threads: threads) {
             PointRun(
                 program.templates[instance.template], of: program,
                 layer: instance.layer ?? layer, arguments: arguments,
-                ingress: ingress, threads: max(1, threads - 1))
+                ingress: ingress, seed: seed, threads: max(1, threads - 1))
         } _: {
             PointExpansion(
-                block.block, layer: layer, input: input, text, threads: max(1, threads / 2))
+                block.block, layer: layer, input: input, text, seed: seed,
+                threads: max(1, threads / 2))
         }
         let relations = PointRelations(states: input)
         runs.append(
             PlacedRun(
                 run: run, input: input, output: expansion.output,
                 arguments: arguments.map { relations.relation(of: $0) }))
+        for value in run.strays {
+            report(i, "\(value) is of a row that is not told, or out of its window")
+        }
         check(i)
     }
 
@@ -117,12 +138,16 @@ struct EncoderRefinement {
         }
         guard let missing = last.output.firstIndex(where: { !held.contains($0) }) else { return }
         let width = last.output.count / context
-        let template = program.templates[program.instances[i].template]
+        report(
+            i, "element \(missing % width) of token \(missing / width) is not the graph's")
+    }
+
+    private mutating func report(_ i: Int, _ message: String) {
+        let instance = program.instances[i]
         found.append(
             Violation(
-                .refinement, chip: program.instances[i].chips[0],
-                "i\(i) \(template.name): element \(missing % width) of token "
-                    + "\(missing / width) is not the graph's"))
+                .refinement, chip: instance.chips[0],
+                "i\(i) \(program.templates[instance.template].name): \(message)"))
     }
 
     // MARK: What leaves

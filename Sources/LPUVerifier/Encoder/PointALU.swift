@@ -1,3 +1,4 @@
+import LPUDataflow
 import LPUNumerics
 
 /// ALU operations at the point where an encoder is evaluated.
@@ -15,15 +16,23 @@ struct PointALU {
         isSplit: Bool
     ) -> PointVector {
         if let words = words(operation, a, b) { return words }
+        // Bits of the other kind are another number, which nothing here knows.
+        func isOfKind(_ operand: PointVector) -> Bool {
+            operand.words != nil || operation.takes(operand.isInteger ? .int32 : .fp32)
+        }
+        guard isOfKind(a), b.map(isOfKind) ?? true else { return unknown(operation, a, b) }
         func binary(_ make: (PointVector) -> PointVector) -> PointVector {
             b.map(make) ?? unknown(operation, a, nil)
         }
         switch operation {
-        case .copy, .toFP32: return a
+        case .copy: return a
+        case .toFP32: return PointVector(numbers: a.numbers)
         case .negate: return PointVector(numbers: a.numbers.map(PrimeField.negated))
         case .toFP16: return cast(a, .roundingToFP16, isSplit)
         case .toFP8: return cast(a, .roundingToFP8, isSplit)
-        case .toInt8: return cast(a, .roundingToInt8, isSplit)
+        case .toInt8:
+            return PointVector(
+                numbers: cast(a, .roundingToInt8, isSplit).numbers, isInteger: true)
         case .exp: return exponential(a)
         case .tanh: return drawn(.tanh, a)
         case .rsqrt:
@@ -169,6 +178,7 @@ struct PointALU {
         guard let mask = b.words else { return unknown(operation, a, b) }
         let keeps = operation == .mask
         return PointVector(
-            numbers: zip(a.numbers, mask).map { ($1 & 0x7fff_ffff != 0) == keeps ? $0 : 0 })
+            numbers: zip(a.numbers, mask).map { ($1 & 0x7fff_ffff != 0) == keeps ? $0 : 0 },
+            isInteger: a.isInteger)
     }
 }

@@ -6,17 +6,23 @@ struct PointExpansion {
     private let block: Block
     private let layer: Int
     private let text: PointText
+    private let seed: UInt64
     private let threads: Int
     private var tensors: [[UInt32]]
 
     /// The elements of the block's last tensor.
     var output: [UInt32] { block.output.map { tensors[$0.index] } ?? [] }
 
-    /// - Parameter input: the states that come in.
-    init(_ block: Block, layer: Int, input: [UInt32], _ text: PointText, threads: Int) {
+    /// - Parameters:
+    ///   - input: the states that come in.
+    ///   - seed: of the draws of all weights.
+    init(
+        _ block: Block, layer: Int, input: [UInt32], _ text: PointText, seed: UInt64, threads: Int
+    ) {
         self.block = block
         self.layer = layer
         self.text = text
+        self.seed = seed
         self.threads = threads
         tensors = block.tensors.map { _ in [] }
         for id in block.inputs {
@@ -33,7 +39,7 @@ struct PointExpansion {
     private var count: Int { text.tokens.count }
 
     private func hash(_ tensor: WeightTensor) -> UInt64 {
-        PrimeField.hash(PointImage.name(tensor.name, layer: layer))
+        PrimeField.hash(PointImage.name(tensor.name, layer: layer), seed: seed)
     }
 
     private func expand(_ node: Block.Node) -> [UInt32] {

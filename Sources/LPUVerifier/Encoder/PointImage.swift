@@ -11,12 +11,19 @@ struct PointImage {
     /// What fp8 elements are divided by, and scales are: the draws of a quantisation's rows.
     private let quantum: UInt64?
 
-    /// - Parameter layer: what `$layer` stands for.
-    init(_ value: Value, _ formula: Formula, of template: ProgramTemplate, layer: Int, lanes: Int) {
+    /// - Parameters:
+    ///   - layer: what `$layer` stands for.
+    ///   - seed: of the draws of all weights.
+    init(
+        _ value: Value, _ formula: Formula, of template: ProgramTemplate, layer: Int, lanes: Int,
+        seed: UInt64
+    ) {
         self.value = value
         self.formula = formula
         self.lanes = lanes
-        func hash(_ name: String) -> UInt64 { PrimeField.hash(Self.name(name, layer: layer)) }
+        func hash(_ name: String) -> UInt64 {
+            PrimeField.hash(Self.name(name, layer: layer), seed: seed)
+        }
         var found: (tensor: String, scale: String?)?
         switch formula {
         case .weights(let layout, _, let scale), .scales(let layout, _, let scale):
@@ -72,7 +79,7 @@ struct PointImage {
             return PointVector(
                 numbers: (0..<lanes).map {
                     PrimeField.drawn(.unknown, PrimeField.hash(value.name), UInt64(v * lanes + $0))
-                })
+                }, isInteger: value.type.widened == .int32)
         case .weights(let layout, let factor, _):
             return elements(v, layout, factor) { weight($0, $1, $2) }
         case .scales(let layout, let factor, _):
@@ -113,7 +120,7 @@ struct PointImage {
                     factor)
             }
         }
-        return PointVector(numbers: numbers)
+        return PointVector(numbers: numbers, isInteger: value.type.widened == .int32)
     }
 
     private func weight(_ row: Int, _ column: Int, _ rank: Int) -> UInt32 {

@@ -2,6 +2,8 @@
 struct PointRelation: Hashable {
     /// For each lane what it is of which element, or 0.
     var lanes: [Element]
+    /// For each vector, whether the machine holds integers.
+    var areIntegers: [Bool]
 
     enum Element: Hashable {
         case zero
@@ -22,6 +24,12 @@ struct PointRelations {
     /// nil where a lane is nothing of the kind, or all are constants.
     func relation(of vectors: [PointVector]) -> PointRelation? {
         guard vectors.allSatisfy({ $0.words == nil && $0.note == nil }) else { return nil }
+        return elements(of: vectors).map {
+            PointRelation(lanes: $0, areIntegers: vectors.map(\.isInteger))
+        }
+    }
+
+    private func elements(of vectors: [PointVector]) -> [PointRelation.Element]? {
         let numbers = vectors.flatMap(\.numbers)
         guard let first = numbers.first(where: { $0 != 0 }) else { return nil }
         for exponent in Self.exponents {
@@ -49,7 +57,7 @@ struct PointRelations {
 
     private func lookUp(
         _ numbers: [UInt32], _ candidates: [UInt32], _ element: (Int) -> PointRelation.Element
-    ) -> PointRelation? {
+    ) -> [PointRelation.Element]? {
         var places: [UInt32: Int] = [:]
         for (i, candidate) in candidates.enumerated() { places[candidate] = i }
         var lanes: [PointRelation.Element] = []
@@ -62,6 +70,6 @@ struct PointRelations {
                 return nil
             }
         }
-        return PointRelation(lanes: lanes)
+        return lanes
     }
 }

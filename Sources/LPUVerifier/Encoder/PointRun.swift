@@ -18,19 +18,23 @@ struct PointRun {
     private var tiles: [Tile: Matrix] = [:]
     /// Casts of which an op takes what they drop.
     private let isSplit: [Bool]
+    /// Gathers of rows that are not told, or out of their windows.
+    private(set) var strays: [ValueID] = []
     /// Vectors that left.
     private(set) var egress: [PointVector] = []
 
-    /// A tile's weight vectors one after another.
+    /// A tile's weight vectors one after another; nil where their bits are of another kind.
     private struct Matrix {
-        var rows: [UInt32]
+        var rows: [UInt32]?
         var count: Int
     }
 
-    /// - Parameter arguments: what the parameters hold, in order.
+    /// - Parameters:
+    ///   - arguments: what the parameters hold, in order.
+    ///   - seed: of the draws of all weights.
     init(
         _ template: ProgramTemplate, of program: Program, layer: Int,
-        arguments: [[PointVector]], ingress: [[UInt8]], threads: Int
+        arguments: [[PointVector]], ingress: [[UInt8]], seed: UInt64, threads: Int
     ) {
         self.template = template
         self.layer = layer
@@ -42,7 +46,7 @@ struct PointRun {
         images = template.values.map { value in
             guard case .image(let formula) = value.origin else { return nil }
             return PointImage(
-                value, formula, of: template, layer: layer, lanes: program.lanes)
+                value, formula, of: template, layer: layer, lanes: program.lanes, seed: seed)
         }
         isSplit = Self.splits(template)
         var next = 0
@@ -88,7 +92,7 @@ struct PointRun {
 
     private mutating func run(_ op: Op) -> [PointVector] {
         switch op.kind {
-        case .matmul(let terms): return matmul(terms, op.count)
+        case .matmul(let terms): return matmul(terms, op)
         case .elementwise(let operation, let a, let b):
             return (0..<op.count).map { elementwise(operation, a, b, op, $0) }
         case .distribute(let map, let use):
@@ -102,22 +106,24 @@ struct PointRun {
             let lanes = 0..<lanes
             return mapped(use, op.count) { lanes.contains($0 - by) ? $0 - by : nil }
         case .gather(let table, let rows, let address):
-            return (0..<op.count).map { gather(table, rows, address, $0) }
+            let found = (0..<op.count).map { gather(table, rows, address, $0) }
+            if found.contains(where: { $0 == nil }) { strays.append(op.result) }
+            return found.enumerated().map { $1 ?? unknown(op, $0) }
         case .ingress:
             defer { ingressed += op.count }
             return (ingressed..<ingressed + op.count).map { i in
-                PointVector(
-                    words: (i < ingress.count ? ingress[i] : []).map {
-                        UInt32(bitPattern: Int32(Int8(bitPattern: $0)))
-                    })
+                guard i < ingress.count, type(op) == .int8 else { return unknown(op, i) }
+                return PointVector(
+                    words: ingress[i].map { UInt32(bitPattern: Int32(Int8(bitPattern: $0))) })
             }
         case .egress(let use):
-            let left = (0..<op.count).map { vector(use, $0) }
+            let left = (0..<op.count).map { type(op) == .int8 ? vector(use, $0) : unknown(op, $0) }
             egress += left
             return left
-        case .pack(let uses): return (0..<op.count).map { pack(uses, $0) }
+        case .pack(let uses):
+            return (0..<op.count).map { pack(uses, op, $0) ?? unknown(op, $0) }
         case .byte(let plane, let use):
-            return (0..<op.count).map { byte(plane, vector(use, $0)) }
+            return (0..<op.count).map { byte(plane, use, op, $0) ?? unknown(op, $0) }
         case .rotate, .select, .transpose, .scatter, .transfer:
             // No encoder has them: what they make is equal to nothing.
             let count = template.values[op.result.index].count
@@ -162,43 +168,52 @@ struct PointRun {
             func moved(_ old: [UInt32]) -> [UInt32] { sources.map { $0.map { old[$0] } ?? 0 } }
             switch vector.lanes {
             case .words(let words): return PointVector(words: moved(words))
-            case .numbers(let numbers): return PointVector(numbers: moved(numbers))
+            case .numbers(let numbers):
+                return PointVector(numbers: moved(numbers), isInteger: vector.isInteger)
             }
         }
     }
 
-    private func gather(
-        _ table: Use, _ rows: Int, _ address: Use, _ i: Int
-    ) -> PointVector {
-        guard let bytes = vector(address, i).words else {
-            return PointVector(numbers: Array(repeating: 1, count: lanes))
-        }
+    /// nil where a row is not told, or out of the window.
+    private func gather(_ table: Use, _ rows: Int, _ address: Use, _ i: Int) -> PointVector? {
+        guard type(address) == .int8, let bytes = vector(address, i).words else { return nil }
+        let isInteger = template.values[table.value.index].type.widened == .int32
         var numbers = [UInt32](repeating: 0, count: lanes)
         var found: [Int: [UInt32]] = [:]
         for first in stride(from: 0, to: lanes, by: superlane) {
             let row = Int(bytes[first] & 255) | Int(bytes[first + 1] & 255) << 8
-            let start = table.vector(i) + (row < rows ? row : 0)
-            let held = found[start] ?? vector(table.value, start).numbers
+            let start = table.vector(i) + row
+            guard row < rows,
+                let held = found[start]
+                    ?? vector(table.value, start).numbers(isInteger: isInteger)
+            else { return nil }
             found[start] = held
             for lane in first..<first + superlane { numbers[lane] = held[lane] }
         }
-        return PointVector(numbers: numbers)
+        return PointVector(numbers: numbers, isInteger: isInteger)
     }
 
-    private func pack(_ uses: [Use], _ i: Int) -> PointVector {
-        let planes = uses.map { vector($0, i).words }
-        guard planes.allSatisfy({ $0 != nil }) else {
-            return PointVector(numbers: Array(repeating: 1, count: lanes))
-        }
+    private func type(_ op: Op) -> ElementType { template.values[op.result.index].type }
+
+    private func type(_ use: Use) -> ElementType { template.values[use.value.index].type }
+
+    /// The words that bytes of weightless words make, which int8 holds as they are; else nil.
+    private func pack(_ uses: [Use], _ op: Op, _ i: Int) -> PointVector? {
+        if uses.count == 1, type(uses[0]) == type(op) { return vector(uses[0], i) }
+        let planes = uses.compactMap { type($0) == .int8 ? vector($0, i).words : nil }
+        guard planes.count == 4 else { return nil }
         return PointVector(
             words: (0..<lanes).map { lane in
                 planes.enumerated().reduce(0) {
-                    $0 | (($1.element?[lane] ?? 0) & 255) << UInt32(8 * $1.offset)
+                    $0 | ($1.element[lane] & 255) << UInt32(8 * $1.offset)
                 }
             })
     }
 
-    private func byte(_ plane: Int, _ vector: PointVector) -> PointVector {
+    /// Byte `plane` of a number or a word of 32 bits, as int8; else nil.
+    private func byte(_ plane: Int, _ use: Use, _ op: Op, _ i: Int) -> PointVector? {
+        let vector = vector(use, i)
+        guard type(op) == .int8, type(use).byteCount == 4, !vector.isInteger else { return nil }
         if let words = vector.words {
             return PointVector(
                 words: words.map {
@@ -215,32 +230,43 @@ struct PointRun {
 
     // MARK: Products
 
-    private mutating func matrix(_ tile: Tile) -> Matrix {
+    private mutating func matrix(_ tile: Tile, isInteger: Bool) -> Matrix {
         if let known = tiles[tile] { return known }
-        let rows = (0..<tile.count).flatMap { n -> [UInt32] in
+        var rows: [UInt32]? = []
+        for n in 0..<tile.count {
             let (value, v) = tile.vector(n)
-            return vector(value, v).numbers
+            guard let row = vector(value, v).numbers(isInteger: isInteger) else {
+                rows = nil
+                break
+            }
+            rows?.append(contentsOf: row)
         }
         let matrix = Matrix(rows: rows, count: tile.count)
         tiles[tile] = matrix
         return matrix
     }
 
-    private mutating func matmul(_ terms: [MatmulTerm], _ count: Int) -> [PointVector] {
-        let matrices = terms.map { matrix($0.tile) }
+    private mutating func matmul(_ terms: [MatmulTerm], _ op: Op) -> [PointVector] {
+        let (isInteger, count) = (type(op) == .int32, op.count)
+        let matrices = terms.map { matrix($0.tile, isInteger: isInteger) }
         let activations = terms.map { term in
-            (0..<count).map { vector(term.activation, $0).numbers }
+            (0..<count).map { vector(term.activation, $0).numbers(isInteger: isInteger) }
         }
+        // int32 holds the sum of so many products of two int8.
+        let isHeld = !isInteger || terms.count * lanes << 14 < 1 << 31
+        guard isHeld, matrices.allSatisfy({ $0.rows != nil }),
+            activations.allSatisfy({ !$0.contains(nil) })
+        else { return (0..<count).map { unknown(op, $0) } }
         let lanes = lanes
         return concurrentMap(count: count, threads: threads) { i in
             var sums = [UInt32](repeating: 0, count: lanes)
             for (matrix, activations) in zip(matrices, activations) {
-                let activation = activations[i]
-                guard let first = activation.firstIndex(where: { $0 != 0 }),
+                guard let activation = activations[i], let rows = matrix.rows,
+                    let first = activation.firstIndex(where: { $0 != 0 }),
                     let last = activation.lastIndex(where: { $0 != 0 })
                 else { continue }
                 activation.withUnsafeBufferPointer { a in
-                    matrix.rows.withUnsafeBufferPointer { rows in
+                    rows.withUnsafeBufferPointer { rows in
                         guard let a = a.baseAddress, let rows = rows.baseAddress else { return }
                         for n in 0..<matrix.count {
                             let product = PrimeField.dot(
@@ -250,7 +276,7 @@ struct PointRun {
                     }
                 }
             }
-            return PointVector(numbers: sums)
+            return PointVector(numbers: sums, isInteger: isInteger)
         }
     }
 }

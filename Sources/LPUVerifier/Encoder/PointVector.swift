@@ -21,11 +21,22 @@ struct PointVector {
 
     var lanes: Lanes
     var note: Note?
+    /// The machine holds the numbers as int8 or int32: their bits are no fp32.
+    var isInteger = false
 
     init(words: [UInt32]) { lanes = .words(words) }
-    init(numbers: [UInt32], _ note: Note? = nil) {
+    init(numbers: [UInt32], _ note: Note? = nil, isInteger: Bool = false) {
         lanes = .numbers(numbers)
         self.note = note
+        self.isInteger = isInteger
+    }
+
+    /// As numbers of the field that bits of the kind stand for; nil for bits of the other one.
+    func numbers(isInteger: Bool) -> [UInt32]? {
+        guard isInteger, let words else {
+            return isInteger == self.isInteger || words != nil ? numbers : nil
+        }
+        return words.map { PrimeField.number(Int32(bitPattern: $0)) }
     }
 
     /// As numbers of the field: those of words as fp32.

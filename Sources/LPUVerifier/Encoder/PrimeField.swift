@@ -83,6 +83,11 @@ enum PrimeField {
         return float.sign == .minus ? negated(number) : number
     }
 
+    static func number(_ integer: Int32) -> UInt32 {
+        let magnitude = reduced(UInt64(integer.magnitude))
+        return integer < 0 ? negated(magnitude) : magnitude
+    }
+
     // MARK: Hashes
 
     /// Of what a number is drawn.
@@ -103,7 +108,7 @@ enum PrimeField {
         reduced(mixed(mixed(mixed(draw.rawValue) ^ a) ^ b) &>> 2)
     }
 
-    static func hash(_ name: String) -> UInt64 {
-        name.utf8.reduce(0) { mixed($0 ^ UInt64($1)) }
+    static func hash(_ name: String, seed: UInt64 = 0) -> UInt64 {
+        name.utf8.reduce(seed) { mixed($0 ^ UInt64($1)) }
     }
 }

@@ -123,7 +123,8 @@ extension Algebra {
         let (a, b) = (reals[x.coefficient], reals[y.coefficient])
         if x.monomial == y.monomial {
             let sum = a + b
-            guard abs(sum) > 1e-5 * max(abs(a), abs(b)) else { return nil }
+            // Equal numbers of `Reals` cancel, and nothing else: a small rest may be scaled up.
+            guard sum != 0 else { return nil }
             return Summand(monomial: x.monomial, coefficient: reals.intern(sum))
         }
         if has(.tokens, in: x.monomial) { return combineTokens(x, y) }

@@ -106,8 +106,10 @@ struct Run: PoolElement {
     var word: UInt64 { (start.word | end.word << 32) &* 0xd6e8_feb8_6659_fd93 ^ polynomial.word }
 }
 
-/// Real numbers by number, those as one that differ by less than fp32 roundings: 2 parts in 10^6.
+/// Real numbers by number, those as one that differ by less than fp32 roundings.
 struct Reals {
+    /// Of the greater one, by how much numbers differ that are one.
+    static let tolerance = 2e-6
     private(set) var values: [Double] = [1]
     private var near: [UInt64: [Int32]] = [Double(1).bitPattern >> 32: [0]]
 
@@ -130,7 +132,7 @@ struct Reals {
         let cell = value.bitPattern >> 32
         for neighbour in [cell, cell &- 1, cell &+ 1] {
             for id in near[neighbour] ?? []
-            where abs(values[Int(id)] - value) <= 2e-6 * value { return id }
+            where abs(values[Int(id)] - value) <= Self.tolerance * value { return id }
         }
         return exactly(value)
     }

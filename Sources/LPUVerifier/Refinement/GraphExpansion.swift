@@ -40,8 +40,6 @@ final class GraphExpansion {
     private(set) var elements: [Elements?]
     /// Elements of the tensors that are named instead of written out where they are used.
     private(set) var named: [(tensor: TensorID, written: [Int32], names: [Int32])] = []
-    /// Operations that were written out.
-    var operationCount: Int { block.nodes.count }
 
     var algebra: Algebra { state.algebra }
     var positions: Int { state.numbers.words.positions }

@@ -74,7 +74,9 @@ extension Refinement {
             guard seen.insert(placed.run.number).inserted else { return [] }
             let problems =
                 placed.run.problems
-                + placed.run.regions.flatMap { state.regions[$0].userProblems() }
+                + placed.run.regions.flatMap {
+                    state.regions[$0].windowProblems() + state.regions[$0].userProblems()
+                }
             return problems.map { violation(placed.run.number, $0.op, $0.message) }
         }
     }
@@ -93,9 +95,9 @@ extension Refinement {
     }
 
     private func stored(
-        _ run: TemplateRun, _ op: OpID, _ message: String, _ lane: Int32?, _ origins: Origins
+        _ run: TemplateRun, _ op: OpID, _ message: String, _ lane: Int32, _ origins: Origins
     ) -> Violation {
-        guard let lane, let near = nearest(lane) else { return violation(run.number, op, message) }
+        guard let near = nearest(lane) else { return violation(run.number, op, message) }
         let difference = state.numbers.difference(expected: near.written, actual: lane)
         let origin = origins.of(difference) ?? (run.number, op)
         return violation(origin.run, origin.op, "\(near.name): \(difference.message)")

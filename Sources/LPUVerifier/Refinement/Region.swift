@@ -43,7 +43,7 @@ final class Region {
     private lazy var writers = makeWriters()
     private var rows: [Int: TileRow] = [:]
     /// What was wrong with a write: by op.
-    private(set) var problems: [(op: OpID, message: String, lane: Int32?)] = []
+    private(set) var problems: [(op: OpID, message: String, lane: Int32)] = []
     private var shapes: [Int: DataShape] = [:]
     private var vectors: [Int: Int32] = [:]
 
@@ -73,8 +73,29 @@ final class Region {
 
     private var algebra: Algebra { state.algebra }
 
-    /// For each row its writers, no two of them in one superlane; none where two are.
-    private func makeWriters() -> [Int: [Writer]] {
+    /// Writes that some position takes out of their windows, or to a row that it does not name:
+    /// wrong in themselves, whether that row is read or not.
+    func windowProblems() -> [(op: OpID, message: String)] {
+        writes.compactMap { write in
+            let address = write.address()
+            for superlanes in state.superlanes(ofAddress: address) {
+                guard let offsets = state.addresses(address, of: superlanes),
+                    offsets.variable == .position
+                else { return (write.op, "the position does not name the row") }
+                if offsets.maximum >= write.rows {
+                    return (
+                        write.op,
+                        "row \(offsets.maximum) is written in a window of \(write.rows)"
+                    )
+                }
+            }
+            return nil
+        }
+    }
+
+    /// For each row its writers, no two of them in one superlane; none where two are. nil where the
+    /// position does not name the rows.
+    private func makeWriters() -> [Int: [Writer]]? {
         var result: [Int: [Writer]] = [:]
         var shared: Set<Int> = []
         for (number, write) in writes.enumerated() {
@@ -82,17 +103,7 @@ final class Region {
             for superlanes in state.superlanes(ofAddress: address) {
                 guard let offsets = state.addresses(address, of: superlanes),
                     offsets.variable == .position
-                else {
-                    problems.append((write.op, "the position does not name the row", nil))
-                    return [:]
-                }
-                if offsets.maximum >= write.rows {
-                    problems.append(
-                        (
-                            write.op,
-                            "row \(offsets.maximum) is written in a window of \(write.rows)", nil
-                        ))
-                }
+                else { return nil }
                 for (offset, positions) in state.preimages(offsets) {
                     let row = write.start + offset
                     let known = result[row] ?? []
@@ -115,9 +126,8 @@ final class Region {
     func row(_ index: Int, version: Int, view: Int) -> TileRow {
         views[view].reads.insert(index)
         let index = views[view].starts[0] + index
-        guard let writers = writers[index] else {
-            return .vector(state.numbers.uniform(problems.isEmpty ? .zero : unknownLane))
-        }
+        guard let writers else { return .vector(state.numbers.uniform(unknownLane)) }
+        guard let writers = writers[index] else { return .vector(state.numbers.uniform(.zero)) }
         if let only = writers.first, isWhole(only), only.write < version {
             return .recent(vector: data(only.write), positions: only.positions)
         }
@@ -260,7 +270,8 @@ extension CachedElement: Equatable {
     /// Of one head, and scaled alike.
     fileprivate func isBeside(_ other: CachedElement) -> Bool {
         tensor == other.tensor && head == other.head
-            && abs(coefficient - other.coefficient) <= 1e-6 * abs(coefficient)
+            && abs(coefficient - other.coefficient)
+                <= Reals.tolerance * abs(coefficient)
     }
 
     static func == (a: CachedElement, b: CachedElement) -> Bool {

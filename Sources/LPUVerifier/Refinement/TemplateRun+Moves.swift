@@ -4,7 +4,10 @@ import LPUSupport
 
 /// Ops that move lanes and look rows up.
 extension TemplateRun {
-    func move(_ kind: OpKind, _ i: Int) -> Int32 {
+    private func type(_ value: ValueID) -> ElementType { template.values[value.index].type }
+
+    /// Iteration `i` of an op that makes `result`.
+    func move(_ kind: OpKind, _ result: ValueID, _ i: Int) -> Int32 {
         let (lanes, superlane) = (numbers.lanes, numbers.superlane)
         switch kind {
         case .distribute(let map, let use):
@@ -27,14 +30,18 @@ extension TemplateRun {
             return numbers.vectors.intern((0..<lanes).map { $0 < boundary ? a[$0] : b[$0] })
         case .transfer(let use): return vector(use, i)
         case .pack(let uses):
+            if uses.count == 1, type(uses[0].value) == type(result) {
+                return vector(uses[0], i)
+            }
+            guard uses.count == 4, uses.allSatisfy({ type($0.value) == .int8 }) else {
+                return unknown("bytes that are no int8 together")
+            }
             let bytes = uses.map { numbers.vectors[vector($0, i)] }
             return numbers.vectors.intern(
-                (0..<lanes).map { lane in
-                    uses.count == 1 ? bytes[0][lane] : numbers.pack(bytes.map { $0[lane] })
-                })
+                (0..<lanes).map { lane in numbers.pack(bytes.map { $0[lane] }) })
         case .byte(let plane, let use):
-            guard template.values[use.value.index].type.byteCount == 4 else {
-                return unknown("a byte of a narrow number")
+            guard type(use.value).byteCount == 4, type(result) == .int8 else {
+                return unknown("a byte of a narrow number, or one that is no int8")
             }
             return numbers.vectors.intern(
                 numbers.vectors[vector(use, i)].map { numbers.byte(plane, of: $0) })
@@ -65,7 +72,7 @@ extension TemplateRun {
         else { return nil }
         var starts: [Int] = []
         for user in 0..<state.users {
-            let offsets = state.addresses(ofSuperlanesOf: vector(address, 0), user: user)
+            let offsets = state.addresses(ofSuperlanesOf: self.address(address, 0), user: user)
             guard let offset = offsets?.only else { return nil }
             if offset >= rows {
                 problems.append((op, "row \(offset) is looked up in a window of \(rows)"))
@@ -78,12 +85,13 @@ extension TemplateRun {
     func look(
         up table: Use, _ rows: Int, _ address: Use, _ i: Int, _ op: OpID
     ) -> Int32 {
-        let address = vector(address, i)
+        let address = self.address(address, i)
         guard let offsets = state.addresses(ofSuperlanesOf: address),
             (1..<state.users).allSatisfy({
                 state.addresses(ofSuperlanesOf: address, user: $0) == offsets
             })
         else {
+            problems.append((op, "neither the token nor the position names the row"))
             return unknown("a row that neither the token nor the position names")
         }
         if offsets.maximum >= rows {

@@ -89,7 +89,7 @@ final class TemplateRun {
                 state.regions[index].add(
                     Region.Write(
                         op: OpID(number), start: region.vector(i), rows: rows,
-                        address: { [unowned self] in vector(address, i) },
+                        address: { [unowned self] in self.address(address, i) },
                         data: { [unowned self] in vector(data, i) }))
             }
             contents[op.result.index] = .region(index, version: version + op.count)
@@ -153,6 +153,12 @@ final class TemplateRun {
         state.vector(content(use.value), use.vector(iteration))
     }
 
+    /// An address vector; its lanes are bytes as int8 holds them.
+    func address(_ use: Use, _ iteration: Int) -> Int32 {
+        template.values[use.value.index].type == .int8
+            ? vector(use, iteration) : unknown("an address that is no int8")
+    }
+
     private func isScatter(_ number: Int) -> Bool {
         if case .scatter = template.ops[number].kind { true } else { false }
     }
@@ -202,12 +208,17 @@ final class TemplateRun {
             }
             vectors = (0..<op.count).map { look(up: table, rows, address, $0, OpID(number)) }
         case .scatter: return
-        case .ingress: vectors = (0..<op.count).map { _ in ingress() }
+        case .ingress:
+            vectors = (0..<op.count).map { _ in
+                result.type == .int8 ? ingress() : unknown("what enters, as no int8")
+            }
         case .egress(let use):
-            vectors = (0..<op.count).map { vector(use, $0) }
+            vectors = (0..<op.count).map {
+                result.type == .int8 ? vector(use, $0) : unknown("what leaves, as no int8")
+            }
             egress.append((OpID(number), .vectors(algebra.lists.intern(vectors))))
         case .distribute, .permute, .shift, .rotate, .select, .transfer, .pack, .byte:
-            vectors = (0..<op.count).map { move(op.kind, $0) }
+            vectors = (0..<op.count).map { move(op.kind, op.result, $0) }
         }
         contents[op.result.index] = .vectors(algebra.lists.intern(vectors))
         noteNames(vectors)

@@ -64,7 +64,6 @@ struct BurstExpansion {
     private let placed: PlacedInstances
     /// Chips that issue anything, by their first issue and number.
     private(set) var chipsByStart: [(chip: ChipID, start: Int)] = []
-    private(set) var violations: [Violation] = []
 
     /// No burst starts later, nor takes longer.
     static let lastCycle = PlacementIndex.horizon

@@ -1,5 +1,6 @@
 import CNumerics
 import LPUMachine
+import LPUNumerics
 import LPUSchedule
 import LPUSupport
 
@@ -65,12 +66,31 @@ final class BurstOrder: @unchecked Sendable {
         return nil
     }
 
+    /// The unit has no such instruction, or its parts do not go together.
     private static func isMalformed(
         _ instruction: Instruction, on unit: Unit, _ chip: Chip
     ) -> Bool {
-        // The most frequent by far, and nothing of it could be.
-        if case (.memory, .memory) = (unit, instruction) { return false }
-        return chip.problems(with: instruction, on: unit).contains { $0.kind == .malformed }
+        func isUnpaired(_ plane: Int) -> Bool {
+            !plane.isMultiple(of: 2) || plane + 1 >= chip.planesPerHemisphere
+        }
+        return switch (unit, instruction) {
+        case (.loadWeights(_, let plane), .loadWeights(_, let tandem)),
+            (.matmul(_, let plane), .install(let tandem)):
+            tandem && isUnpaired(plane)
+        case (.matmul(_, let plane), .matmul(_, let type)):
+            type.byteCount > 2 || type == .fp16 && isUnpaired(plane)
+        case (.alu, .alu(let operation, _, let b, _, _)):
+            (b == nil ? 1 : 2) != operation.operandCount
+        case (.memory, .memory), (.accumulate, .accumulate), (.distributor, .distribute),
+            (.transposer, .transpose), (.permutor, .permute), (.shifter, .shift),
+            (.shifter, .rotate), (.shifter, .select), (.link, .send), (.link, .receive),
+            (.host, .ingress), (.host, .egress):
+            false
+        case (.memory, _), (.loadWeights, _), (.matmul, _), (.accumulate, _), (.alu, _),
+            (.distributor, _), (.transposer, _), (.permutor, _), (.shifter, _), (.link, _),
+            (.host, _):
+            true
+        }
     }
 }
 

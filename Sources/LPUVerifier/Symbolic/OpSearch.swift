@@ -126,14 +126,8 @@ extension SymbolicProgram {
         }
     }
 
-    /// An op of one operand that acts plane by plane, `transfer` included.
-    func planewise(
-        _ kind: OpRecord.Kind, _ code: Int32, _ input: Term, chip: Int, hint: Int, instance: Int32
-    ) -> (match: Match, plane: Int)? {
-        planewise(kind, code, input, .none, chip: chip, hint: hint, instance: instance)
-    }
-
-    /// An op that acts plane by plane, each plane of the result made of the same of the operands.
+    /// An op that acts plane by plane, `transfer` included: each plane of the result is made of the
+    /// same one of the operands.
     func planewise(
         _ kind: OpRecord.Kind, _ code: Int32, _ first: Term, _ second: Term, chip: Int, hint: Int,
         instance: Int32

@@ -68,7 +68,7 @@ struct SymbolicRun {
     private var inboxes: [[[Arrival]]]
     /// Of chips that are done.
     private var memories: [ChipMemory] = []
-    private var violations: [Violation]
+    private var violations: [Violation] = []
     /// What chips that are done leave to the next step and must not.
     private var leftovers: [Violation] = []
     private var issueCount = 0
@@ -83,7 +83,6 @@ struct SymbolicRun {
         coverage = Coverage(program)
         expansion = BurstExpansion(
             machine, schedule, program, isLawful: isLawful, threads: threads)
-        violations = expansion.violations
         inboxes = Array(
             repeating: Array(repeating: [], count: machine.chip.linkCount),
             count: machine.chipCount)
