@@ -50,6 +50,29 @@ import Testing
         #expect(drawing.arrows == ["earlier instances -> last: 1.3 KB"])
     }
 
+    /// `$next` is what tells one layer's ops from the next one's of the same name.
+    @Test func nextLayerIsDrawnApart() throws {
+        var step = try SmallStep()
+        var builder = TemplateBuilder("layer", chipCount: 4, lanesPerSuperlane: 16)
+        let x = builder.image("x", type: .fp32, count: 1, .zero)
+        let scales = Formula.scales(
+            Layout(tensor: "q.$next", pieces: []), factor: 1, columnScale: nil)
+        let q = builder.image("scales", type: .fp32, count: 1, scales)
+        let mixed = builder.elementwise(.copy, x[0], name: "layer.mixed")
+        let inner = builder.elementwise(.copy, mixed[0], name: "layer.inner")
+        let scaled = builder.elementwise(.add, inner[0], q[0], name: "layer.q")
+        _ = builder.elementwise(.copy, scaled[0], name: "layer.mixed")
+        step.program.templates.append(builder.template)
+        step.program.instances.append(
+            Instance(template: 1, chips: step.program.instances[0].chips, layer: 0))
+        step.schedule.program = step.program.digest
+        #expect(
+            try step.pictures().layer(instance: 1).arrows == [
+                "layer.mixed -> layer.inner: 1.3 KB", "layer.inner -> next layer.q: 1.3 KB",
+                "next layer.q -> next layer.mixed: 1.3 KB",
+            ])
+    }
+
     @Test func unknownNamesAreRefused() throws {
         let pictures = try SmallStep().pictures()
         let focus = try #require(throws: DiagnosticSet.self) { try pictures.layer(focus: "lay") }

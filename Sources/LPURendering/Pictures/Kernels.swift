@@ -122,17 +122,39 @@ private struct KernelTree {
     }
 }
 
-/// The name of each op: its result's, unless that only repeats the kind of op.
+/// The name of each op: its result's, unless that only repeats the kind of op; `next layer.q` of
+/// what makes something of the weights of the layer after the instance's.
 private func opNames(_ template: ProgramTemplate) -> [String] {
     var names = [String](repeating: "", count: template.ops.count)
     var user = [String?](repeating: nil, count: template.values.count)
+    let isNext = ofNextLayer(template)
     for (i, op) in template.ops.enumerated().reversed() {
         let (own, kind) = (template.values[op.result.index].name, op.kind.name)
         let isNamed = own != kind && !own.hasPrefix(kind + ".")
-        names[i] = isNamed ? own : user[op.result.index] ?? kind
+        if !isNamed, let user = user[op.result.index] {
+            names[i] = user
+        } else {
+            let name = isNamed ? own : kind
+            let isNext = isNext[op.result.index]
+            names[i] = isNext ? "next layer.\(name.trimmingPrefix("layer."))" : name
+        }
         op.kind.forEachUse(count: op.count) { use, _ in user[use.value.index] = names[i] }
     }
     return names
+}
+
+/// For each value: it is of weights of the layer after the instance's, or made of such.
+private func ofNextLayer(_ template: ProgramTemplate) -> [Bool] {
+    var isNext = template.values.map { value in
+        guard case .image(let formula) = value.origin else { return false }
+        return formula.layout?.tensor.contains("$next") == true
+    }
+    for op in template.ops {
+        op.kind.forEachUse(count: op.count) { use, _ in
+            if isNext[use.value.index] { isNext[op.result.index] = true }
+        }
+    }
+    return isNext
 }
 
 /// The words between points; a number alone only tells equal names apart.
