@@ -193,18 +193,54 @@ import Testing
         #expect(
             try drawing.texts("stage0") == [
                 "stage 0", "2 chips: chip0–chip1", "front: cycles 0–101",
-                "weights and tables: 0 B of 230.7 MB a chip", "links inside: 1.3 KB",
+                "weights, tables and caches: 0 B of 230.7 MB a chip", "links inside: 1.3 KB",
             ])
         #expect(
             try drawing.texts("stage1") == [
                 "stage 1", "2 chips: chip2–chip3", "layer × 2: cycles 100–260",
-                "weights and tables: 1.9 KB of 230.7 MB a chip",
+                "weights, tables and caches: 1.9 KB of 230.7 MB a chip",
             ])
         #expect(
             drawing.arrows == [
                 "host in -> stage0: 1 vector, 320 B", "stage0 -> stage1: 2 vectors, 640 B",
                 "stage1 -> host out: 2 vectors, 640 B",
             ])
+    }
+
+    @Test func placementBetweenStagesIsOfBoth() throws {
+        var step = try SmallStep()
+        let chip = step.machine.chip
+        let link = try #require(step.machine.topology.link(from: ChipID(1), to: ChipID(2)))
+        let back = try #require(step.machine.topology.link(from: ChipID(2), to: ChipID(1)))
+        let stream = Stream(.west, 0)
+        let send = Burst(start: Cycle(0), queue: chip.queue(of: .link(link)), .send(stream))
+        let receive = Burst(start: Cycle(30), queue: chip.queue(of: .link(back)), .receive(stream))
+        step.schedule.templates.append(
+            ScheduleTemplate(
+                name: "forward",
+                chips: [ChipProgram(bursts: [send]), ChipProgram(bursts: [receive])]))
+        step.schedule.placements.append(
+            Placement(template: 2, start: Cycle(50), chips: [ChipID(1), ChipID(2)]))
+        let drawing = try step.pictures().pipeline()
+        let texts = try ["stage0", "stage1"].map(drawing.texts)
+        #expect(texts[0][2...3] == ["front: cycles 0–101", "forward: cycles 50–50"])
+        #expect(texts[1][2...3] == ["forward: cycles 80–80", "layer × 2: cycles 100–260"])
+    }
+
+    @Test func equalStagesAreOneBox() throws {
+        var step = try SmallStep()
+        step.schedule.placements[2].chips = [ChipID(4), ChipID(5)]
+        #expect(try step.pictures().pipeline().nodes.count == 5)
+        step.schedule.placements.append(
+            Placement(template: 1, start: Cycle(300), chips: [ChipID(6), ChipID(7)]))
+        let drawing = try step.pictures().pipeline()
+        #expect(
+            drawing.nodes.map(\.id) == ["host in", "stage0", "stage1", "stage2", "host out"])
+        #expect(
+            try drawing.texts("stage2") == [
+                "stages 2–3: each like stage 1", "4 chips: chip4–chip7", "cycles 200–360",
+            ])
+        #expect(drawing.arrows.contains("stage2 -> host out: 2 vectors, 640 B"))
     }
 
     @Test func stagesStandInTheirOrderWithoutLinks() throws {
@@ -227,14 +263,18 @@ import Testing
         [try pictures.layer(), try pictures.timing(), pictures.pipeline()]
     }
 
-    @Test func everyPictureHasTitleLengthAndPaletteInEveryFormat() throws {
+    @Test func everyPictureHasTitleLengthAndItsColoursInEveryFormat() throws {
         for drawing in try drawings(SmallStep().pictures(of: "my <\"model\">")) {
             let svg = String(decoding: try drawing.rendered(as: .svg), as: UTF8.self)
             #expect(svg.contains("my &lt;&quot;model&quot;&gt; on node8: "))
             #expect(svg.contains("261 cycles, 0.3 µs at 900 MHz"))
             for unit in UnitClass.allCases {
-                #expect(svg.contains("\(unit.name): \(unit.meaning)"))
-                #expect(svg.contains(unit.colour.rawValue))
+                let isDrawn = drawing.nodes.contains { node in
+                    node.fill == unit.colour
+                        || node.table?.rows.joined().contains { $0.fill == unit.colour } == true
+                }
+                #expect(svg.contains("\(unit.name): \(unit.meaning)") == isDrawn)
+                #expect(svg.contains(unit.colour.rawValue) == isDrawn)
             }
             #expect(svg.matches(of: /class="node"/).count == drawing.nodes.count)
             let png = try drawing.rendered(as: .png)

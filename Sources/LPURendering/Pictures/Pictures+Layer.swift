@@ -38,13 +38,13 @@ extension Pictures {
         let graph = KernelGraph(template, kernels.inside, kernels.outside)
         let nodes = graph.shown.map { node(graph, $0, in: template, spans) }
         let subject = focus.map { "dataflow of \($0)" } ?? "dataflow of \(template.name)"
+        let dashed = nodes.contains { $0.outline == .dashed } ? "; dashed: outside" : ""
         let notes = [
             "step of \(lengthText); boxes: ops a unit, first–last cycle of issue, bytes read from "
-                + "the memory image; arrows: bytes consumed"
-                + (focus == nil ? "" : "; dashed: outside")
+                + "the memory image; arrows: bytes consumed" + dashed
         ]
         return Drawing(
-            subject, layout: .layered, heading: heading(subject, notes), nodes: nodes,
+            subject, layout: .layered, heading: heading(subject, notes, of: nodes), nodes: nodes,
             edges: graph.edges(label: bytes))
     }
 

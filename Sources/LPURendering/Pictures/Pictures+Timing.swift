@@ -66,8 +66,8 @@ extension Pictures {
                 + "largest kernels are under way",
         ]
         return Drawing(
-            "timing of \(chip)", layout: .placed, heading: heading("timing of \(chip)", notes),
-            nodes: chart.nodes)
+            "timing of \(chip)", layout: .placed,
+            heading: heading("timing of \(chip)", notes, of: chart.nodes), nodes: chart.nodes)
     }
 }
 

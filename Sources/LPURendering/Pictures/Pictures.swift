@@ -41,10 +41,13 @@ public struct Pictures: Sendable {
 }
 
 extension Pictures {
-    /// Title, what the picture counts, and the palette.
-    func heading(_ subject: String, _ notes: [String]) -> Drawing.Table {
+    /// Title, what the picture counts, and the colours that its nodes have.
+    func heading(
+        _ subject: String, _ notes: [String], of nodes: [Drawing.Node]
+    ) -> Drawing.Table {
         let title = Drawing.Cell("\(model) on \(schedule.machine): \(subject)", .title)
-        let legend = UnitClass.allCases.map {
+        let colours = Set(nodes.flatMap(\.colours))
+        let legend = UnitClass.allCases.filter { colours.contains($0.colour) }.map {
             Drawing.Cell("\($0.name): \($0.meaning)", fill: $0.colour)
         }
         return Drawing.Table([[title]] + notes.map { [Drawing.Cell($0)] } + [legend])
@@ -63,6 +66,13 @@ extension Pictures {
     }
 
     func bytes(vectors: Int) -> String { formatted(bytes: vectors * machine.chip.lanes) }
+}
+
+extension Drawing.Node {
+    fileprivate var colours: [Colour] {
+        let cells = table?.rows.joined().compactMap(\.fill) ?? []
+        return cells + (fill.map { [$0] } ?? [])
+    }
 }
 
 /// Everything by which a picture indexes, multiplies or divides.
