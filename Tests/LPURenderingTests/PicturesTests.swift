@@ -110,7 +110,54 @@ import Testing
         step.program.templates[0].values[op.result.index].name = name
         step.schedule.program = step.program.digest
         let drawing = try step.pictures().timing()
-        #expect(try drawing.texts("\(name).title") == ["…a.rather.long.name.indeed"])
+        #expect(try drawing.texts("\(name).title") == ["…rnel.of.a.rather.long.name.indeed"])
+    }
+
+    @Test func wordsOfAllNamesStandInTheLegend() throws {
+        var step = try SmallStep()
+        let values = step.program.templates[0].values.indices
+        for v in values where step.program.templates[0].values[v].name.contains(/token|score/) {
+            step.program.templates[0].values[v].name.insert(contentsOf: "all.", at: "".startIndex)
+        }
+        step.schedule.program = step.program.digest
+        let drawing = try step.pictures().timing()
+        #expect(try drawing.texts("all.token.title") == ["token"])
+        #expect(try drawing.texts("all.layer*.h*.score.title") == ["layer*.h*.score"])
+        let legend = drawing.heading.rows[3][0].text
+        #expect(legend.hasSuffix(", are under way; left out before each name: 'all.'"))
+    }
+
+    /// 13 kernels at once for 100 cycles, and one that is short and alone.
+    @Test func kernelsAreChosenSoThatNoStretchIsBlank() throws {
+        var step = try SmallStep()
+        var builder = TemplateBuilder("step", chipCount: 4, lanesPerSuperlane: 16)
+        let x = builder.image("x", type: .int32, count: 1, .zero)
+        let names = "abcdefghijklmn".map(String.init)
+        for name in names { _ = builder.elementwise(.copy, x[0], name: name) }
+        step.program.templates = [builder.template]
+        step.schedule.program = step.program.digest
+        let queue = step.machine.chip.queue(of: .alu(0))
+        let stream = Stream(.west, 0)
+        step.schedule.templates[0].chips[0].bursts = names.indices.map { k in
+            Burst(
+                start: Cycle(k < 13 ? 0 : 150), queue: queue,
+                .alu(.copy, .stream(stream, .int32), nil, east: stream, west: nil),
+                inner: Repeat(count: k < 13 ? 100 : 2), op: OpID(k))
+        }
+        let drawing = try step.pictures().timing()
+        let shown = names.filter { name in drawing.nodes.contains { $0.id == "\(name).title" } }
+        #expect(shown.joined() == "abcdefghijkn")
+        let legend = drawing.heading.rows[3][0].text
+        #expect(legend.hasSuffix(", are under way: of 14 the 12 that fill most of the time"))
+    }
+
+    @Test func timesOfShortStepsDiffer() throws {
+        let drawing = try SmallStep().pictures().timing(cycles: Cycle(100)..<Cycle(110))
+        #expect(try drawing.texts("tick100.text") == ["100", "0.111 µs"])
+        #expect(try drawing.texts("tick102.text") == ["102", "0.113 µs"])
+        #expect(drawing.heading.rows[2][0].text.contains("; a column: 1 cycle; "))
+        let all = try SmallStep().pictures().timing()
+        #expect(try all.texts("tick50.text") == ["50", "0.06 µs"])
     }
 
     /// Placements of one template are one line, busy in each of them.

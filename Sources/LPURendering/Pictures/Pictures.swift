@@ -59,10 +59,13 @@ extension Pictures {
         return "\(grouped(length.count)) cycles, \(microseconds(length.count)) at \(megahertz) MHz"
     }
 
-    /// `13.7 µs`.
-    func microseconds(_ cycles: Int) -> String {
-        let tenths = Int((Double(cycles) * 10 / Double(machine.chip.clockMegahertz)).rounded())
-        return "\(grouped(tenths / 10)).\(tenths % 10) µs"
+    /// `13.7 µs`. - Requires: a decimal at least.
+    func microseconds(_ cycles: Int, decimals: Int = 1) -> String {
+        let unit = (0..<decimals).reduce(1) { unit, _ in unit * 10 }
+        let time = Double(cycles) / Double(machine.chip.clockMegahertz)
+        let parts = Int((time * Double(unit)).rounded())
+        // A leading 1 keeps the zeros behind the point.
+        return "\(grouped(parts / unit)).\(String(unit + parts % unit).dropFirst()) µs"
     }
 
     func bytes(vectors: Int) -> String { formatted(bytes: vectors * machine.chip.lanes) }
