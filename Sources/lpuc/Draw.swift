@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import LPUCompiler
 import LPURendering
 import LPUSupport
@@ -37,7 +36,7 @@ struct Draw: ParsableCommand {
     var to: Int?
 
     func validate() throws {
-        if !["svg", "png", "dot"].contains(ending) {
+        if ending == nil {
             throw ValidationError("'\(output)' ends in none of .svg, .png, .dot")
         }
         if !(1...1000).contains(limit) {
@@ -46,8 +45,11 @@ struct Draw: ParsableCommand {
         if !(0...Int(Int32.max)).contains(chip) {
             throw ValidationError("--chip is \(chip), it is 0 or more")
         }
-        if from < 0 || to.map({ $0 <= from }) == true {
-            throw ValidationError("--from is \(from), --to \(to ?? 0): the range holds no cycle")
+        if from < 0 {
+            throw ValidationError("--from is \(from), it is 0 or more")
+        }
+        if let to, to <= from {
+            throw ValidationError("--from is \(from), --to \(to): the range holds no cycle")
         }
     }
 
@@ -58,7 +60,7 @@ struct Draw: ParsableCommand {
             on: compilation.machine)
         let drawing = try drawing(of: pictures)
         let bytes =
-            if let format = Drawing.Format(rawValue: ending) {
+            if let format = ending.flatMap(Drawing.Format.init(rawValue:)) {
                 try drawing.rendered(as: format)
             } else {
                 Array(drawing.dot.utf8)
@@ -66,7 +68,9 @@ struct Draw: ParsableCommand {
         try Output(output).write(bytes)
     }
 
-    private var ending: String { URL(filePath: output).pathExtension }
+    private var ending: String? {
+        ["svg", "png", "dot"].first { output.hasSuffix(".\($0)") }
+    }
 
     private func drawing(of pictures: Pictures) throws(DiagnosticSet) -> Drawing {
         switch picture {
@@ -74,7 +78,7 @@ struct Draw: ParsableCommand {
             let instance = instance ?? pictures.layerInstance ?? 0
             return try pictures.layer(instance: instance, focus: focus, limit: limit)
         case .timing:
-            let end = max(from + 1, to ?? pictures.length.count)
+            let end = max(from, to ?? pictures.length.count)
             return try pictures.timing(of: ChipID(chip), cycles: Cycle(from)..<Cycle(end))
         case .pipeline: return pictures.pipeline()
         }

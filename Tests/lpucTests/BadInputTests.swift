@@ -15,6 +15,7 @@ import Testing
         ["verify", "Package.swift"], ["verify", "Graphs", "--machine", "groqchip1"],
         ["simulate", "Graphs", "--tokens", "0"], ["draw", "Graphs", "layer", "-o", "x.gif"],
         ["draw", "Graphs", "timing", "-o", "x.svg", "--from", "9", "--to", "9"],
+        ["draw", "Graphs", "layer", "-o", "svg"],
         ["explain", "Graphs", "op"], ["machines", "--file"],
     ])
     func usageIsStatus64(_ arguments: [String]) throws {
@@ -22,6 +23,16 @@ import Testing
         // Without a subcommand there is nothing wrong: help is shown.
         #expect(outcome.status == (arguments.isEmpty ? 0 : 64), "\(arguments)")
         #expect(outcome.errors.isEmpty == arguments.isEmpty)
+    }
+
+    @Test(arguments: [
+        (["timing", "--from=-100"], "--from is -100, it is 0 or more"),
+        (["timing", "--from", "9", "--to", "9"], "--from is 9, --to 9: the range holds no cycle"),
+    ])
+    func optionsOfADrawingAreChecked(_ arguments: [String], _ words: String) throws {
+        let outcome = try lpuc.run(["draw", "Graphs"] + arguments + ["-o", ".svg"])
+        #expect(outcome.status == 64)
+        #expect(outcome.errors.contains("Error: \(words)\n"), "\(outcome.errors)")
     }
 
     @Test(arguments: [

@@ -64,6 +64,9 @@ import Testing
         #expect(try String(contentsOf: part, encoding: .utf8).contains("cycles 10–89"))
         let beyond = try lpuc.run("draw", demo.path, "timing", "-o", part.path, "--chip", "1")
         #expect(beyond.status == 1 && beyond.errors.contains("[drawing-chip]"))
+        let late = try lpuc.run(
+            "draw", demo.path, "timing", "-o", part.path, "--from", String(Int.max))
+        #expect(late.status == 1 && late.errors.contains("[drawing-cycles]"))
     }
 
     @Test func opIsExplained() throws {

@@ -48,7 +48,7 @@ extension Pictures {
             throw DiagnosticSet(
                 Diagnostic(
                     at: Diagnostic.Place("cycles"), id: "drawing-cycles",
-                    "\(asked) is asked for, the step is \(step)"))
+                    "no cycle of the step, \(step), is in \(asked)"))
         }
         guard (0..<machine.chipCount).contains(chip.index) else {
             throw DiagnosticSet(
