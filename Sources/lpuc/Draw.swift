@@ -23,14 +23,14 @@ struct Draw: ParsableCommand {
         help: "Of the layer: the name of which to draw the parts. (default: all)")
     var focus: String?
 
-    @Option(help: "Of the layer: how many kernels to draw at most.")
-    var limit = 28
+    @Option(help: "Of the layer: how many kernels to draw at most. (default: 28)")
+    var limit: Int?
 
-    @Option(help: "Of the timing: the chip.")
-    var chip = 0
+    @Option(help: "Of the timing: the chip. (default: 0)")
+    var chip: Int?
 
-    @Option(help: "Of the timing: first cycle.")
-    var from = 0
+    @Option(help: "Of the timing: first cycle. (default: 0)")
+    var from: Int?
 
     @Option(help: "Of the timing: one past the last cycle. (default: the step's end)")
     var to: Int?
@@ -39,18 +39,31 @@ struct Draw: ParsableCommand {
         if ending == nil {
             throw ValidationError("'\(output)' ends in none of .svg, .png, .dot")
         }
-        if !(1...1000).contains(limit) {
+        for option in options where option.isGiven && option.picture != picture {
+            throw ValidationError(
+                "\(option.name) is for the \(option.picture), not for the \(picture)")
+        }
+        if let limit, !(1...1000).contains(limit) {
             throw ValidationError("--limit is \(limit), it may be 1 to 1000")
         }
-        if !(0...Int(Int32.max)).contains(chip) {
+        if let chip, !(0...Int(Int32.max)).contains(chip) {
             throw ValidationError("--chip is \(chip), it is 0 or more")
         }
-        if from < 0 {
+        if let from, from < 0 {
             throw ValidationError("--from is \(from), it is 0 or more")
         }
-        if let to, to <= from {
-            throw ValidationError("--from is \(from), --to \(to): the range holds no cycle")
+        if let to, to <= from ?? 0 {
+            throw ValidationError("--from is \(from ?? 0), --to \(to): the range holds no cycle")
         }
+    }
+
+    /// Those that one picture alone has.
+    private var options: [(name: String, isGiven: Bool, picture: Picture)] {
+        [
+            ("--instance", instance != nil, .layer), ("--focus", focus != nil, .layer),
+            ("--limit", limit != nil, .layer), ("--chip", chip != nil, .timing),
+            ("--from", from != nil, .timing), ("--to", to != nil, .timing),
+        ]
     }
 
     func run() throws {
@@ -76,10 +89,11 @@ struct Draw: ParsableCommand {
         switch picture {
         case .layer:
             let instance = instance ?? pictures.layerInstance ?? 0
-            return try pictures.layer(instance: instance, focus: focus, limit: limit)
+            return try pictures.layer(instance: instance, focus: focus, limit: limit ?? 28)
         case .timing:
+            let from = from ?? 0
             let end = max(from, to ?? pictures.length.count)
-            return try pictures.timing(of: ChipID(chip), cycles: Cycle(from)..<Cycle(end))
+            return try pictures.timing(of: ChipID(chip ?? 0), cycles: Cycle(from)..<Cycle(end))
         case .pipeline: return pictures.pipeline()
         }
     }

@@ -28,6 +28,9 @@ import Testing
     @Test(arguments: [
         (["timing", "--from=-100"], "--from is -100, it is 0 or more"),
         (["timing", "--from", "9", "--to", "9"], "--from is 9, --to 9: the range holds no cycle"),
+        (["timing", "--focus", "layer"], "--focus is for the layer, not for the timing"),
+        (["pipeline", "--chip", "3"], "--chip is for the timing, not for the pipeline"),
+        (["layer", "--from", "0"], "--from is for the timing, not for the layer"),
     ])
     func optionsOfADrawingAreChecked(_ arguments: [String], _ words: String) throws {
         let outcome = try lpuc.run(["draw", "Graphs"] + arguments + ["-o", ".svg"])
