@@ -16,7 +16,9 @@ struct Draw: ParsableCommand {
     @Option(name: .shortAndLong, help: "File to write, ending in .svg, .png or .dot.")
     var output: String
 
-    @Option(help: "Of the layer: the instance of the program. (default: a layer)")
+    @Option(
+        help: "Of the layer: the instance of the program, such as i4. (default: a layer)",
+        transform: instanceNumber)
     var instance: Int?
 
     @Option(
@@ -97,4 +99,12 @@ struct Draw: ParsableCommand {
         case .pipeline: return pictures.pipeline()
         }
     }
+}
+
+/// The number of an instance that is named as in the program's text, `i4`, or by its number alone.
+@Sendable private func instanceNumber(_ name: String) throws -> Int {
+    guard let number = Int(name.trimmingPrefix("i")) else {
+        throw ValidationError("'\(name)' is not a name such as i4")
+    }
+    return number
 }

@@ -73,11 +73,25 @@ import Testing
             ])
     }
 
+    @Test func namesOfBoxesAreAFocus() throws {
+        let pictures = try SmallStep().pictures()
+        for focus in ["layer*.h*", "layer.h", "layer0.h*"] {
+            #expect(
+                try pictures.layer(focus: focus).nodes.filter { $0.outline == .solid }.map(\.id)
+                    == ["layer0.h*.score"])
+        }
+        #expect(
+            try pictures.layer(focus: "layer0.h1").nodes.map(\.id)
+                == ["layer0.h1.score", "token", "layer*"])
+    }
+
     @Test func unknownNamesAreRefused() throws {
         let pictures = try SmallStep().pictures()
-        let focus = try #require(throws: DiagnosticSet.self) { try pictures.layer(focus: "lay") }
-        #expect(focus.diagnostics.map(\.id) == ["drawing-focus"])
-        #expect(focus.diagnostics[0].notes == ["try: token, layer*, head"])
+        for name in ["lay", "layer2", "layer0.h*.score.x", "0", ""] {
+            let focus = try #require(throws: DiagnosticSet.self) { try pictures.layer(focus: name) }
+            #expect(focus.diagnostics.map(\.id) == ["drawing-focus"])
+            #expect(focus.diagnostics[0].notes == ["try: token, layer*, head"])
+        }
         for instance in [-1, 1] {
             let error = try #require(throws: DiagnosticSet.self) {
                 try pictures.layer(instance: instance)

@@ -16,6 +16,7 @@ import Testing
         ["simulate", "Graphs", "--tokens", "0"], ["draw", "Graphs", "layer", "-o", "x.gif"],
         ["draw", "Graphs", "timing", "-o", "x.svg", "--from", "9", "--to", "9"],
         ["draw", "Graphs", "layer", "-o", "svg"],
+        ["draw", "Graphs", "layer", "-o", "x.svg", "--instance", "op4"],
         ["explain", "Graphs", "op"], ["machines", "--file"],
     ])
     func usageIsStatus64(_ arguments: [String]) throws {

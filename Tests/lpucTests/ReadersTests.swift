@@ -69,6 +69,23 @@ import Testing
         #expect(late.status == 1 && late.errors.contains("[drawing-cycles]"))
     }
 
+    /// Instances by number and as other files name them, kernels as the picture does.
+    @Test func layerIsDrawnByTheNamesThatLpucPrints() throws {
+        let folder = try Folder()
+        let drawings = try [
+            ["--instance", "4"], ["--instance", "i4"], ["--focus", "layer.inner*"],
+            ["--focus", "next layer"],
+        ].map { options in
+            let file = folder / "layer.dot"
+            let outcome = try lpuc.run(["draw", demo.path, "layer", "-o", file.path] + options)
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            return try String(contentsOf: file, encoding: .utf8)
+        }
+        #expect(drawings[0] == drawings[1])
+        #expect(drawings[2].contains("dataflow of layer.inner*</b>"))
+        #expect(drawings[3].contains("\"next layer.mixed0\" ["))
+    }
+
     @Test func opIsExplained() throws {
         let outcome = try lpuc.run("explain", demo.path, "op30", "--limit", "2")
         #expect(outcome.status == 0)

@@ -10,8 +10,8 @@ extension Pictures {
     ///
     /// - Parameters:
     ///   - instance: index into the program's instances.
-    ///   - focus: a name of the dataflow, such as `layer0`, of which only the parts and what they
-    ///     take from and give to are drawn; nil for all.
+    ///   - focus: a name of the dataflow, such as `layer0` or, as a box has it, `layer*.h*`, of
+    ///     which only the parts and what they take from and give to are drawn; nil for all.
     ///   - limit: how many kernels are drawn at most, with a focus beside its neighbours.
     /// - Throws: `drawing-instance`, `drawing-focus` where there is none of that name or number.
     /// - Complexity: O(ops, values and bursts + limit²).
