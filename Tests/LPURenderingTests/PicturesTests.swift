@@ -50,11 +50,48 @@ import Testing
         #expect(drawing.arrows == ["earlier instances -> last: 1.3 KB"])
     }
 
+    /// `$next` is what tells one layer's ops from the next one's of the same name.
+    @Test func nextLayerIsDrawnApart() throws {
+        var step = try SmallStep()
+        var builder = TemplateBuilder("layer", chipCount: 4, lanesPerSuperlane: 16)
+        let x = builder.image("x", type: .fp32, count: 1, .zero)
+        let scales = Formula.scales(
+            Layout(tensor: "q.$next", pieces: []), factor: 1, columnScale: nil)
+        let q = builder.image("scales", type: .fp32, count: 1, scales)
+        let mixed = builder.elementwise(.copy, x[0], name: "layer.mixed")
+        let inner = builder.elementwise(.copy, mixed[0], name: "layer.inner")
+        let scaled = builder.elementwise(.add, inner[0], q[0], name: "layer.q")
+        _ = builder.elementwise(.copy, scaled[0], name: "layer.mixed")
+        step.program.templates.append(builder.template)
+        step.program.instances.append(
+            Instance(template: 1, chips: step.program.instances[0].chips, layer: 0))
+        step.schedule.program = step.program.digest
+        #expect(
+            try step.pictures().layer(instance: 1).arrows == [
+                "layer.mixed -> layer.inner: 1.3 KB", "layer.inner -> next layer.q: 1.3 KB",
+                "next layer.q -> next layer.mixed: 1.3 KB",
+            ])
+    }
+
+    @Test func namesOfBoxesAreAFocus() throws {
+        let pictures = try SmallStep().pictures()
+        for focus in ["layer*.h*", "layer.h", "layer0.h*"] {
+            #expect(
+                try pictures.layer(focus: focus).nodes.filter { $0.outline == .solid }.map(\.id)
+                    == ["layer0.h*.score"])
+        }
+        #expect(
+            try pictures.layer(focus: "layer0.h1").nodes.map(\.id)
+                == ["layer0.h1.score", "token", "layer*"])
+    }
+
     @Test func unknownNamesAreRefused() throws {
         let pictures = try SmallStep().pictures()
-        let focus = try #require(throws: DiagnosticSet.self) { try pictures.layer(focus: "lay") }
-        #expect(focus.diagnostics.map(\.id) == ["drawing-focus"])
-        #expect(focus.diagnostics[0].notes == ["try: token, layer*, head"])
+        for name in ["lay", "layer2", "layer0.h*.score.x", "0", ""] {
+            let focus = try #require(throws: DiagnosticSet.self) { try pictures.layer(focus: name) }
+            #expect(focus.diagnostics.map(\.id) == ["drawing-focus"])
+            #expect(focus.diagnostics[0].notes == ["try: token, layer*, head"])
+        }
         for instance in [-1, 1] {
             let error = try #require(throws: DiagnosticSet.self) {
                 try pictures.layer(instance: instance)
@@ -87,7 +124,54 @@ import Testing
         step.program.templates[0].values[op.result.index].name = name
         step.schedule.program = step.program.digest
         let drawing = try step.pictures().timing()
-        #expect(try drawing.texts("\(name).title") == ["…a.rather.long.name.indeed"])
+        #expect(try drawing.texts("\(name).title") == ["…rnel.of.a.rather.long.name.indeed"])
+    }
+
+    @Test func wordsOfAllNamesStandInTheLegend() throws {
+        var step = try SmallStep()
+        let values = step.program.templates[0].values.indices
+        for v in values where step.program.templates[0].values[v].name.contains(/token|score/) {
+            step.program.templates[0].values[v].name.insert(contentsOf: "all.", at: "".startIndex)
+        }
+        step.schedule.program = step.program.digest
+        let drawing = try step.pictures().timing()
+        #expect(try drawing.texts("all.token.title") == ["token"])
+        #expect(try drawing.texts("all.layer*.h*.score.title") == ["layer*.h*.score"])
+        let legend = drawing.heading.rows[3][0].text
+        #expect(legend.hasSuffix(", are under way; left out before each name: 'all.'"))
+    }
+
+    /// 13 kernels at once for 100 cycles, and one that is short and alone.
+    @Test func kernelsAreChosenSoThatNoStretchIsBlank() throws {
+        var step = try SmallStep()
+        var builder = TemplateBuilder("step", chipCount: 4, lanesPerSuperlane: 16)
+        let x = builder.image("x", type: .int32, count: 1, .zero)
+        let names = "abcdefghijklmn".map(String.init)
+        for name in names { _ = builder.elementwise(.copy, x[0], name: name) }
+        step.program.templates = [builder.template]
+        step.schedule.program = step.program.digest
+        let queue = step.machine.chip.queue(of: .alu(0))
+        let stream = Stream(.west, 0)
+        step.schedule.templates[0].chips[0].bursts = names.indices.map { k in
+            Burst(
+                start: Cycle(k < 13 ? 0 : 150), queue: queue,
+                .alu(.copy, .stream(stream, .int32), nil, east: stream, west: nil),
+                inner: Repeat(count: k < 13 ? 100 : 2), op: OpID(k))
+        }
+        let drawing = try step.pictures().timing()
+        let shown = names.filter { name in drawing.nodes.contains { $0.id == "\(name).title" } }
+        #expect(shown.joined() == "abcdefghijkn")
+        let legend = drawing.heading.rows[3][0].text
+        #expect(legend.hasSuffix(", are under way: of 14 the 12 that fill most of the time"))
+    }
+
+    @Test func timesOfShortStepsDiffer() throws {
+        let drawing = try SmallStep().pictures().timing(cycles: Cycle(100)..<Cycle(110))
+        #expect(try drawing.texts("tick100.text") == ["100", "0.111 µs"])
+        #expect(try drawing.texts("tick102.text") == ["102", "0.113 µs"])
+        #expect(drawing.heading.rows[2][0].text.contains("; a column: 1 cycle; "))
+        let all = try SmallStep().pictures().timing()
+        #expect(try all.texts("tick50.text") == ["50", "0.06 µs"])
     }
 
     /// Placements of one template are one line, busy in each of them.
@@ -170,18 +254,54 @@ import Testing
         #expect(
             try drawing.texts("stage0") == [
                 "stage 0", "2 chips: chip0–chip1", "front: cycles 0–101",
-                "weights and tables: 0 B of 230.7 MB a chip", "links inside: 1.3 KB",
+                "weights, tables and caches: 0 B of 230.7 MB a chip", "links inside: 1.3 KB",
             ])
         #expect(
             try drawing.texts("stage1") == [
                 "stage 1", "2 chips: chip2–chip3", "layer × 2: cycles 100–260",
-                "weights and tables: 1.9 KB of 230.7 MB a chip",
+                "weights, tables and caches: 1.9 KB of 230.7 MB a chip",
             ])
         #expect(
             drawing.arrows == [
                 "host in -> stage0: 1 vector, 320 B", "stage0 -> stage1: 2 vectors, 640 B",
                 "stage1 -> host out: 2 vectors, 640 B",
             ])
+    }
+
+    @Test func placementBetweenStagesIsOfBoth() throws {
+        var step = try SmallStep()
+        let chip = step.machine.chip
+        let link = try #require(step.machine.topology.link(from: ChipID(1), to: ChipID(2)))
+        let back = try #require(step.machine.topology.link(from: ChipID(2), to: ChipID(1)))
+        let stream = Stream(.west, 0)
+        let send = Burst(start: Cycle(0), queue: chip.queue(of: .link(link)), .send(stream))
+        let receive = Burst(start: Cycle(30), queue: chip.queue(of: .link(back)), .receive(stream))
+        step.schedule.templates.append(
+            ScheduleTemplate(
+                name: "forward",
+                chips: [ChipProgram(bursts: [send]), ChipProgram(bursts: [receive])]))
+        step.schedule.placements.append(
+            Placement(template: 2, start: Cycle(50), chips: [ChipID(1), ChipID(2)]))
+        let drawing = try step.pictures().pipeline()
+        let texts = try ["stage0", "stage1"].map(drawing.texts)
+        #expect(texts[0][2...3] == ["front: cycles 0–101", "forward: cycles 50–50"])
+        #expect(texts[1][2...3] == ["forward: cycles 80–80", "layer × 2: cycles 100–260"])
+    }
+
+    @Test func equalStagesAreOneBox() throws {
+        var step = try SmallStep()
+        step.schedule.placements[2].chips = [ChipID(4), ChipID(5)]
+        #expect(try step.pictures().pipeline().nodes.count == 5)
+        step.schedule.placements.append(
+            Placement(template: 1, start: Cycle(300), chips: [ChipID(6), ChipID(7)]))
+        let drawing = try step.pictures().pipeline()
+        #expect(
+            drawing.nodes.map(\.id) == ["host in", "stage0", "stage1", "stage2", "host out"])
+        #expect(
+            try drawing.texts("stage2") == [
+                "stages 2–3: each like stage 1", "4 chips: chip4–chip7", "cycles 200–360",
+            ])
+        #expect(drawing.arrows.contains("stage2 -> host out: 2 vectors, 640 B"))
     }
 
     @Test func stagesStandInTheirOrderWithoutLinks() throws {
@@ -204,14 +324,18 @@ import Testing
         [try pictures.layer(), try pictures.timing(), pictures.pipeline()]
     }
 
-    @Test func everyPictureHasTitleLengthAndPaletteInEveryFormat() throws {
+    @Test func everyPictureHasTitleLengthAndItsColoursInEveryFormat() throws {
         for drawing in try drawings(SmallStep().pictures(of: "my <\"model\">")) {
             let svg = String(decoding: try drawing.rendered(as: .svg), as: UTF8.self)
             #expect(svg.contains("my &lt;&quot;model&quot;&gt; on node8: "))
             #expect(svg.contains("261 cycles, 0.3 µs at 900 MHz"))
             for unit in UnitClass.allCases {
-                #expect(svg.contains("\(unit.name): \(unit.meaning)"))
-                #expect(svg.contains(unit.colour.rawValue))
+                let isDrawn = drawing.nodes.contains { node in
+                    node.fill == unit.colour
+                        || node.table?.rows.joined().contains { $0.fill == unit.colour } == true
+                }
+                #expect(svg.contains("\(unit.name): \(unit.meaning)") == isDrawn)
+                #expect(svg.contains(unit.colour.rawValue) == isDrawn)
             }
             #expect(svg.matches(of: /class="node"/).count == drawing.nodes.count)
             let png = try drawing.rendered(as: .png)

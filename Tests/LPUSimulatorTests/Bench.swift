@@ -153,6 +153,6 @@ extension Instruction {
 
 /// `s12e`: as the text forms spell streams.
 func s(_ name: String) throws -> Stream {
-    let stream = Stream(name)
-    return try #require(stream)
+    let match = try #require(name.wholeMatch(of: /s(\d+)([ew])/))
+    return Stream(match.2 == "e" ? .east : .west, try #require(Int(match.1)))
 }

@@ -16,6 +16,8 @@ import Testing
         ["simulate", "Graphs", "--tokens", "0"], ["draw", "Graphs", "layer", "-o", "x.gif"],
         ["draw", "Graphs", "timing", "-o", "x.svg", "--from", "9", "--to", "9"],
         ["draw", "Graphs", "timing", "-o", "x.svg", "--from", "9223372036854775807"],
+        ["draw", "Graphs", "layer", "-o", "svg"],
+        ["draw", "Graphs", "layer", "-o", "x.svg", "--instance", "op4"],
         ["machines", "--file"],
         ["compile", "x.json", "--machine", "groqchip1", "--seed", "5"],
     ])
@@ -24,6 +26,19 @@ import Testing
         // Without a subcommand there is nothing wrong: help is shown.
         #expect(outcome.status == (arguments.isEmpty ? 0 : 64), "\(arguments)")
         #expect(outcome.errors.isEmpty == arguments.isEmpty)
+    }
+
+    @Test(arguments: [
+        (["timing", "--from=-100"], "--from is -100, it is 0 or more"),
+        (["timing", "--from", "9", "--to", "9"], "--from is 9, --to 9: the range holds no cycle"),
+        (["timing", "--focus", "layer"], "--focus is for the layer, not for the timing"),
+        (["pipeline", "--chip", "3"], "--chip is for the timing, not for the pipeline"),
+        (["layer", "--from", "0"], "--from is for the timing, not for the layer"),
+    ])
+    func optionsOfADrawingAreChecked(_ arguments: [String], _ words: String) throws {
+        let outcome = try lpuc.run(["draw", "Graphs"] + arguments + ["-o", ".svg"])
+        #expect(outcome.status == 64)
+        #expect(outcome.errors.contains("Error: \(words)\n"), "\(outcome.errors)")
     }
 
     @Test(arguments: [

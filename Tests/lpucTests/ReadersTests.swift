@@ -64,6 +64,26 @@ import Testing
         #expect(try String(contentsOf: part, encoding: .utf8).contains("cycles 10–89"))
         let beyond = try lpuc.run("draw", demo.path, "timing", "-o", part.path, "--chip", "1")
         #expect(beyond.status == 1 && beyond.errors.contains("[drawing-chip]"))
+        let late = try lpuc.run(
+            "draw", demo.path, "timing", "-o", part.path, "--from", String(Int.max))
+        #expect(late.status == 1 && late.errors.contains("[drawing-cycles]"))
+    }
+
+    /// Instances by number and as other files name them, kernels as the picture does.
+    @Test func layerIsDrawnByTheNamesThatLpucPrints() throws {
+        let folder = try Folder()
+        let drawings = try [
+            ["--instance", "4"], ["--instance", "i4"], ["--focus", "layer.inner*"],
+            ["--focus", "next layer"],
+        ].map { options in
+            let file = folder / "layer.dot"
+            let outcome = try lpuc.run(["draw", demo.path, "layer", "-o", file.path] + options)
+            #expect(outcome.status == 0, "\(outcome.errors)")
+            return try String(contentsOf: file, encoding: .utf8)
+        }
+        #expect(drawings[0] == drawings[1])
+        #expect(drawings[2].contains("dataflow of layer.inner*</b>"))
+        #expect(drawings[3].contains("\"next layer.mixed0\" ["))
     }
 
     @Test func opIsExplained() throws {

@@ -24,19 +24,25 @@ struct Kernels {
     /// unfolded, as long as there are no more than `limit`, and the whole in any case. Nothing is
     /// inside if nothing is called so.
     ///
+    /// A number may stand in `focus`, be left out or be `*`: `layer0.q1`, `layer.q`, `layer*.q*`.
     /// An op without a name of its own belongs to the first op that uses its result.
     /// O(ops and their uses + limit²).
     init(of template: ProgramTemplate, in focus: String?, limit: Int) {
-        let names = opNames(template)
+        let names = opNames(template).map(words)
         guard let focus else {
-            inside = KernelTree(names, names.indices.map(\.self), below: nil).unfolded(limit)
+            inside = KernelTree(names, names.indices.map(\.self), depth: 0).unfolded(limit)
             return
         }
-        func isInside(_ op: Int) -> Bool { names[op] == focus || names[op].hasPrefix(focus + ".") }
+        let sought = words(focus)
+        func isInside(_ op: Int) -> Bool {
+            !sought.isEmpty && names[op].count >= sought.count
+                && zip(sought, names[op]).allSatisfy { calls($0, $1) }
+        }
         let rest = names.indices.filter { !isInside($0) }
-        outside = KernelTree(names, rest, below: nil).parts
-        inside = KernelTree(names, names.indices.filter(isInside), below: focus).unfolded(limit)
-        parts = KernelTree(names, names.indices.map(\.self), below: nil).parts.map(\.name)
+        outside = KernelTree(names, rest, depth: 0).parts
+        let within = names.indices.filter(isInside)
+        inside = KernelTree(names, within, depth: sought.count).unfolded(limit)
+        parts = KernelTree(names, names.indices.map(\.self), depth: 0).parts.map(\.name)
     }
 }
 
@@ -55,9 +61,16 @@ private struct KernelTree {
     }
     private var nodes: [Node]
 
-    /// The given ops, without the part of their names that is `prefix`.
-    init(_ names: [String], _ ops: [Int], below prefix: String?) {
-        nodes = [Node(pattern: prefix ?? "", ops: ops, names: [prefix ?? ""])]
+    /// The given ops by the words of their names, of which the first `depth` name the whole.
+    init(_ names: [[Substring]], _ ops: [Int], depth: Int) {
+        func stem(_ op: Int) -> String { names[op].prefix(depth).joined(separator: ".") }
+        let first = ops.first.map { names[$0].prefix(depth) } ?? []
+        let pattern = first.enumerated().map { k, word in
+            ops.allSatisfy { names[$0][k] == word } ? String(word) : starred(word)
+        }
+        nodes = [
+            Node(pattern: pattern.joined(separator: "."), ops: ops, names: Set(ops.map(stem)))
+        ]
         struct Key: Hashable {
             var parent: Int
             var pattern: String
@@ -65,8 +78,8 @@ private struct KernelTree {
         var known: [Key: Int] = [:]
         for op in ops {
             var place = 0
-            var path = prefix ?? ""
-            for word in words(names[op].dropFirst(path.utf8.count)) {
+            var path = stem(op)
+            for word in names[op].dropFirst(depth) {
                 let key = Key(parent: place, pattern: starred(word))
                 let parent = nodes[place].pattern
                 if let child = known[key] {
@@ -122,21 +135,43 @@ private struct KernelTree {
     }
 }
 
-/// The name of each op: its result's, unless that only repeats the kind of op.
+/// The name of each op: its result's, unless that only repeats the kind of op; `next layer.q` of
+/// what makes something of the weights of the layer after the instance's.
 private func opNames(_ template: ProgramTemplate) -> [String] {
     var names = [String](repeating: "", count: template.ops.count)
     var user = [String?](repeating: nil, count: template.values.count)
+    let isNext = ofNextLayer(template)
     for (i, op) in template.ops.enumerated().reversed() {
         let (own, kind) = (template.values[op.result.index].name, op.kind.name)
         let isNamed = own != kind && !own.hasPrefix(kind + ".")
-        names[i] = isNamed ? own : user[op.result.index] ?? kind
+        if !isNamed, let user = user[op.result.index] {
+            names[i] = user
+        } else {
+            let name = isNamed ? own : kind
+            let isNext = isNext[op.result.index]
+            names[i] = isNext ? "next layer.\(name.trimmingPrefix("layer."))" : name
+        }
         op.kind.forEachUse(count: op.count) { use, _ in user[use.value.index] = names[i] }
     }
     return names
 }
 
+/// For each value: it is of weights of the layer after the instance's, or made of such.
+private func ofNextLayer(_ template: ProgramTemplate) -> [Bool] {
+    var isNext = template.values.map { value in
+        guard case .image(let formula) = value.origin else { return false }
+        return formula.layout?.tensor.contains("$next") == true
+    }
+    for op in template.ops {
+        op.kind.forEachUse(count: op.count) { use, _ in
+            if isNext[use.value.index] { isNext[op.result.index] = true }
+        }
+    }
+    return isNext
+}
+
 /// The words between points; a number alone only tells equal names apart.
-private func words(_ name: Substring) -> [Substring] {
+private func words(_ name: String) -> [Substring] {
     name.split(separator: ".").filter { !$0.allSatisfy(\.isNumber) }
 }
 
@@ -144,6 +179,12 @@ private func words(_ name: Substring) -> [Substring] {
 private func starred(_ word: Substring) -> String {
     let stem = String(word.reversed().drop(while: \.isNumber).reversed())
     return stem.count < word.count ? stem + "*" : stem
+}
+
+/// `true` iff a name with the word `word` is one of those that are asked for with `sought`.
+private func calls(_ sought: Substring, _ word: Substring) -> Bool {
+    let pattern = starred(word)
+    return sought == word || sought == pattern || "\(sought)*" == pattern
 }
 
 private func joined(_ path: String, _ word: String) -> String {

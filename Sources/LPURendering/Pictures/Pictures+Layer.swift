@@ -10,8 +10,8 @@ extension Pictures {
     ///
     /// - Parameters:
     ///   - instance: index into the program's instances.
-    ///   - focus: a name of the dataflow, such as `layer0`, of which only the parts and what they
-    ///     take from and give to are drawn; nil for all.
+    ///   - focus: a name of the dataflow, such as `layer0` or, as a box has it, `layer*.h*`, of
+    ///     which only the parts and what they take from and give to are drawn; nil for all.
     ///   - limit: how many kernels are drawn at most, with a focus beside its neighbours.
     /// - Throws: `drawing-instance`, `drawing-focus` where there is none of that name or number.
     /// - Complexity: O(ops, values and bursts + limit²).
@@ -38,13 +38,13 @@ extension Pictures {
         let graph = KernelGraph(template, kernels.inside, kernels.outside)
         let nodes = graph.shown.map { node(graph, $0, in: template, spans) }
         let subject = focus.map { "dataflow of \($0)" } ?? "dataflow of \(template.name)"
+        let dashed = nodes.contains { $0.outline == .dashed } ? "; dashed: outside" : ""
         let notes = [
             "step of \(lengthText); boxes: ops a unit, first–last cycle of issue, bytes read from "
-                + "the memory image; arrows: bytes consumed"
-                + (focus == nil ? "" : "; dashed: outside")
+                + "the memory image; arrows: bytes consumed" + dashed
         ]
         return Drawing(
-            subject, layout: .layered, heading: heading(subject, notes), nodes: nodes,
+            subject, layout: .layered, heading: heading(subject, notes, of: nodes), nodes: nodes,
             edges: graph.edges(label: bytes))
     }
 

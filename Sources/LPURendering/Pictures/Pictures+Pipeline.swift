@@ -7,41 +7,49 @@ extension Pictures {
     /// that its memory image takes; arrows with the bytes sent over links and through host ports.
     ///
     /// Chips are of one stage if a placement holds both that is no hand-over. Placements of one
-    /// template that follow each other are one line. O(placements, their chips and bursts).
+    /// template that follow each other are one line. Of three or more stages in a row that differ
+    /// only in chips and cycles, those behind the first are one box.
+    /// O(placements, their chips and bursts).
     public func pipeline() -> Drawing {
         let stages = Stages(of: self)
-        let all = stages.stages.indices
+        let boxes = boxes(stages)
         var edges: [Drawing.Edge] = []
-        for a in all where stages.ingress[a] > 0 {
-            edges.append(edge(from: "host in", to: "stage\(a)", stages.ingress[a]))
+        func add(_ from: String, _ to: String, _ vectors: Int) {
+            if vectors > 0 { edges.append(edge(from: from, to: to, vectors)) }
         }
-        for a in all {
-            for b in all where a != b {
-                let sent = stages.sent(from: a, to: b)
-                if sent > 0 {
-                    edges.append(edge(from: "stage\(a)", to: "stage\(b)", sent))
-                } else if b == a + 1 {
-                    edges.append(Drawing.Edge(from: "stage\(a)", to: "stage\(b)", nil))
+        for a in boxes { add("host in", id(a), a.map { stages.ingress[$0] }.reduce(0, +)) }
+        for (i, a) in boxes.enumerated() {
+            for (j, b) in boxes.enumerated() where a != b {
+                let sent = a.flatMap { s in b.map { stages.sent(from: s, to: $0) } }.reduce(0, +)
+                add(id(a), id(b), sent)
+                if sent == 0, j == i + 1 {
+                    edges.append(Drawing.Edge(from: id(a), to: id(b), nil))
                 }
             }
         }
-        for a in all where stages.egress[a] > 0 {
-            edges.append(edge(from: "stage\(a)", to: "host out", stages.egress[a]))
-        }
+        for a in boxes { add(id(a), "host out", a.map { stages.egress[$0] }.reduce(0, +)) }
         func host(_ name: String) -> Drawing.Node {
             let cell = Drawing.Cell(name, .strong, fill: UnitClass.link.colour)
             return Drawing.Node(name, table: Drawing.Table([[cell]]), outline: .solid)
         }
-        let nodes = [host("host in")] + all.map { node(stages, $0) } + [host("host out")]
+        let nodes =
+            [host("host in")]
+            + boxes.map { $0.count == 1 ? node(stages, $0.lowerBound) : folded(stages, $0) }
+            + [host("host out")]
         var note = "step of \(lengthText)"
         if let interval = schedule.interval {
             note += "; a step every \(grouped(max(0, interval.count))) cycles"
         }
+        let notes = [
+            note,
+            "boxes: first–last cycle of issue on the stage's chips; arrows: vectors and bytes sent",
+        ]
         return Drawing(
-            "pipeline", layout: .layered,
-            heading: heading("pipeline", [note + "; arrows: vectors and bytes sent"]),
+            "pipeline", layout: .layered, heading: heading("pipeline", notes, of: nodes),
             nodes: nodes, edges: edges)
     }
+
+    private func id(_ box: Range<Int>) -> String { "stage\(box.lowerBound)" }
 
     private func edge(from: String, to: String, _ vectors: Int) -> Drawing.Edge {
         let word = vectors == 1 ? "vector" : "vectors"
@@ -49,28 +57,41 @@ extension Pictures {
             from: from, to: to, "\(grouped(vectors)) \(word), \(bytes(vectors: vectors))")
     }
 
+    /// The stages of each box: one, or all behind the first of at least three of one kind.
+    private func boxes(_ stages: Stages) -> [Range<Int>] {
+        let kinds = stages.stages.indices.map { kind(stages, $0) }
+        var boxes: [Range<Int>] = []
+        var first = 0
+        while first < kinds.count {
+            let end = kinds[first...].firstIndex { $0 != kinds[first] } ?? kinds.count
+            let isFolded = end - first >= 3
+            boxes += (first..<(isFolded ? first + 1 : end)).map { $0..<$0 + 1 }
+            if isFolded { boxes.append(first + 1..<end) }
+            first = end
+        }
+        return boxes
+    }
+
+    /// All that a box says of a stage and its traffic but chips and cycles.
+    private func kind(_ stages: Stages, _ s: Int) -> [String] {
+        let all = stages.stages.indices
+        let sent = all.filter { stages.sent(from: s, to: $0) > 0 }.map {
+            "\($0 - s): \(stages.sent(from: s, to: $0))"
+        }
+        let host = "\(stages.ingress[s]) \(stages.egress[s])"
+        return runs(stages.stages[s].parts).map(\.title) + sent
+            + [host, "\(stages.stages[s].chips.count) \(imageRows(stages.stages[s]))"]
+    }
+
     private func node(_ stages: Stages, _ s: Int) -> Drawing.Node {
         let stage = stages.stages[s]
-        let chips = stage.chips.count == 1 ? "1 chip" : "\(grouped(stage.chips.count)) chips"
-        var rows = [
-            [Drawing.Cell("stage \(s)", .strong)],
-            [Drawing.Cell("\(chips): \(ranges(stage.chips))")],
-        ]
-        for run in runs(stage.placements) {
-            let times = run.count == 1 ? "" : " × \(run.count)"
-            let name = schedule.templates[schedule.placements[run[0]].template].name
-            let first = run.map { schedule.placements[$0].start.index }.min() ?? 0
-            let last = run.map(lastIssue).max() ?? first
-            rows.append([
-                Drawing.Cell(
-                    "\(name)\(times): cycles \(grouped(first))–\(grouped(last))",
-                    fill: .pale)
-            ])
+        var rows = [[Drawing.Cell("stage \(s)", .strong)], [Drawing.Cell(text(of: stage.chips))]]
+        for run in runs(stage.parts) {
+            rows.append([Drawing.Cell("\(run.title): \(text(of: run.cycles))", fill: .pale)])
         }
-        let image = stage.chips.map(imageRows).max() ?? 0
         rows.append([
             Drawing.Cell(
-                "weights and tables: \(bytes(vectors: image)) of "
+                "weights, tables and caches: \(bytes(vectors: imageRows(stage))) of "
                     + "\(formatted(bytes: machine.chip.sramBytes)) a chip",
                 fill: UnitClass.memory.colour)
         ])
@@ -84,26 +105,50 @@ extension Pictures {
         return Drawing.Node("stage\(s)", table: Drawing.Table(rows), outline: .solid)
     }
 
-    /// Placements of one template that follow each other.
-    private func runs(_ placements: [Int]) -> [[Int]] {
-        var runs: [[Int]] = []
-        for p in placements {
-            if let last = runs.last?.last,
-                schedule.placements[last].template == schedule.placements[p].template
-            {
-                runs[runs.count - 1].append(p)
-            } else {
-                runs.append([p])
-            }
-        }
-        return runs
+    /// Stages like the one before them.
+    private func folded(_ stages: Stages, _ box: Range<Int>) -> Drawing.Node {
+        let cycles = stages.stages[box].flatMap(\.parts).map(\.cycles)
+        let first = cycles.map(\.lowerBound).min() ?? 0
+        let last = cycles.map(\.upperBound).max() ?? first
+        let like = "stages \(box.lowerBound)–\(box.upperBound - 1): each like stage "
+        return Drawing.Node(
+            id(box),
+            table: Drawing.Table([
+                [Drawing.Cell(like + "\(box.lowerBound - 1)", .strong)],
+                [Drawing.Cell(text(of: stages.stages[box].flatMap(\.chips).sorted()))],
+                [Drawing.Cell(text(of: first...last), fill: .pale)],
+            ]), outline: .solid)
     }
 
-    private func lastIssue(ofPlacement p: Int) -> Int {
-        let placement = schedule.placements[p]
-        let bursts = schedule.templates[placement.template].chips.lazy.flatMap(\.bursts)
-        return placement.start.index + (bursts.map(\.lastIssue.index).max() ?? 0)
+    private func text(of chips: [ChipID]) -> String {
+        let count = chips.count == 1 ? "1 chip" : "\(grouped(chips.count)) chips"
+        return "\(count): \(ranges(chips))"
     }
+
+    private func text(of cycles: ClosedRange<Int>) -> String {
+        "cycles \(grouped(cycles.lowerBound))–\(grouped(cycles.upperBound))"
+    }
+
+    /// Parts that follow each other and are of one template, as `layer × 4`.
+    private func runs(_ parts: [Stage.Part]) -> [(title: String, cycles: ClosedRange<Int>)] {
+        func template(_ part: Stage.Part) -> Int { schedule.placements[part.placement].template }
+        var runs: [ArraySlice<Stage.Part>] = []
+        var rest = parts[...]
+        while let first = rest.first {
+            let run = rest.prefix { template($0) == template(first) }
+            runs.append(run)
+            rest = rest.dropFirst(run.count)
+        }
+        return runs.map { run in
+            let first = run.map(\.cycles.lowerBound).min() ?? 0
+            let last = run.map(\.cycles.upperBound).max() ?? first
+            let name = run.first.map { schedule.templates[template($0)].name } ?? ""
+            return (run.count == 1 ? name : "\(name) × \(run.count)", first...last)
+        }
+    }
+
+    /// Rows of the memory image on the stage's fullest chip.
+    private func imageRows(_ stage: Stage) -> Int { stage.chips.map(imageRows).max() ?? 0 }
 
     /// Rows of the memory image on a chip.
     private func imageRows(_ chip: ChipID) -> Int {

@@ -31,7 +31,8 @@ extension Pictures {
     /// many cycles, the height of a bar the share of the kind's units that is busy, and at the end
     /// of the row the share over all cycles drawn.
     ///
-    /// Under the axis, when the largest kernels are under way. Never more than 3000 boxes.
+    /// Under the axis, when kernels are under way: of many those that fill most of the time. Never
+    /// more than 3000 boxes.
     /// - Parameters:
     ///   - chip: one of the machine.
     ///   - cycles: part of the step; nil for all of it.
@@ -47,7 +48,7 @@ extension Pictures {
             throw DiagnosticSet(
                 Diagnostic(
                     at: Diagnostic.Place("cycles"), id: "drawing-cycles",
-                    "\(asked) is asked for, the step is \(step)"))
+                    "no cycle of the step, \(step), is in \(asked)"))
         }
         guard (0..<machine.chipCount).contains(chip.index) else {
             throw DiagnosticSet(
@@ -56,18 +57,20 @@ extension Pictures {
                     "\(chip) is asked for, the machine has \(machine.chipCount) chips"))
         }
         let activity = Activity(of: self, chip: chip, range: range)
-        var chart = TimingChart(pictures: self, chip: chip, activity: activity)
+        let kernels = KernelLines(of: self, on: chip, activity)
+        var chart = TimingChart(pictures: self, chip: chip, activity: activity, kernels: kernels)
         chart.draw()
+        let column = activity.columnCycles == 1 ? "cycle" : "cycles"
         let notes = [
             "cycles \(grouped(range.lowerBound))–\(grouped(range.upperBound - 1)) of a step of "
                 + lengthText,
             "full height: all units of the row busy; a column: "
-                + "\(grouped(activity.columnCycles)) cycles; right: busy share; below: when the "
-                + "largest kernels are under way",
+                + "\(grouped(activity.columnCycles)) \(column); right: busy share",
+            "below: when kernels, ops of one name, are under way" + kernels.note,
         ]
         return Drawing(
-            "timing of \(chip)", layout: .placed, heading: heading("timing of \(chip)", notes),
-            nodes: chart.nodes)
+            "timing of \(chip)", layout: .placed,
+            heading: heading("timing of \(chip)", notes, of: chart.nodes), nodes: chart.nodes)
     }
 }
 

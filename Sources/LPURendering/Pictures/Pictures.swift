@@ -41,10 +41,13 @@ public struct Pictures: Sendable {
 }
 
 extension Pictures {
-    /// Title, what the picture counts, and the palette.
-    func heading(_ subject: String, _ notes: [String]) -> Drawing.Table {
+    /// Title, what the picture counts, and the colours that its nodes have.
+    func heading(
+        _ subject: String, _ notes: [String], of nodes: [Drawing.Node]
+    ) -> Drawing.Table {
         let title = Drawing.Cell("\(model) on \(schedule.machine): \(subject)", .title)
-        let legend = UnitClass.allCases.map {
+        let colours = Set(nodes.flatMap(\.colours))
+        let legend = UnitClass.allCases.filter { colours.contains($0.colour) }.map {
             Drawing.Cell("\($0.name): \($0.meaning)", fill: $0.colour)
         }
         return Drawing.Table([[title]] + notes.map { [Drawing.Cell($0)] } + [legend])
@@ -56,13 +59,23 @@ extension Pictures {
         return "\(grouped(length.count)) cycles, \(microseconds(length.count)) at \(megahertz) MHz"
     }
 
-    /// `13.7 µs`.
-    func microseconds(_ cycles: Int) -> String {
-        let tenths = Int((Double(cycles) * 10 / Double(machine.chip.clockMegahertz)).rounded())
-        return "\(grouped(tenths / 10)).\(tenths % 10) µs"
+    /// `13.7 µs`. - Requires: a decimal at least.
+    func microseconds(_ cycles: Int, decimals: Int = 1) -> String {
+        let unit = (0..<decimals).reduce(1) { unit, _ in unit * 10 }
+        let time = Double(cycles) / Double(machine.chip.clockMegahertz)
+        let parts = Int((time * Double(unit)).rounded())
+        // A leading 1 keeps the zeros behind the point.
+        return "\(grouped(parts / unit)).\(String(unit + parts % unit).dropFirst()) µs"
     }
 
     func bytes(vectors: Int) -> String { formatted(bytes: vectors * machine.chip.lanes) }
+}
+
+extension Drawing.Node {
+    fileprivate var colours: [Colour] {
+        let cells = table?.rows.joined().compactMap(\.fill) ?? []
+        return cells + (fill.map { [$0] } ?? [])
+    }
 }
 
 /// Everything by which a picture indexes, multiplies or divides.

@@ -4,13 +4,20 @@ import LPUSupport
 
 /// Chips that run templates together, and what they do.
 struct Stage {
+    /// What its chips do of a placement.
+    struct Part {
+        /// Index into the schedule's placements.
+        var placement: Int
+        /// From the first issue on a chip of the stage to the last one.
+        var cycles: ClosedRange<Int>
+    }
     var chips: [ChipID] = []
-    /// Indices into the schedule's placements, by start.
-    var placements: [Int] = []
+    /// By their first cycles.
+    var parts: [Part] = []
 }
 
-/// The stages of a schedule with their traffic: chips that share a placement are of one stage. A
-/// placement that passes from stage to stage is of the one that it begins in.
+/// The stages of a schedule with their traffic: chips that share a placement are of one stage. Of a
+/// placement that passes from stage to stage each has a part.
 struct Stages {
     private(set) var stages: [Stage] = []
     /// Vectors sent over links from stage a to stage b: at a * count + b.
@@ -25,6 +32,7 @@ struct Stages {
     init(of pictures: Pictures) {
         stageOf = Array(repeating: nil, count: pictures.machine.chipCount)
         group(pictures.schedule)
+        findParts(pictures.schedule)
         sent = Array(repeating: 0, count: stages.count * stages.count)
         ingress = Array(repeating: 0, count: stages.count)
         egress = ingress
@@ -70,25 +78,48 @@ struct Stages {
             (schedule.placements[$0].start, $0) < (schedule.placements[$1].start, $1)
         }
         var stageOfRoot = [Int?](repeating: nil, count: parent.count)
-        for p in order {
+        var last: [Int] = []
+        for (position, p) in order.enumerated() {
             guard let first = schedule.placements[p].chips.first else { continue }
             let top = root(first.index)
-            let stage = stageOfRoot[top] ?? stages.count
-            if stage == stages.count { stages.append(Stage()) }
+            let stage = stageOfRoot[top] ?? last.count
+            if stage == last.count { last.append(position) }
             stageOfRoot[top] = stage
-            stages[stage].placements.append(p)
+            last[stage] = position
         }
-        // Stages are numbered as they end: all of them begin with what every chip needs.
-        let rank = stages.indices.sorted {
-            (stages[$0].placements.last ?? 0, $0) < (stages[$1].placements.last ?? 0, $1)
-        }
-        var number = [Int](repeating: 0, count: stages.count)
+        // Stages are numbered as the last placements that begin in them: all of them begin with
+        // what every chip needs.
+        let rank = last.indices.sorted { last[$0] < last[$1] }
+        var number = [Int](repeating: 0, count: last.count)
         for (s, old) in rank.enumerated() { number[old] = s }
-        stages = rank.map { stages[$0] }
+        stages = rank.map { _ in Stage() }
         for chip in parent.indices {
             guard let stage = stageOfRoot[root(chip)].map({ number[$0] }) else { continue }
             stageOf[chip] = stage
             stages[stage].chips.append(ChipID(chip))
+        }
+    }
+
+    private mutating func findParts(_ schedule: Schedule) {
+        let spans = schedule.templates.map { $0.chips.map(\.issues) }
+        for (p, placement) in schedule.placements.enumerated() {
+            for (chip, span) in zip(placement.chips, spans[placement.template]) {
+                guard let stage = stageOf[chip.index], let span else { continue }
+                let start = placement.start.index
+                let cycles = start + span.lowerBound...start + span.upperBound
+                if let part = stages[stage].parts.last, part.placement == p {
+                    let first = min(part.cycles.lowerBound, cycles.lowerBound)
+                    let last = max(part.cycles.upperBound, cycles.upperBound)
+                    stages[stage].parts[stages[stage].parts.count - 1].cycles = first...last
+                } else {
+                    stages[stage].parts.append(Stage.Part(placement: p, cycles: cycles))
+                }
+            }
+        }
+        for s in stages.indices {
+            stages[s].parts.sort {
+                ($0.cycles.lowerBound, $0.placement) < ($1.cycles.lowerBound, $1.placement)
+            }
         }
     }
 
@@ -111,6 +142,16 @@ struct Stages {
                 }
             }
         }
+    }
+}
+
+extension ChipProgram {
+    /// First to last issue in the template's time; nil where there is none.
+    fileprivate var issues: ClosedRange<Int>? {
+        guard let first = bursts.map(\.start.index).min(),
+            let last = bursts.map(\.lastIssue.index).max()
+        else { return nil }
+        return first...last
     }
 }
 

@@ -1,4 +1,3 @@
-import LPUDataflow
 import LPUMachine
 import LPUSupport
 
@@ -7,18 +6,19 @@ struct TimingChart {
     let pictures: Pictures
     let chip: ChipID
     let activity: Activity
+    let kernels: KernelLines
     private(set) var nodes: [Drawing.Node] = []
 
-    private let plot = (left: 150.0, width: 590.0)
+    private let plot = (left: 190.0, width: 560.0)
     private let row = (height: 24.0, gap: 5.0)
     /// Steps of a bar's height: neighbours on one step are one box.
     private let levels = 12
-    static let maximumKernels = 12
 
-    init(pictures: Pictures, chip: ChipID, activity: Activity) {
+    init(pictures: Pictures, chip: ChipID, activity: Activity, kernels: KernelLines) {
         self.pictures = pictures
         self.chip = chip
         self.activity = activity
+        self.kernels = kernels
     }
 
     private var rows: [TimingRow] {
@@ -31,7 +31,7 @@ struct TimingChart {
         for (i, kind) in rows.enumerated() { ground(kind, y: Double(i) * (row.height + row.gap)) }
         let end = axis()
         for (i, kind) in rows.enumerated() { bars(kind, y: Double(i) * (row.height + row.gap)) }
-        kernels(below: end)
+        lines(below: end)
     }
 
     private func x(_ cycle: Int) -> Double {
@@ -83,14 +83,16 @@ struct TimingChart {
     /// Grid lines with cycles and time under them; returns where it ends.
     private mutating func axis() -> Double {
         let step = tickStep(activity.range.count)
+        let decimals = decimals(ofStep: step)
         var tick = (activity.range.lowerBound + step - 1) / step * step
         while tick <= activity.range.upperBound {
             nodes.append(
                 Drawing.Node(
                     "tick\(tick)", fill: .grey,
                     frame: Drawing.Frame(x: x(tick), y: 0, width: 0.5, height: bottom)))
+            let time = pictures.microseconds(tick, decimals: decimals)
             text(
-                "tick\(tick).text", [grouped(tick), pictures.microseconds(tick)], .center,
+                "tick\(tick).text", [grouped(tick), time], .center,
                 Drawing.Frame(x: x(tick) - 35, y: bottom, width: 70, height: 28))
             tick += step
         }
@@ -110,12 +112,21 @@ struct TimingChart {
         return max(1, power)
     }
 
-    /// A line a kernel with the columns in which it has instructions under way, the largest ones.
-    private mutating func kernels(below top: Double) {
-        for (i, line) in pictures.kernelLines(on: chip, activity).enumerated() {
+    /// So many of a microsecond that a step of the axis is two units of the last one at least.
+    private func decimals(ofStep step: Int) -> Int {
+        var (decimals, units) = (1, step * 10)
+        while units < 2 * pictures.machine.chip.clockMegahertz {
+            (decimals, units) = (decimals + 1, units * 10)
+        }
+        return decimals
+    }
+
+    /// A line a kernel with the columns in which it has instructions under way.
+    private mutating func lines(below top: Double) {
+        for (i, line) in kernels.shown.enumerated() {
             let y = top + Double(i) * 17
             text(
-                "\(line.name).title", [shortened(line.name)], .right,
+                "\(line.name).title", [shortened(line.label)], .right,
                 Drawing.Frame(x: 0, y: y, width: plot.left - 6, height: 13))
             nodes.append(
                 Drawing.Node(
@@ -129,7 +140,7 @@ struct TimingChart {
 
     /// What fits beside the plot; the end of a name tells more than its beginning.
     private func shortened(_ name: String) -> String {
-        name.count <= 26 ? name : "…" + name.suffix(25)
+        name.count <= 34 ? name : "…" + name.suffix(33)
     }
 
     /// A box over some columns.
@@ -156,39 +167,5 @@ struct TimingChart {
             }
         }
         return runs
-    }
-}
-
-extension Pictures {
-    /// For the largest kernels of the templates on a chip, in which columns one of their ops is
-    /// between its first and its last issue in one of the instances; by first issue.
-    fileprivate func kernelLines(
-        on chip: ChipID, _ activity: Activity
-    ) -> [(name: String, isBusy: [Bool])] {
-        var lines: [(name: String, ops: Int, first: Int, isBusy: [Bool])] = []
-        for (t, template) in program.templates.enumerated() {
-            let instances = program.instances.indices.filter {
-                program.instances[$0].template == t && program.instances[$0].chips.contains(chip)
-            }
-            let spans = instances.map { opSpans(of: $0, on: chip) }
-            for kernel in Kernels(of: template, in: nil, limit: 40).inside {
-                let known = spans.flatMap { spans in kernel.ops.compactMap { spans[$0] } }
-                var isBusy = [Bool](repeating: false, count: activity.columns)
-                for span in known {
-                    for column in activity.columns(of: span) { isBusy[column] = true }
-                }
-                guard let first = known.map(\.lowerBound).min(), isBusy.contains(true) else {
-                    continue
-                }
-                let isWhole = program.templates.count == 1
-                let name = isWhole ? kernel.name : "\(template.name): \(kernel.name)"
-                lines.append((name, kernel.ops.count, first, isBusy))
-            }
-        }
-        lines.sort { ($1.ops, $0.first, $0.name) < ($0.ops, $1.first, $1.name) }
-        return lines.prefix(TimingChart.maximumKernels).sorted {
-            ($0.first, $0.name) < ($1.first, $1.name)
-        }
-        .map { ($0.name, $0.isBusy) }
     }
 }
