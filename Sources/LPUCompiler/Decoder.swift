@@ -67,9 +67,9 @@ public struct Decoder {
         return (HostVector.token(egress: answer.bytes), statistics)
     }
 
-    /// How many of the next `count` tokens of user 0's prompt the prefill, which is his alone, reads
-    /// at once: a chunk of it, or 0 where there is none, or fewer tokens or positions are left in the
-    /// cache's block.
+    /// How many of the next `count` tokens of user 0's prompt the prefill, which is his alone,
+    /// reads at once: a chunk of it, or 0 where there is none, or fewer tokens or positions are
+    /// left in the cache's block.
     public func chunk(of count: Int) -> Int {
         guard let prefill = compilation.prefill, prefill.tokens <= count else { return 0 }
         let (first, last) = (positions[0], positions[0] + prefill.tokens - 1)

@@ -92,8 +92,8 @@ import Testing
             certificate.description.hasSuffix(
                 """
                   not checked: operand-timing, provenance, coverage, interval-folded, refinement
-                  the schedule is possible, whatever it computes; graph = model is shown by numbers \
-                only
+                  the schedule is possible, whatever it computes; graph = model is shown by \
+                numbers only
                 """))
     }
 

@@ -108,7 +108,7 @@ struct Run: PoolElement {
 
 /// Real numbers by number, those as one that differ by less than fp32 roundings.
 struct Reals {
-    /// Of the greater one, by how much numbers differ that are one.
+    /// A number is never taken for one that differs from it by more than so much of it.
     static let tolerance = 2e-6
     private(set) var values: [Double] = [1]
     private var near: [UInt64: [Int32]] = [Double(1).bitPattern >> 32: [0]]
