@@ -13,7 +13,6 @@ struct RowLives {
         var row: Int
         var bank: Int
         var cycle: Int
-        var start: Int
     }
 
     /// Of working rows, by their first live cycles.
@@ -21,16 +20,17 @@ struct RowLives {
     private let rowsPerBank: Int
     /// Allocations that have begun.
     private var next = 0
-    /// By row, since when and until when it is taken.
-    private var starts: [Int]
+    /// By row, until when it is taken; none where there are no working rows.
     private var ends: [Int]
+    private let image: RowSet
     private var written: RowSet
 
     init(_ allocations: [Allocation], image: RowSet, banks: Int, rowsPerBank: Int) {
         self.allocations = allocations.filter { !$0.isImage }
         self.rowsPerBank = rowsPerBank
-        starts = Array(repeating: 0, count: banks * rowsPerBank)
-        ends = starts.indices.map { image.contains($0) ? .max : .min }
+        let rows = self.allocations.isEmpty ? 0 : banks * rowsPerBank
+        ends = Array(repeating: .min, count: rows)
+        self.image = image
         written = image
     }
 
@@ -58,7 +58,7 @@ struct RowLives {
                 {
                     early = Early(
                         verb: access.verb.rawValue, row: row % rowsPerBank, bank: access.bank,
-                        cycle: issue.cycle, start: starts[row])
+                        cycle: issue.cycle)
                 }
                 // What is read too early is so once.
                 written.insert(rows)
@@ -97,10 +97,7 @@ struct RowLives {
                 allocation.live.lowerBound.index, allocation.live.upperBound.index
             )
             for row in numbers(allocation.rowRange, Int(allocation.base.bank)) {
-                if ends[row] < start {
-                    written.remove(row)
-                    starts[row] = start
-                }
+                if ends[row] < start, !image.contains(row) { written.remove(row) }
                 ends[row] = max(ends[row], end)
             }
             next += 1

@@ -127,7 +127,7 @@ private struct SliceSweep {
             report.add(
                 chip: chip, unit: unit, cycle: early.cycle,
                 "\(early.verb) row \(early.row) of bank \(early.bank), which was not written "
-                    + "since \(Cycle(early.start)), when it was taken")
+                    + "since it was taken")
         }
     }
 
