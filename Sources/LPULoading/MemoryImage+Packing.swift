@@ -13,7 +13,8 @@ extension MemoryImage {
     /// Throws `image-machine` where program, schedule and machine differ, `image-placement` and
     /// `image-rows` for rows outside of the machine or of the value, `image-value` where a row does
     /// not hold an image value of the program, `image-overlap` where a row is to hold two,
-    /// `image-memory` where this computer has no room for them, and what `ImageBytes` throws. O(bytes + rows of tensors read), all bytes in memory.
+    /// `image-memory` where this computer has no room for them, and what `ImageBytes` throws.
+    /// O(bytes + rows of tensors read), all bytes in memory.
     /// - Requires: `program.problems()` holds no error.
     public init(
         _ program: Program, _ schedule: Schedule, on machine: Machine, weights: any WeightSource

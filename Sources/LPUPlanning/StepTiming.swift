@@ -54,8 +54,8 @@ struct StepPaths {
 
 /// A lower bound in the form of a recurrence over the points of a step: exact integers, no search.
 ///
-/// With the shortest paths and unpadded bytes it is the bound of `Documentation/Bounds.md`; with the
-/// lowering's paths and padded tiles it is the estimate that ranks plans.
+/// With the shortest paths and unpadded bytes it is the bound of `Documentation/Bounds.md`; with
+/// the lowering's paths and padded tiles it is the estimate that ranks plans.
 struct StepTiming {
     let machine: Machine
     let stages: [[ChipID]]

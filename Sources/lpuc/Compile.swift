@@ -115,7 +115,8 @@ struct Compile: ParsableCommand {
             return "the fault is lpuc's, not the model's: please report it"
         }
         return "the fault is lpuc's, which does not schedule every machine that a file can "
-            + "describe: '\(machine.name)' differs from '\(name)' in \(keys.joined(separator: ", "))"
+            + "describe: '\(machine.name)' differs from '\(name)' in "
+            + keys.joined(separator: ", ")
     }
 
     private func compile(

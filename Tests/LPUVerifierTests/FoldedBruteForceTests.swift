@@ -75,15 +75,23 @@ private struct Findings {
     init(_ machine: Machine, _ schedule: Schedule, steps: Int) {
         let chip = machine.chip
         var bursts: [Burst] = []
-        schedule.forEachBurst(on: ChipID(0)) { bursts.append($0) }
         var images: Set<Row> = []
-        schedule.forEachAllocation(on: ChipID(0)) { allocation in
-            let unit = Unit.memory(allocation.hemisphere, slice: Int(allocation.slice))
-            for i in 0..<allocation.rows where allocation.isImage {
-                images.insert(
-                    Row(
-                        queue: chip.queue(of: unit), bank: allocation.base.bank,
-                        row: allocation.base.row + i))
+        schedule.forEachProgram(on: ChipID(0)) { placement, program in
+            for var burst in program.bursts {
+                guard let instruction = burst.instruction.resolved(in: placement.slots) else {
+                    continue
+                }
+                burst.instruction = instruction
+                burst.start = Cycle(placement.start.index + burst.start.index)
+                bursts.append(burst)
+            }
+            for allocation in program.allocations where allocation.isImage {
+                guard let base = allocation.base.resolved(in: placement.slots) else { continue }
+                let unit = Unit.memory(allocation.hemisphere, slice: Int(allocation.slice))
+                for i in 0..<allocation.rows {
+                    images.insert(
+                        Row(queue: chip.queue(of: unit), bank: base.bank, row: base.row + i))
+                }
             }
         }
         let interval = schedule.interval?.count ?? 0
