@@ -51,8 +51,8 @@ struct Draw: ParsableCommand {
         if let chip, !(0...Int(Int32.max)).contains(chip) {
             throw ValidationError("--chip is \(chip), it is 0 or more")
         }
-        if let from, !(0...Int(Int32.max)).contains(from) {
-            throw ValidationError("--from is \(from), it is 0 to \(Int32.max)")
+        if let from, from < 0 {
+            throw ValidationError("--from is \(from), it is 0 or more")
         }
         if let to, to <= from ?? 0 {
             throw ValidationError("--from is \(from ?? 0), --to \(to): the range holds no cycle")

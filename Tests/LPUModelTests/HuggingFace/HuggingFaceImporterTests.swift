@@ -286,7 +286,7 @@ import Testing
     @Test func unknownKeysAreNamedWithTheNearest() {
         for (key, near) in [
             ("rope_thetta", "rope_theta"), ("hidden_sise", "hidden_size"),
-            ("num_attention_head", "num_attention_heads"), ("rms_norm_epsilon", nil),
+            ("num_attention_head", "num_attention_heads"), ("rms_norm_epsilon", "rms_norm_eps"),
             ("num_experts", nil), ("x", nil),
         ] {
             let found = diagnostics(.llama.with(key, "1"))
