@@ -86,7 +86,7 @@ private struct SliceSweep {
 
     /// Rows of the memory image that are never live are filled before cycle 0 nevertheless.
     private func judgeImages(_ report: inout LawReport) {
-        guard images.contains(where: \.live.isEmpty) else { return }
+        guard images.contains(where: { $0.live.isEmpty }) else { return }
         let all = images.map {
             var image = $0
             image.live = Cycle(0)..<Cycle(1)

@@ -263,30 +263,38 @@ extension Algebra {
 
     func maximum(_ a: Int32, _ b: Int32) -> Int32 {
         if a == b { return a }
-        func members(_ polynomial: Int32) -> [Int32] {
-            guard let atom = onlyAtom(polynomial), atom.kind == .maximum else {
-                return [polynomial]
-            }
-            return Array(self.members(atom.a))
+        return withMembers(of: a) { x in
+            withMembers(of: b) { maximum(of: mergedAscending(x, $0)) }
         }
-        return maximum(of: mergedAscending(members(a), members(b)))
+    }
+
+    /// The numbers of which a number is the greatest, in ascending order: itself, if of no others.
+    func withMembers<Result>(
+        of number: Int32, _ body: (UnsafeBufferPointer<Int32>) -> Result
+    ) -> Result {
+        if let atom = onlyAtom(number), atom.kind == .maximum { return body(members(atom.a)) }
+        return withUnsafePointer(to: number) { body(UnsafeBufferPointer(start: $0, count: 1)) }
     }
 }
 
 /// The members of two ascending lists, each once.
-func mergedAscending(_ a: [Int32], _ b: [Int32]) -> [Int32] {
-    var all: [Int32] = []
-    all.reserveCapacity(a.count + b.count)
-    var (i, j) = (0, 0)
-    while i < a.count || j < b.count {
-        if j == b.count || i < a.count && a[i] < b[j] {
-            all.append(a[i])
-            i += 1
-        } else {
-            if i < a.count, a[i] == b[j] { i += 1 }
-            all.append(b[j])
-            j += 1
+func mergedAscending<Numbers: RandomAccessCollection>(
+    _ a: Numbers, _ b: Numbers
+) -> [Int32] where Numbers.Element == Int32, Numbers.Index == Int {
+    [Int32](unsafeUninitializedCapacity: a.count + b.count) { all, count in
+        var (i, j) = (0, 0)
+        while i < a.count, j < b.count {
+            let (x, y) = (a[i], b[j])
+            all.initializeElement(at: count, to: min(x, y))
+            count += 1
+            if x <= y { i += 1 }
+            if y <= x { j += 1 }
+        }
+        for rest in [a[i...], b[j...]] {
+            for member in rest {
+                all.initializeElement(at: count, to: member)
+                count += 1
+            }
         }
     }
-    return all
 }

@@ -42,7 +42,8 @@ extension LaneAlgebra {
             var list = candidates(known.a)
         else { return nil }
         let places = stride(from: 0, to: list.count, by: 2)
-        guard Set(places.map { list[$0] }) == Set(members(known.b)) else { return nil }
+        let numbers = Set(places.map { list[$0] })
+        guard algebra.withMembers(of: known.b, { numbers == Set($0) }) else { return nil }
         for i in places { list[i + 1] &+= Int32(bitPattern: bits) }
         guard places.dropFirst().allSatisfy({ list[$0 - 1] < list[$0 + 1] }) else { return nil }
         return Lane(polynomial: algebra.polynomial(.argument, algebra.lists.intern(list), known.b))
@@ -103,21 +104,32 @@ extension LaneAlgebra {
         return rest.first
     }
 
-    /// The numbers of which a number is the greatest, in ascending order: itself, if of no others.
-    func members(_ number: Int32) -> [Int32] {
-        guard let atom = algebra.onlyAtom(number), atom.kind == .maximum else { return [number] }
-        return Array(algebra.members(atom.a))
-    }
-
     /// `true` iff a number is one of those of which another is the greatest, or the greatest of
     /// some of them.
     private func isPart(_ number: Int32, of greatest: Int32) -> Bool {
         let key = number.word | greatest.word << 32
         if let known = parts[key] { return known }
-        var rest = members(number)[...]
-        for member in members(greatest) where member == rest.first { rest.removeFirst() }
-        parts[key] = rest.isEmpty
-        return rest.isEmpty
+        let result = algebra.withMembers(of: greatest) { all in
+            algebra.withMembers(of: number) { isPart($0, of: all) }
+        }
+        parts[key] = result
+        return result
+    }
+
+    /// `true` iff all of some ascending numbers are among others.
+    private func isPart(
+        _ part: UnsafeBufferPointer<Int32>, of all: UnsafeBufferPointer<Int32>
+    ) -> Bool {
+        var low = 0
+        for member in part {
+            var high = all.count
+            while low < high {
+                let middle = (low + high) / 2
+                if all[middle] < member { low = middle + 1 } else { high = middle }
+            }
+            guard low < all.count, all[low] == member else { return false }
+        }
+        return true
     }
 
     /// Those of two lists that are written out.

@@ -42,8 +42,10 @@ extension TemplateRun {
         let content = content(value)
         for i in 0..<template.values[value.index].count {
             for lane in numbers.vectors[state.vector(content, i)] where lane.raw > 0 {
-                for number in numbers.members(lane.raw) {
-                    isExact = state.compared.insert(number).inserted && isExact
+                algebra.withMembers(of: lane.raw) { members in
+                    for number in members {
+                        isExact = state.compared.insert(number).inserted && isExact
+                    }
                 }
             }
         }

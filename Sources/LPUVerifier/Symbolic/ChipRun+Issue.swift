@@ -158,7 +158,6 @@ extension ChipRun {
         guard term.isOfProgram else { return }
         let key = SymbolicProgram.searchKey(
             .transfer, 0, program.family(term), 0, chip: id.index)
-        let transfers = program.candidates(.transfer)
         var node = transfers.first(key)
         while let candidate = node {
             let op = Int(candidate.op)

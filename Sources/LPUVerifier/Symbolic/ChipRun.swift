@@ -58,6 +58,8 @@ final class ChipRun: @unchecked Sendable {
     // Links.
     var sent: [(link: Int, arrival: Arrival)] = []
     var received: [Int]
+    /// Kept here: chips in other threads ask the program for it as often.
+    private(set) lazy var transfers = program.candidates(.transfer)
     // Bursts.
     let expansion: BurstExpansion
     private var waiting: BurstQueue
