@@ -16,7 +16,7 @@ help:
 	@echo "make embed   embed two sentences by all-MiniLM-L6-v2 on it"
 	@echo "make test    run every test"
 	@echo "make check   what CI runs: format, tidy, tests"
-	@echo "make long    the long seeded runs: 1,000 programs, 10,800 mutants, 20 processes"
+	@echo "make long    the long seeded runs: 1,000 programs, 12,000 mutants, 20 processes"
 	@echo "make bench   what each phase does a second"
 	@echo "make format  rewrite the sources in the house style"
 	@echo "make bless   rewrite the golden files"
