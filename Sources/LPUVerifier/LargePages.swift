@@ -31,12 +31,13 @@ extension UnsafeMutableBufferPointer where Element: BitwiseCopyable {
     /// zeros were read before it is written costs two faults, and a flush on every processor.
     func takePages(of elements: Range<Int>) {
         guard let base = baseAddress, !elements.isEmpty else { return }
-        let page = 1 << 12
+        // MADV_POPULATE_WRITE, which headers before glibc 2.35 lack.
+        let (page, populateForWriting) = (1 << 12, Int32(23))
         let start = UnsafeMutableRawPointer(base + elements.lowerBound)
             .alignedDown(toMultipleOf: page)
         let end = UnsafeMutableRawPointer(base + elements.upperBound).alignedUp(toMultipleOf: page)
         // Systems before Linux 5.14 refuse, and take the pages as they come.
-        madvise(start, end - start, MADV_POPULATE_WRITE)
+        madvise(start, end - start, populateForWriting)
     }
 
     /// Gives pages back that came from `zeroedPages`.
