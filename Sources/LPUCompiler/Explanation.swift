@@ -80,9 +80,14 @@ public struct Explainer {
         self.makers = makers
     }
 
-    /// The op of the program that is so called: `op42`, or `i1.op41` as instance 1 counts its own;
-    /// nil where there is none.
-    public func op(named name: String) -> OpID? {
+    /// The op of the program that is so called: `op42`, or `i1.op41` as instance 1 counts its own.
+    /// - Throws: `explain-op` where there is none.
+    public func op(named name: String) throws(DiagnosticSet) -> OpID {
+        guard let op = find(name) else { throw refusal(name) }
+        return op
+    }
+
+    private func find(_ name: String) -> OpID? {
         let parts = name.split(separator: ".", omittingEmptySubsequences: false)
         guard let own = parts.last.flatMap({ OpID(String($0)) }) else { return nil }
         if parts.count == 1 { return own.index < opCount ? own : nil }
@@ -98,12 +103,7 @@ public struct Explainer {
 
     /// - Throws: `explain-op` where the program has no such op.
     public func explain(_ op: OpID) throws(DiagnosticSet) -> Explanation {
-        guard timings.indices.contains(op.index) else {
-            throw DiagnosticSet(
-                Diagnostic(
-                    at: Diagnostic.Place(op.description), id: "explain-op",
-                    "the program has the ops op0 to op\(timings.count - 1)"))
-        }
+        guard timings.indices.contains(op.index) else { throw refusal(op.description) }
         var chain: [Explanation.Operand] = []
         var next = operands(of: op.index).first
         while let operand = next {
@@ -112,6 +112,14 @@ public struct Explainer {
         }
         return Explanation(
             timing: timings[op.index], operands: operands(of: op.index), chain: chain)
+    }
+
+    private func refusal(_ name: String) -> DiagnosticSet {
+        DiagnosticSet(
+            Diagnostic(
+                at: Diagnostic.Place(name), id: "explain-op",
+                "the program has the ops op0 to op\(opCount - 1), and those of an instance as in "
+                    + "i1.op41"))
     }
 
     private func operands(of op: Int) -> [Explanation.Operand] {

@@ -21,7 +21,7 @@ public struct SRAMUse: Hashable, Sendable, Codable {
             let programs = schedule.templates[placement.template].chips
             for (chip, program) in zip(placement.chips, programs) {
                 for allocation in program.allocations {
-                    let rows = allocation.rows(in: placement, of: machine.chip)
+                    let rows = allocation.rows(in: placement, on: machine.chip)
                     all[chip.index].append(rows)
                     if allocation.isImage { image[chip.index].append(rows) }
                 }
@@ -44,14 +44,5 @@ public struct SRAMUse: Hashable, Sendable, Codable {
             end = max(end, range.upperBound)
         }
         return count
-    }
-}
-
-extension Allocation {
-    /// Its rows in a placement, numbered over the whole chip.
-    fileprivate func rows(in placement: Placement, of chip: Chip) -> Range<Int> {
-        let place = placement.resolve(base) ?? base
-        let first = chip.rowIndex(hemisphere, slice: Int(slice), place)
-        return first..<first + Int(rows)
     }
 }

@@ -51,8 +51,8 @@ extension MemoryImage {
             }
             end += part.rows * program.lanes
         }
-        guard UInt64(end) <= ProcessInfo.processInfo.physicalMemory else {
-            let (needed, there) = (UInt64(end), ProcessInfo.processInfo.physicalMemory)
+        let (needed, there) = (UInt64(end), ProcessInfo.processInfo.physicalMemory)
+        guard needed <= there else {
             throw DiagnosticSet(
                 Diagnostic(
                     at: Diagnostic.Place("memory image"), id: "image-memory",

@@ -89,8 +89,9 @@ extension DecoderLowering {
 
     /// Tokens of a block, in whole load columns.
     func tokens(inBlock block: Int) -> Int {
-        let streams = chip.weightStreamsPerPlane
-        return min(lanes, (plan.context - block * lanes + streams - 1) / streams * streams)
+        min(
+            lanes,
+            (plan.context - block * lanes).roundedUp(toMultipleOf: chip.weightStreamsPerPlane))
     }
 
     /// Appends the token's K row, and its V row to the open block. What belongs into another region

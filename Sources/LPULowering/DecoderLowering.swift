@@ -32,12 +32,6 @@ private func checkSupport(
     }
     let chip = machine.chip
     for problem in plan.unsupported(model, on: chip) { errors.insert(problem) }
-    if plan.weightType.byteCount > 2 {
-        refuse(
-            "plan.weightType",
-            "weights in \(plan.weightType.rawValue) are not lowered: try fp16, "
-                + "fp8 or int8")
-    }
     if plan.kvType != .fp16 && plan.kvType != .fp8 {
         refuse(
             "plan.kvType",
@@ -217,7 +211,7 @@ struct HeadLayout {
     /// Lanes that a set's vectors use.
     func width(_ set: Int) -> Int { sets[set].count * dimension }
     /// Weight vectors that hold them: whole load columns.
-    func rows(_ set: Int) -> Int { (width(set) + streams - 1) / streams * streams }
+    func rows(_ set: Int) -> Int { width(set).roundedUp(toMultipleOf: streams) }
     /// Query vectors of a set.
     func queryVectors(_ set: Int) -> Int { sets[set].map(\.queries.count).max() ?? 0 }
 }

@@ -132,7 +132,7 @@ extension Lowering {
         let width = chip.weightStreamsPerPlane
         var weights = LinearWeights(
             value: ValueID(0), scales: [],
-            heights: rows.map { ($0.count + width - 1) / width * width }, packings: packings,
+            heights: rows.map { $0.count.roundedUp(toMultipleOf: width) }, packings: packings,
             contractions: columns.count)
         var pieces: [Piece] = []
         for (n, row) in rows.enumerated() {

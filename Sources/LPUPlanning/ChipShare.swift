@@ -1,6 +1,7 @@
 public import LPUMachine
 public import LPUModel
 import LPUNumerics
+import LPUSupport
 
 extension Plan {
     /// The query heads of each chip of a stage, and the KV heads that those need.
@@ -75,7 +76,7 @@ struct ChipShare {
 
     /// Vectors that `count` elements are dealt out to.
     func tiles(_ count: Int) -> Int { (count + lanes - 1) / lanes }
-    private func rounded(_ rows: Int) -> Int { (rows + streams - 1) / streams * streams }
+    private func rounded(_ rows: Int) -> Int { rows.roundedUp(toMultipleOf: streams) }
 
     /// Weight vectors that hold a set's heads.
     func cacheRows(_ set: Int) -> Int { rounded(sets[set].count * headDimension) }

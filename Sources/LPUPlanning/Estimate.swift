@@ -118,7 +118,7 @@ extension StreamedBytes {
         // Each group of heads passes all tiles of its set.
         let groups = share.headGroups(of: chip.lanesPerSuperlane)
         let positions = min(
-            chip.loadColumns(of: plan.context) * chip.weightStreamsPerPlane, keyTiles * chip.lanes)
+            plan.context.roundedUp(toMultipleOf: chip.weightStreamsPerPlane), keyTiles * chip.lanes)
         keys = groups.count * positions * plan.kvType.byteCount * chip.lanes
         values = groups.reduce(0) { $0 + share.cacheRows($1.set) } * cache
         output = share.output(plan, on: chip).vectors * type

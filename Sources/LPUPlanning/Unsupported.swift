@@ -1,12 +1,16 @@
 public import LPUMachine
 public import LPUModel
-import LPUNumerics
+public import LPUNumerics
 public import LPUSupport
 
 extension Chip {
-    /// What programs ask of every chip and this one lacks, placed at keys of the machine file.
-    public var unsupported: [Diagnostic] {
+    /// What programs with such weights ask of every chip and this one lacks, placed at keys of the
+    /// machine file; or that no program has such weights.
+    public func unsupported(weights type: ElementType) -> [Diagnostic] {
         var list = Requirements()
+        list.require(
+            type.byteCount <= 2, "plan.weightType",
+            "weights in \(type.rawValue) are not lowered: try fp16, fp8 or int8")
         list.require(
             planeRows == lanes, "planeRows",
             "planeRows is \(planeRows), tiles are as high as a vector is wide, \(lanes) lanes: "
@@ -41,7 +45,7 @@ extension Plan {
     /// What the lowering of a decoder lacks, however stages are wired: what is refused there, the
     /// planner does not offer.
     public func unsupported(_ model: ModelConfiguration, on chip: Chip) -> [Diagnostic] {
-        var list = Requirements(unmet: chip.unsupported)
+        var list = Requirements(unmet: chip.unsupported(weights: weightType))
         list.require(
             model.headDimension % 2 == 0 && model.headDimension <= chip.lanes, "head_dim",
             "head_dim is \(model.headDimension), an even number up to \(chip.lanes) lanes is "

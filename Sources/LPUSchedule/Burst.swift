@@ -14,6 +14,11 @@ public import LPUSupport
     }
     /// Not repeated.
     @inlinable public static var once: Repeat { Repeat() }
+
+    /// What it adds to an address, in the order of the issues; where it does not step, once.
+    public var offsets: [Int] {
+        (0..<(step == 0 ? 1 : Int(count))).map { $0 * Int(step) }
+    }
 }
 
 /// An instruction with its Repeats: issue (i, j) of `inner.count` x `outer.count` is at

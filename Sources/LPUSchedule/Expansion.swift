@@ -48,6 +48,22 @@ extension Instruction {
     }
 }
 
+extension Allocation {
+    /// Its rows among those of all slices of a chip.
+    /// - Requires: its base has no slot.
+    @inlinable public func rows(on chip: Chip) -> Range<Int> {
+        let first = chip.rowIndex(hemisphere, slice: Int(slice), base)
+        return first..<first + Int(rows)
+    }
+
+    /// The same where a placement puts it; as it stands where that does not give its slot.
+    @inlinable public func rows(in placement: Placement, on chip: Chip) -> Range<Int> {
+        var placed = self
+        placed.base = placement.resolve(base) ?? base
+        return placed.rows(on: chip)
+    }
+}
+
 extension Schedule {
     /// Calls `body` with every placed program of `chip`, in the order of the placements.
     /// - Complexity: O(placements · their chips).

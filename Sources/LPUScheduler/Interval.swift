@@ -102,14 +102,11 @@ struct StepSpans {
         func forEachRow(_ body: (Int, Range<Int>, _ isKept: Bool) -> Void) {
             for (placement, work) in uses {
                 for (allocation, isKept) in work.rows {
-                    let base = placement.resolve(allocation.base) ?? allocation.base
-                    let first = chip.rowIndex(
-                        allocation.hemisphere, slice: Int(allocation.slice), base)
                     let start = placement.start.index
                     let life =
                         start + allocation.live.lowerBound.index..<start
                         + allocation.live.upperBound.index
-                    for i in 0..<Int(allocation.rows) { body(first + i, life, isKept) }
+                    for row in allocation.rows(in: placement, on: chip) { body(row, life, isKept) }
                 }
             }
         }

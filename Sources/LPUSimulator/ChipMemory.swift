@@ -29,8 +29,8 @@ struct ChipMemory {
                 case .scatter(let window, let rows, _, _):
                     giveSlots(Int(window.row)..<Int(window.row) + Int(rows), window.bank, slice)
                 case .write(let address, _):
-                    for i in steps(burst.inner) {
-                        for j in steps(burst.outer) {
+                    for i in burst.inner.offsets {
+                        for j in burst.outer.offsets {
                             let row = Int(address.row) + i + j
                             giveSlots(row..<row + 1, address.bank, slice)
                         }
@@ -38,12 +38,6 @@ struct ChipMemory {
                 }
             }
         }
-    }
-
-    /// What a Repeat adds to a row, as far as that may be in a bank.
-    private func steps(_ level: Repeat) -> [Int] {
-        let count = level.step == 0 ? 1 : Int(level.count)
-        return (0..<count).map { $0 * Int(level.step) }
     }
 
     /// Rows outside of the bank are faults when they are written.

@@ -30,14 +30,7 @@ struct Explain: ParsableCommand {
         let compilation = try readCompilation(directory).compilation
         try compilation.program.validate()
         let explainer = Explainer(compilation)
-        guard let op = explainer.op(named: op) else {
-            throw DiagnosticSet(
-                Diagnostic(
-                    at: Diagnostic.Place(op), id: "explain-op",
-                    "the program has the ops op0 to op\(explainer.opCount - 1), and those of an "
-                        + "instance as in i1.op41"))
-        }
-        let explanation = try explainer.explain(op)
+        let explanation = try explainer.explain(explainer.op(named: op))
         var lines = [line(explanation.timing), "operands"]
         lines += explanation.operands.map(line)
         if explanation.operands.isEmpty { lines.append("  none that an op makes") }

@@ -30,7 +30,7 @@ import Testing
             let slacks = explanation.operands.compactMap(\.slack)
             #expect(slacks == slacks.sorted())
             #expect(explanation.timing.issues == nil || slacks.count == explanation.operands.count)
-            #expect(explainer.op(named: explanation.timing.place) == OpID(op))
+            #expect(try explainer.op(named: explanation.timing.place) == OpID(op))
             #expect(explanation.operands.allSatisfy { $0.maker.op.index < op })
         }
     }

@@ -27,14 +27,9 @@ private func checkSupport(
         errors.insert(
             Diagnostic(at: Diagnostic.Place(place), id: "lowering-unsupported", message))
     }
-    for problem in chip.unsupported { errors.insert(problem) }
+    for problem in chip.unsupported(weights: plan.weightType) { errors.insert(problem) }
     if plan.tensorParallel != 1 || plan.pipelineStages != 1 || plan.users != 1 {
         refuse("plan", "an encoder is lowered for one chip and one user")
-    }
-    if plan.weightType.byteCount > 2 {
-        refuse(
-            "plan.weightType",
-            "weights in \(plan.weightType.rawValue) are not lowered: try fp16, fp8 or int8")
     }
     if plan.kvType != .fp16 {
         refuse(

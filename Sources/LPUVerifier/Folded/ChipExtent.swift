@@ -148,11 +148,8 @@ private struct PlaneUse {
 
     /// In the order of the issues; where a Repeat does not step, once for all of it.
     private static func forEachRow(_ burst: Burst, from row: Int, _ body: (Int) -> Void) {
-        func offsets(_ level: Repeat) -> [Int] {
-            (0..<(level.step == 0 ? 1 : Int(level.count))).map { $0 * Int(level.step) }
-        }
-        for j in offsets(burst.outer) {
-            for i in offsets(burst.inner) { body(row + i + j) }
+        for j in burst.outer.offsets {
+            for i in burst.inner.offsets { body(row + i + j) }
         }
     }
 

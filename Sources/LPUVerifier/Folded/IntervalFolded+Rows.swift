@@ -25,7 +25,7 @@ extension IntervalFolded {
             if allocation.live.lowerBound.index < span.lowerBound
                 || allocation.live.upperBound.index > span.upperBound
             {
-                kept.formUnion(rows(allocation, placement))
+                kept.formUnion(allocation.rows(in: placement, on: machine.chip))
             }
         }
         guard !kept.isEmpty else { return }
@@ -36,7 +36,7 @@ extension IntervalFolded {
             let span =
                 start + allocation.live.lowerBound.index..<start
                 + allocation.live.upperBound.index
-            for row in rows(allocation, placement) where kept.contains(row) {
+            for row in allocation.rows(in: placement, on: machine.chip) where kept.contains(row) {
                 lives[row, default: []].append(
                     Life(span: span, value: allocation.value.index + placement.valueBase))
             }
@@ -82,12 +82,6 @@ extension IntervalFolded {
     // MARK: Rows by number
 
     private var chip: Chip { machine.chip }
-
-    private func rows(_ allocation: Allocation, _ placement: Placement) -> Range<Int> {
-        var allocation = allocation
-        allocation.base = placement.resolve(allocation.base) ?? allocation.base
-        return allocation.rows(on: chip)
-    }
 
     private func unit(_ row: Int) -> Unit {
         let slice = row / chip.rowsPerBank / chip.banksPerSlice

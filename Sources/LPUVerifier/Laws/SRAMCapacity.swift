@@ -93,12 +93,6 @@ struct SRAMDemand: Sendable {
 }
 
 extension Allocation {
-    /// Among the rows of all banks of all slices.
-    func rows(on chip: Chip) -> Range<Int> {
-        let first = chip.rowIndex(hemisphere, slice: Int(slice), base)
-        return first..<first + Int(rows)
-    }
-
     var rowRange: Range<Int> { Int(base.row)..<Int(base.row) + Int(rows) }
 }
 
